@@ -1,0 +1,141 @@
+"""Every failure that Vigie explains to a person: one base, one class per cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class VigieError(Exception):
+    """An explained failure. `str(error)` is safe to show: no path, payload, trace or secret."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+
+class ConfigurationError(VigieError):
+    """A setting, port, folder or environment that must be put right before a start."""
+
+    code = "configuration"
+    title = "Wrong configuration"
+
+
+class DataError(VigieError):
+    """Training or batch data that cannot be used; the message names the column and the remedy."""
+
+    code = "data"
+    title = "Unusable data"
+
+
+class RegistryError(VigieError):
+    """The MLflow server is away, slow, or answered with something that is not its own API."""
+
+    status = 503
+    code = "registry-unavailable"
+    title = "Registry unavailable"
+
+
+class RefusedPackage(VigieError):
+    """A model version that will not be served; the message is the reason."""
+
+    code = "refused-package"
+    title = "Refused model version"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field: what was expected there and the kind of what came."""
+
+    row: int
+    field: str
+    expected: str
+    got: str
+
+
+class InvalidInput(VigieError):
+    """A request that parses but breaks the signature or a limit."""
+
+    status = 422
+    code = "invalid-input"
+    title = "Invalid input"
+
+    def __init__(self, message: str, fields: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class MalformedRequest(VigieError):
+    """A request that cannot be parsed."""
+
+    status = 400
+    code = "malformed-request"
+    title = "Malformed request"
+
+
+class NotFound(VigieError):
+    """No such model, version or route."""
+
+    status = 404
+    code = "not-found"
+    title = "Not found"
+
+
+class MethodNotAllowed(VigieError):
+    """The route exists, the method does not."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "Method not allowed"
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class TooLarge(VigieError):
+    """A body above the limit."""
+
+    status = 413
+    code = "too-large"
+    title = "Request too large"
+
+
+class UnsupportedMediaType(VigieError):
+    """A body in a format or encoding that is not taken."""
+
+    status = 415
+    code = "unsupported-media-type"
+    title = "Unsupported media type"
+
+
+class ModelFailure(VigieError):
+    """The model failed, or answered with a number that is not finite."""
+
+    code = "model-failure"
+    title = "The model failed"
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unavailable(VigieError):
+    """Full, draining, or no usable model: worth another try after `retry_after` seconds."""
+
+    status = 503
+    code = "unavailable"
+    title = "Unavailable"
+
+    def __init__(self, message: str, reason: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(VigieError):
+    """The deadline passed before the work was started; it was not run."""
+
+    status = 504
+    code = "deadline-exceeded"
+    title = "Deadline exceeded"

@@ -1,0 +1,151 @@
+"""Every setting of Vigie: an environment variable `VIGIE_…`, its default and its meaning."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vigie.errors import ConfigurationError
+
+MODEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+EVERY_OTHER = "*"
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, at least 1."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read once and passed on; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="ignore")
+
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("housing", "iris", EVERY_OTHER),
+        description="Models to serve, comma-separated; the first answers `/predict`. "
+        "`*` adds every other model that has a champion.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the service listens on.")
+    port: int = Field(default=5000, ge=1, le=65535, description="Port of the service.")
+    metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics port.")
+    metrics_port: int = Field(
+        default=9464, ge=1, le=65535, description="Port on which Prometheus finds the metrics."
+    )
+    workers: int = Field(
+        default_factory=usable_cores, ge=1, le=256, description="Worker processes, one a core."
+    )
+    engine: Literal["auto", "onnx", "tensorflow"] = Field(
+        default="auto",
+        description="What runs a model: `auto` takes what its package names, "
+        "`tensorflow` serves the Keras model itself.",
+    )
+    fast_lane: bool = Field(
+        default=True,
+        description="Answer predictions in the front; `off` sends every request through Flask.",
+    )
+    cache: Path = Field(
+        default=Path("var/cache"), description="Folder of the verified model packages."
+    )
+    state: Path = Field(
+        default=Path("var/state"),
+        description="Folder for heartbeats and metric snapshots; a tmpfs where there is one.",
+    )
+    mlflow_url: str = Field(
+        default="http://127.0.0.1:5001", description="Address of the MLflow server."
+    )
+    mlflow_public_url: str = Field(
+        default="http://127.0.0.1:5001",
+        description="Address of MLflow for people's browsers; empty hides the link.",
+    )
+    grafana_public_url: str = Field(
+        default="", description="Address of Grafana for people's browsers; empty hides the link."
+    )
+    poll_seconds: float = Field(
+        default=5.0, gt=0, le=3600, description="Time between two looks at the registry, seconds."
+    )
+    registry_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=120, description="Longest wait for one answer of MLflow, seconds."
+    )
+    max_body_bytes: int = Field(
+        default=8 * 2**20, ge=1024, description="Largest request body, bytes."
+    )
+    max_rows: int = Field(default=10_000, ge=1, description="Most rows in one request.")
+    max_batch_rows: int = Field(
+        default=256, ge=1, description="Most rows of several requests that share one model call."
+    )
+    max_in_flight: int = Field(
+        default=1024, ge=1, description="Most predictions at once in one worker; above it 503."
+    )
+    request_timeout_ms: int = Field(
+        default=30_000, ge=1, description="Longest wait of a prediction, milliseconds."
+    )
+    graceful_timeout_seconds: int = Field(
+        default=30, ge=0, description="Time that requests have to end when a worker stops, seconds."
+    )
+    max_package_bytes: int = Field(
+        default=2 * 2**30, ge=1024, description="Largest model package that is downloaded, bytes."
+    )
+
+    data: Path = Field(default=Path("var/data"), description="Folder of downloaded data.")
+    housing_department: str = Field(
+        default="64",
+        pattern=r"^(\d{2}|2[AB]|97\d)$",
+        description="French department whose sales `vigie train housing` downloads.",
+    )
+    housing_years: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(2021, 2022, 2023, 2024),
+        description="Years of sales to download, comma-separated.",
+    )
+
+    @field_validator("housing_years", mode="before")
+    @classmethod
+    def _split_years(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != EVERY_OTHER and not MODEL_NAME.fullmatch(name):
+                raise ValueError("a model name has lower-case letters, digits, _ and -")
+        if not names or len(set(names)) != len(names):
+            raise ValueError("name at least one model, each once")
+        return names
+
+    @property
+    def required_models(self) -> tuple[str, ...]:
+        """The models without which the service is not ready, in the order of the setting."""
+        return tuple(name for name in self.models if name != EVERY_OTHER)
+
+    @property
+    def serves_every_model(self) -> bool:
+        """True where models that are not named are served as well."""
+        return EVERY_OTHER in self.models
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment, `overrides` first; a wrong one is named with its remedy."""
+    try:
+        return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1])
+        raise ConfigurationError(f"VIGIE_{name.upper()}: {first['msg']}") from None
