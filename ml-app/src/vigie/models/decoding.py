@@ -1,0 +1,273 @@
+"""Rows as callers send them become the columns that a graph takes, or a list of what is wrong.
+
+The same code prepares rows in training, serving and batch. The happy path touches each value a
+few times and builds no objects of its own; only a row that fails is looked at field by field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vigie.errors import FieldError, InvalidInput
+from vigie.models.document import FLOAT32_MAX, Input
+
+Row = Mapping[str, Any]
+Columns = dict[str, list[Any]]
+
+MOST_FIELD_ERRORS = 20
+_NONE = type(None)
+_NUMBERS = frozenset({int, float})
+_KINDS = {
+    _NONE: "nothing", bool: "true or false", int: "integer", float: "number", str: "text",
+    list: "list", dict: "object",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Checked rows: one list per tensor of the graph, and what deserves a warning.
+
+    `outside` holds, per input, the rows whose value is allowed but was not seen in training.
+    """
+
+    rows: int
+    columns: Columns
+    outside: dict[str, list[int]] = field(default_factory=dict)
+
+
+class _Refused(Exception):
+    """The column holds a value that is not taken; the slow path says which."""
+
+
+class _Column:
+    """One input: takes the values of all rows at once, adds its tensors to the columns."""
+
+    def __init__(self, item: Input) -> None:
+        self.item = item
+        self.name = item.name
+        self.low, self.high = item.bounds
+        self.seen_low, self.seen_high = item.range or (-FLOAT32_MAX, FLOAT32_MAX)
+        self.known = frozenset(item.choices.values) if item.choices else None
+        self.closed = item.choices is not None and item.choices.closed
+        self.fill = item.missing.fill if item.missing else None
+        self.indicator = item.missing.indicator if item.missing else None
+        self.take: Callable[[list[Any], Decoded], None] = self._take_numbers
+        if item.shape:
+            self.take = self._take_arrays
+        elif item.dtype == "string" or self.known is not None:
+            self.take = self._take_texts
+
+    def _fill_missing(self, values: list[Any], kinds: set[type], decoded: Decoded) -> list[Any]:
+        """`values` with the fill for each `None`; writes the indicator."""
+        if _NONE in kinds:
+            if self.item.required:
+                raise _Refused
+            if self.indicator:
+                decoded.columns[self.indicator] = [float(v is None) for v in values]
+            kinds.discard(_NONE)
+            return [self.fill if v is None else v for v in values]
+        if self.indicator:
+            decoded.columns[self.indicator] = [0.0] * len(values)
+        return values
+
+    def _take_numbers(self, values: list[Any], decoded: Decoded) -> None:
+        kinds = set(map(type, values))
+        given = values
+        values = self._fill_missing(values, kinds, decoded)
+        if not kinds <= _NUMBERS:
+            raise _Refused
+        if self.item.integral and float in kinds:
+            if not all(type(v) is not float or v.is_integer() for v in values):
+                raise _Refused
+            values = [int(v) for v in values]
+        low, high = min(values), max(values)
+        if not (self.low <= low and high <= self.high):
+            raise _Refused
+        if not (self.seen_low <= low and high <= self.seen_high):
+            decoded.outside[self.name] = [
+                index
+                for index, value in enumerate(given)
+                if value is not None and not self.seen_low <= value <= self.seen_high
+            ]
+        decoded.columns[self.name] = values
+
+    def _take_texts(self, values: list[Any], decoded: Decoded) -> None:
+        kinds = set(map(type, values))
+        given = values
+        values = self._fill_missing(values, kinds, decoded)
+        if self.item.dtype == "int64":
+            values, given = _integers_as_text(values), _integers_as_text(given)
+        elif not kinds <= {str}:
+            raise _Refused
+        if self.known is not None:
+            unknown = [i for i, v in enumerate(given) if v is not None and v not in self.known]
+            if unknown:
+                if self.closed:
+                    raise _Refused
+                decoded.outside[self.name] = unknown
+        decoded.columns[self.name] = values
+
+    def _take_arrays(self, values: list[Any], decoded: Decoded) -> None:
+        flat: list[Any] = []
+        for value in values:
+            flat.extend(_flatten(value, self.item.shape))
+        kinds = set(map(type, flat))
+        if self.item.dtype == "string":
+            if not kinds <= {str}:
+                raise _Refused
+        elif (
+            not kinds <= _NUMBERS
+            or not (self.low <= min(flat) and max(flat) <= self.high)
+            or (self.item.integral and not all(float(v).is_integer() for v in flat))
+        ):
+            raise _Refused
+        decoded.columns[self.name] = flat
+
+
+def _integers_as_text(values: list[Any]) -> list[Any]:
+    """Each integer as the text that the graph looks up; a text must spell an integer."""
+    texts: list[Any] = []
+    for value in values:
+        if type(value) is int:
+            texts.append(str(value))
+        elif type(value) is float and value.is_integer():
+            texts.append(str(int(value)))
+        elif value is None or (type(value) is str and (value == "" or _spells_integer(value))):
+            texts.append(value)
+        else:
+            raise _Refused
+    return texts
+
+
+def _spells_integer(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20
+
+
+def _flatten(value: Any, shape: Sequence[int]) -> list[Any]:
+    if type(value) is not list or len(value) != shape[0]:
+        raise _Refused
+    if len(shape) == 1:
+        return value
+    return [leaf for part in value for leaf in _flatten(part, shape[1:])]
+
+
+class RowDecoder:
+    """Checks rows against the inputs of one model and turns them into columns."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._columns = [_Column(item) for item in inputs]
+        self._names = {item.name for item in inputs}
+
+    def decode(self, rows: Sequence[Any]) -> Decoded:
+        """The rows as columns; `InvalidInput` with up to 20 field errors where one is wrong."""
+        decoded = Decoded(len(rows), {})
+        names = self._names
+        try:
+            for row in rows:
+                if type(row) is not dict or not row.keys() <= names:
+                    raise _Refused
+            for column in self._columns:
+                name = column.name
+                column.take([row.get(name) for row in rows], decoded)
+        except _Refused:
+            raise self._explain(rows) from None
+        return decoded
+
+    def _explain(self, rows: Sequence[Any]) -> InvalidInput:
+        errors: list[FieldError] = []
+        for index, row in enumerate(rows):
+            errors.extend(self._explain_row(index, row))
+            if len(errors) >= MOST_FIELD_ERRORS:
+                break
+        wrong = errors[:MOST_FIELD_ERRORS]
+        fields = ", ".join(dict.fromkeys(error.field for error in wrong if error.field))
+        return InvalidInput(
+            f"These fields are wrong: {fields}." if fields else "A row is not an object.",
+            tuple(wrong),
+        )
+
+    def _explain_row(self, index: int, row: Any) -> list[FieldError]:
+        if type(row) is not dict:
+            return [FieldError(index, "", "object with one value per input", kind_of(row))]
+        errors = [
+            FieldError(index, _printable(name), "no such input", kind_of(row[name]))
+            for name in row
+            if name not in self._names
+        ]
+        for column in self._columns:
+            value = row.get(column.name)
+            try:
+                column.take([value], Decoded(1, {}))
+            except _Refused:
+                expected = describe(column.item)
+                errors.append(FieldError(index, column.name, expected, _got(value, column.item)))
+        return errors
+
+
+def _printable(name: str) -> str:
+    """A caller's own key, short and free of control characters."""
+    return "".join(c if c.isprintable() else "?" for c in name[:64])
+
+
+def kind_of(value: Any) -> str:
+    """The JSON kind of a value, for people: the value itself is never repeated."""
+    return _KINDS.get(type(value), "something else")
+
+
+def _got(value: Any, item: Input) -> str:
+    kind = kind_of(value)
+    if type(value) in _NUMBERS and item.dtype != "string":
+        low, high = item.bounds
+        if not low <= value <= high:
+            return f"{kind} outside the limits"
+        if item.integral and not float(value).is_integer():
+            return "number with a fraction"
+    if item.choices and type(value) in (str, int):
+        return f"{kind} that is not a choice"
+    return kind
+
+
+def describe(item: Input) -> str:
+    """What an input takes, in one phrase: `integer from 1 to 50`."""
+    if item.shape:
+        return f"list of shape {list(item.shape)} of {_NOUNS[item.dtype]}s"
+    if item.choices and item.choices.closed:
+        shown = ", ".join(item.choices.values[:10])
+        more = ", …" if len(item.choices.values) > 10 else ""
+        phrase = f"one of {shown}{more}"
+    else:
+        phrase = _NOUNS[item.dtype] + _limits_phrase(item)
+    return phrase if item.required else f"{phrase}, or nothing"
+
+
+_NOUNS = {"float32": "number", "int64": "integer", "string": "text"}
+
+
+def _limits_phrase(item: Input) -> str:
+    low, high = item.limits or (None, None)
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    if low is not None:
+        return f" of at least {low:g}"
+    if high is not None:
+        return f" of at most {high:g}"
+    return ""
+
+
+def feeds_of(inputs: Sequence[Input], columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
+    """The arrays that a graph takes, name -> [rows, 1] or [rows, *shape]."""
+    feeds: dict[str, np.ndarray] = {}
+    for item in inputs:
+        dtype: type = object if item.tensor == "string" else _DTYPES[item.tensor]
+        feeds[item.name] = np.array(columns[item.name], dtype).reshape(-1, *(item.shape or (1,)))
+        indicator = item.missing.indicator if item.missing else None
+        if indicator:
+            feeds[indicator] = np.array(columns[indicator], np.float32).reshape(-1, 1)
+    return feeds
+
+
+_DTYPES: dict[str, type] = {"float32": np.float32, "int64": np.int64}

@@ -1,0 +1,160 @@
+"""`package.json`: what a model takes, what it answers, where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FLOAT32_MAX = 3.4028234663852886e38
+
+Text = str | dict[str, str]
+"""A text for people: one for every language, or one per language code (`en`, `fr`)."""
+
+Number = int | float
+Scalar = str | int | float
+
+
+def text_in(text: Text, language: str) -> str:
+    """`text` in `language`, else in English, else in its first language."""
+    if isinstance(text, str):
+        return text
+    return text.get(language) or text.get("en") or next(iter(text.values()))
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Choices(_Frozen):
+    """The values a text or integer input may take."""
+
+    values: tuple[str, ...] = Field(min_length=1)
+    policy: Literal["closed", "open"] = "closed"
+    labels: dict[str, Text] = {}
+
+    @property
+    def closed(self) -> bool:
+        """True where any other value is refused; otherwise it is warned about and counted."""
+        return self.policy == "closed"
+
+
+class Missing(_Frozen):
+    """What stands in the graph for an absent value: a fill, and a tensor that says so."""
+
+    fill: Scalar
+    indicator: str | None = None
+
+
+class Input(_Frozen):
+    """One input of a model, as a caller sends it and as the graph takes it."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    label: Text
+    dtype: Literal["float32", "int64", "string"]
+    tensor: Literal["float32", "int64", "string"]
+    shape: tuple[int, ...] = ()
+    unit: str | None = None
+    required: bool = True
+    missing: Missing | None = None
+    limits: tuple[Number | None, Number | None] | None = None
+    range: tuple[Number, Number] | None = None
+    choices: Choices | None = None
+    help: Text | None = None
+    example: Any
+
+    @model_validator(mode="after")
+    def _agree(self) -> Input:
+        if not self.required and self.missing is None:
+            raise ValueError(f"input {self.name}: an optional input needs a fill in `missing`")
+        if self.shape and (self.choices or self.missing):
+            raise ValueError(f"input {self.name}: choices and missing are for single values")
+        if any(size < 1 for size in self.shape):
+            raise ValueError(f"input {self.name}: every size in its shape is at least 1")
+        if self.dtype == "string" and self.tensor != "string":
+            raise ValueError(f"input {self.name}: a text stays a text in the graph")
+        return self
+
+    @property
+    def integral(self) -> bool:
+        """True where only whole numbers are taken."""
+        return self.dtype == "int64"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and largest number taken; what float32 holds where there is no limit."""
+        low, high = self.limits or (None, None)
+        return (
+            -FLOAT32_MAX if low is None else float(low),
+            FLOAT32_MAX if high is None else float(high),
+        )
+
+
+class Output(_Frozen):
+    """One output of a model: its tensor in the graph and how its numbers are written."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    label: Text
+    tensor: str
+    shape: tuple[int, ...] = ()
+    unit: str | None = None
+    decimals: int | None = Field(default=None, ge=0, le=12)
+
+
+class Rule(_Frozen):
+    """A cleaning rule of the training data and how many rows it dropped."""
+
+    name: str
+    dropped: int = Field(ge=0)
+
+
+class Provenance(_Frozen):
+    """Where the model comes from."""
+
+    source: Text
+    generated: bool = False
+    data_sha256: str | None = None
+    rows: int | None = Field(default=None, ge=0)
+    rules: tuple[Rule, ...] = ()
+    revision: str | None = None
+    trained_at: str | None = None
+    exported_difference: float | None = None
+
+
+class PackageDocument(_Frozen):
+    """`vigie/package.json`, checked: inputs, outputs, task, interval, provenance, metrics."""
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
+    title: Text
+    task: Literal["regression", "classification", "embedding"]
+    engine: Literal["onnx", "tensorflow"] = "onnx"
+    inputs: tuple[Input, ...] = Field(min_length=1)
+    outputs: tuple[Output, ...] = Field(min_length=1)
+    labels: tuple[str, ...] = ()
+    label_texts: dict[str, Text] = {}
+    interval: dict[str, Any] | None = None
+    provenance: Provenance
+    metrics: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _agree(self) -> PackageDocument:
+        names = [i.name for i in self.inputs]
+        names += [i.missing.indicator for i in self.inputs if i.missing and i.missing.indicator]
+        if len(set(names)) != len(names):
+            raise ValueError("two inputs have the same name")
+        if self.task == "classification" and (
+            len(self.labels) < 2 or self.outputs[0].shape != (len(self.labels),)
+        ):
+            raise ValueError("a classification names one label per class of its first output")
+        return self
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """One row that this model answers."""
+        return {i.name: i.example for i in self.inputs if i.example is not None}
+
+    def answer_names(self) -> Mapping[str, Output]:
+        """The outputs by name."""
+        return {output.name: output for output in self.outputs}

@@ -1,0 +1,71 @@
+"""A model package on disk: the folder that training writes, the cache keeps, engines open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vigie.errors import RefusedPackage
+from vigie.models.document import PackageDocument
+from vigie.models.golden import Golden
+from vigie.models.profile import Profile
+
+KERAS_MODEL = Path("data/model.keras")
+ONNX_MODEL = Path("vigie/model.onnx")
+DOCUMENT = Path("vigie/package.json")
+PROFILE = Path("vigie/profile.json")
+GOLDEN = Path("vigie/golden.json")
+
+MAX_JSON_BYTES = 16 * 2**20
+
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that has been read: its folder, its digest and its three documents."""
+
+    root: Path
+    digest: str
+    document: PackageDocument
+    golden: Golden
+    profile: Profile | None
+
+    @property
+    def onnx_path(self) -> Path:
+        """The exported graph."""
+        return self.root / ONNX_MODEL
+
+    @property
+    def keras_path(self) -> Path:
+        """The Keras model."""
+        return self.root / KERAS_MODEL
+
+
+def read_package(root: Path, digest: str) -> Package:
+    """The package in `root`; refused where a document is absent or breaks its schema."""
+    profile = root / PROFILE
+    return Package(
+        root=root,
+        digest=digest,
+        document=_read(root / DOCUMENT, PackageDocument),
+        golden=_read(root / GOLDEN, Golden),
+        profile=_read(profile, Profile) if profile.exists() else None,
+    )
+
+
+def _read(path: Path, kind: type[_Document]) -> _Document:
+    name = f"vigie/{path.name}"
+    if not path.is_file():
+        raise RefusedPackage(f"{name} is missing; make a package with `vigie import`")
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise RefusedPackage(f"{name} is larger than {MAX_JSON_BYTES} bytes")
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RefusedPackage(f"{name}: {where}: {first['msg']}") from None

@@ -1,0 +1,108 @@
+"""`profile.json`: how each input and the prediction were distributed in the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vigie.models.document import Input
+
+QUANTILES = 10
+RESERVED_BINS = ("missing", "below", "above", "other")
+SMOOTHING = 0.5
+"""Added to every bin's count, so that no share is zero (Jeffreys' prior for a multinomial)."""
+
+
+class Distribution(BaseModel):
+    """Bins and their shares: ten quantile bins between `edges`, or one bin per choice.
+
+    `shares` holds the bins in the order of `bins`, the reserved ones last; they sum to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["numeric", "choice"]
+    edges: tuple[float, ...] = ()
+    bins: tuple[str, ...] = Field(min_length=1)
+    shares: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Distribution:
+        if len(self.bins) != len(self.shares) or any(share <= 0 for share in self.shares):
+            raise ValueError("a distribution has one share above zero per bin")
+        if self.kind == "numeric" and len(self.edges) != len(self.bins) - len(RESERVED_BINS) + 1:
+            raise ValueError("a numeric distribution has one edge more than bins")
+        return self
+
+
+class Profile(BaseModel):
+    """The reference that live traffic is compared with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(ge=1)
+    inputs: dict[str, Distribution]
+    prediction: Distribution
+
+
+def build_profile(
+    inputs: Sequence[Input],
+    columns: Mapping[str, Sequence[object]],
+    prediction: np.ndarray | Sequence[str],
+) -> Profile:
+    """The profile of training rows: `columns` as callers send them, `None` for an absent value.
+
+    `prediction` holds one number per row, or one label per row.
+    """
+    described = {
+        item.name: (
+            _choice_distribution(columns[item.name], item.choices.values)
+            if item.choices
+            else _numeric_distribution(columns[item.name])
+        )
+        for item in inputs
+        if not item.shape and (item.choices or item.dtype != "string")
+    }
+    outcome = (
+        _numeric_distribution(prediction.tolist())
+        if isinstance(prediction, np.ndarray)
+        else _choice_distribution(prediction, tuple(sorted(set(prediction))))
+    )
+    return Profile(rows=len(prediction), inputs=described, prediction=outcome)
+
+
+def _smoothed(counts: np.ndarray) -> tuple[float, ...]:
+    shares = (counts + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
+    return tuple(float(share) for share in shares)
+
+
+def _numeric_distribution(values: Sequence[object]) -> Distribution:
+    present = np.array([v for v in values if v is not None], np.float64)
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, QUANTILES + 1)))
+    if len(edges) == 1:
+        edges = np.array([edges[0], np.nextafter(edges[0], np.inf)])
+    counts, _ = np.histogram(present, edges)
+    reserved = [len(values) - len(present), 0, 0, 0]
+    bins = tuple(f"{low:.6g}..{high:.6g}" for low, high in pairwise(edges))
+    return Distribution(
+        kind="numeric",
+        edges=tuple(float(e) for e in edges),
+        bins=bins + RESERVED_BINS,
+        shares=_smoothed(np.concatenate([counts, reserved])),
+    )
+
+
+def _choice_distribution(values: Sequence[object], choices: Sequence[str]) -> Distribution:
+    texts = [None if v is None else str(v) for v in values]
+    known = [sum(text == choice for text in texts) for choice in choices]
+    missing = sum(text is None for text in texts)
+    reserved = [missing, 0, 0, len(texts) - missing - sum(known)]
+    return Distribution(
+        kind="choice",
+        bins=tuple(choices) + RESERVED_BINS,
+        shares=_smoothed(np.array(known + reserved)),
+    )
