@@ -1,0 +1,19 @@
+"""The interface that every engine has."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+Feeds = dict[str, np.ndarray]
+
+
+class Engine(Protocol):
+    """A loaded graph. `run` is safe to call from several threads at once."""
+
+    name: str
+
+    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        """Every output tensor by name, [rows, …], for input tensors [rows, …]."""
+        ...

@@ -1,0 +1,41 @@
+"""ONNX Runtime: the engine by default. The graph is data; nothing of it is executed as Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from vigie.engines.base import Feeds
+from vigie.errors import ModelFailure, RefusedPackage
+
+
+class OnnxEngine:
+    """A graph in ONNX Runtime, one thread per call: the workers are the parallelism."""
+
+    name = "onnx"
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception:
+            # ONNX Runtime's own texts quote paths and graph contents
+            raise RefusedPackage("ONNX Runtime cannot load vigie/model.onnx") from None
+        self.inputs = {node.name: node.type for node in self._session.get_inputs()}
+        self.outputs = [node.name for node in self._session.get_outputs()]
+
+    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        """Every output tensor by name; `ModelFailure` where the graph fails on these rows."""
+        try:
+            answers = self._session.run(self.outputs, feeds)
+        except Exception:
+            raise ModelFailure("The model failed on this input.", "engine") from None
+        return dict(zip(self.outputs, answers, strict=True))

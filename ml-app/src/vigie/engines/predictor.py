@@ -1,0 +1,102 @@
+"""A package with its engine: checked columns in, answers out; for training, batch and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vigie.engines.base import Engine
+from vigie.errors import ModelFailure, RefusedPackage
+from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.interval import Interval
+from vigie.models.package import Package
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model answered for some rows: each output [rows, …], and the interval's bounds."""
+
+    outputs: dict[str, np.ndarray]
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+
+    def rows(self, start: int, stop: int) -> Answers:
+        """The answers of a part of the rows."""
+        return Answers(
+            {name: values[start:stop] for name, values in self.outputs.items()},
+            None if self.lower is None else self.lower[start:stop],
+            None if self.upper is None else self.upper[start:stop],
+        )
+
+
+class Predictor:
+    """One loaded model version."""
+
+    def __init__(self, package: Package, engine: Engine) -> None:
+        self.package = package
+        self.engine = engine
+        document = package.document
+        self.decoder = RowDecoder(document.inputs)
+        self._inputs = document.inputs
+        self._outputs = document.outputs
+        self._interval = Interval.from_dict(document.interval) if document.interval else None
+
+    def predict(self, columns: Mapping[str, list[Any]]) -> Answers:
+        """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite."""
+        tensors = self.engine.run(feeds_of(self._inputs, columns))
+        outputs: dict[str, np.ndarray] = {}
+        for output in self._outputs:
+            values = tensors[output.tensor].reshape(-1, *output.shape)
+            if not np.isfinite(values).all():
+                raise ModelFailure(
+                    "The model answered with a number that is not finite.", "nonfinite_output"
+                )
+            outputs[output.name] = values
+        return self._finish(outputs)
+
+    def _finish(self, outputs: dict[str, np.ndarray]) -> Answers:
+        lower = upper = None
+        first = self._outputs[0]
+        if self._interval is not None:
+            lower, upper = self._interval.bounds(outputs[first.name].astype(np.float64))
+            if first.decimals is not None:
+                lower, upper = lower.round(first.decimals), upper.round(first.decimals)
+        for output in self._outputs:
+            if output.decimals is not None:
+                values = outputs[output.name].astype(np.float64)
+                outputs[output.name] = values.round(output.decimals)
+        return Answers(outputs, lower, upper)
+
+    def check_golden(self) -> None:
+        """Refuses unless the golden rows get the recorded answers."""
+        golden = self.package.golden
+        if missing := {o.tensor for o in self._outputs} - self._tensor_names():
+            raise RefusedPackage(f"the graph has no output named {min(missing)}")
+        decoded = self.decoder.decode(list(golden.rows))
+        golden.check(self.predict(decoded.columns).outputs)
+
+    def _tensor_names(self) -> set[str]:
+        decoded = self.decoder.decode([self.package.golden.rows[0]])
+        return set(self.engine.run(feeds_of(self._inputs, decoded.columns)))
+
+
+def open_predictor(package: Package, engine: str = "auto", threads: int = 1) -> Predictor:
+    """A predictor on the engine that is asked for; `auto` takes the one the package names."""
+    wanted = package.document.engine if engine == "auto" else engine
+    if wanted == "onnx":
+        if not package.onnx_path.is_file():
+            raise RefusedPackage("the package has no vigie/model.onnx; set VIGIE_ENGINE=tensorflow")
+        from vigie.engines.onnx import OnnxEngine
+
+        return Predictor(package, OnnxEngine(package.onnx_path, threads))
+    try:
+        from vigie.engines.tensorflow import TensorFlowEngine
+    except ImportError:
+        raise RefusedPackage(
+            "this model needs the TensorFlow engine, which is not installed here "
+            "(pip install 'vigie[tensorflow]', or the serve-tensorflow image)"
+        ) from None
+    return Predictor(package, TensorFlowEngine(package.keras_path, threads))
