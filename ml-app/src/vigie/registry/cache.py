@@ -1,0 +1,181 @@
+"""The cache of verified packages: the one interface between the registry process and all readers.
+
+    <cache>/<model>/versions/<digest>/…      a package, complete and verified
+    <cache>/<model>/champion -> versions/<digest>
+    <cache>/<model>/versions/<digest>.json   its registry version and run
+    <cache>/<model>/refused.json             the candidate that was refused last, and why
+    <cache>/registry.json                    when the registry answered last, and refusals so far
+
+Writers prepare beside the target and rename; a reader never sees half of anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import orjson
+
+from vigie.settings import MODEL_NAME
+
+CHAMPION = "champion"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedVersion:
+    """A package in the cache: where it lies and which registered version it is."""
+
+    root: Path
+    digest: str
+    version: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version that is not served, and the reason for people."""
+
+    version: str
+    digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryState:
+    """What the registry process has seen: its last good answer, and refusals by model."""
+
+    last_success: float = 0.0
+    refusals: dict[str, int] = field(default_factory=dict)
+
+
+class ModelCache:
+    """The cache in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def models(self) -> list[str]:
+        """The models that have a champion in the cache, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            entry.name
+            for entry in self.folder.iterdir()
+            if MODEL_NAME.fullmatch(entry.name) and (entry / CHAMPION).is_symlink()
+        )
+
+    def pointer(self, model: str, alias: str = CHAMPION) -> str | None:
+        """The digest that an alias points to; one system call, fit for frequent polling."""
+        try:
+            digest = (self.folder / model / alias).readlink().name
+        except OSError:
+            return None
+        return digest if _DIGEST.fullmatch(digest) else None
+
+    def find(self, model: str, digest: str) -> CachedVersion | None:
+        """The package with this digest, if the cache has it."""
+        root = self.folder / model / "versions" / digest
+        try:
+            record = orjson.loads(root.with_name(f"{digest}.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        if not root.is_dir():
+            return None
+        return CachedVersion(root, digest, str(record["version"]), str(record["run_id"]))
+
+    def champion(self, model: str) -> CachedVersion | None:
+        """The package that serves, if there is one."""
+        digest = self.pointer(model)
+        return None if digest is None else self.find(model, digest)
+
+    @contextlib.contextmanager
+    def lock(self, model: str) -> Iterator[Path]:
+        """Makes the caller the only writer of this model; gives an empty folder to work in."""
+        home = self.folder / model
+        (home / "versions").mkdir(parents=True, exist_ok=True)
+        with (home / ".lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            for stale in home.glob(".incoming-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=home))
+            try:
+                yield incoming
+            finally:
+                shutil.rmtree(incoming, ignore_errors=True)
+
+    def install(
+        self, model: str, incoming: Path, digest: str, version: str, run_id: str
+    ) -> CachedVersion:
+        """Moves a verified package from its working folder into the cache. Needs the lock."""
+        root = self.folder / model / "versions" / digest
+        if not root.exists():
+            incoming.rename(root)
+        self.record(model, digest, version, run_id)
+        return CachedVersion(root, digest, version, run_id)
+
+    def record(self, model: str, digest: str, version: str, run_id: str) -> None:
+        """Notes which registered version a package is. Needs the lock."""
+        path = self.folder / model / "versions" / f"{digest}.json"
+        write_atomically(path, {"version": version, "run_id": run_id})
+
+    def point(self, model: str, digest: str, alias: str = CHAMPION) -> None:
+        """Makes an alias name this package. Needs the lock."""
+        home = self.folder / model
+        fresh = home / f".{alias}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(Path("versions") / digest)
+        fresh.replace(home / alias)
+
+    def refuse(self, model: str, refusal: Refusal) -> None:
+        """Records a refused candidate, for the status route and the log."""
+        (self.folder / model).mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / model / "refused.json", asdict(refusal))
+
+    def refusal(self, model: str) -> Refusal | None:
+        """The candidate that was refused last, unless one was accepted since."""
+        try:
+            found = orjson.loads((self.folder / model / "refused.json").read_bytes())
+            return Refusal(found["version"], found["digest"], found["reason"])
+        except (OSError, orjson.JSONDecodeError, KeyError):
+            return None
+
+    def clear_refusal(self, model: str) -> None:
+        """Forgets the refused candidate."""
+        (self.folder / model / "refused.json").unlink(missing_ok=True)
+
+    def registry_state(self) -> RegistryState:
+        """What the registry process noted last; zeros before its first note."""
+        try:
+            found = orjson.loads((self.folder / "registry.json").read_bytes())
+            return RegistryState(float(found["last_success"]), dict(found["refusals"]))
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return RegistryState()
+
+    def note_registry(self, state: RegistryState) -> None:
+        """Keeps what the registry process has seen, for the metrics of the service."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / "registry.json", asdict(state))
+
+    def prune(self, model: str, keep: set[str]) -> None:
+        """Removes the packages that are not in `keep`. Needs the lock."""
+        for root in (self.folder / model / "versions").iterdir():
+            if root.name.removesuffix(".json") not in keep:
+                if root.is_dir():
+                    shutil.rmtree(root, ignore_errors=True)
+                else:
+                    root.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: object) -> None:
+    """Writes JSON so that a reader sees the old or the new file, never a part."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_bytes(orjson.dumps(content))
+    fresh.replace(path)

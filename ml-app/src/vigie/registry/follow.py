@@ -1,0 +1,103 @@
+"""The registry process: the cache holds what the champion alias names, or says why not."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+
+from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
+from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.verify import verify_package
+from vigie.settings import MODEL_NAME, Settings
+
+log = logging.getLogger("vigie.registry")
+
+
+class Follower:
+    """One look at the registry per `follow_once`; the cache changes only for a verified package."""
+
+    def __init__(self, settings: Settings, client: RegistryClient | None = None) -> None:
+        self._settings = settings
+        self._cache = ModelCache(settings.cache)
+        self._client = client or RegistryClient(
+            settings.mlflow_url, settings.registry_timeout_seconds
+        )
+        self._refusals = dict(self._cache.registry_state().refusals)
+
+    def follow_once(self) -> dict[str, str]:
+        """Looks at every followed model; gives what happened, by model. Raises `RegistryError`."""
+        outcomes = {name: self._follow(name) for name in self._followed()}
+        self._cache.note_registry(RegistryState(time.time(), self._refusals))
+        return outcomes
+
+    def run(self, stop: threading.Event) -> None:
+        """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
+        away = False
+        while not stop.is_set():
+            try:
+                self.follow_once()
+                if away:
+                    log.info("the registry is back")
+                away = False
+            except RegistryError as failure:
+                if not away:
+                    log.warning("the registry is away, serving goes on: %s", failure)
+                away = True
+            except OSError as failure:
+                log.error("the cache cannot be written: %s", failure.strerror)
+            stop.wait(self._settings.poll_seconds)
+
+    def _followed(self) -> list[str]:
+        names = list(self._settings.required_models)
+        if self._settings.serves_every_model:
+            others = self._client.models_with(CHAMPION)
+            names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
+        return names
+
+    def _follow(self, name: str) -> str:
+        wanted = self._client.version_of(name, CHAMPION)
+        if wanted is None:
+            return "absent"
+        if wanted.digest is None:
+            return self._refuse(wanted, "the version is not a package; use `vigie import`")
+        current = self._cache.champion(name)
+        if current and current.digest == wanted.digest and current.version == wanted.version:
+            return "current"
+        refused = self._cache.refusal(name)
+        if refused and (refused.version, refused.digest) == (wanted.version, wanted.digest):
+            return "refused"
+        return self._take(wanted, wanted.digest)
+
+    def _take(self, wanted: RegisteredVersion, digest: str) -> str:
+        started = time.monotonic()
+        name = wanted.name
+        with self._cache.lock(name) as incoming:
+            try:
+                if self._cache.find(name, digest) is None:
+                    self._client.download(wanted, incoming, self._settings.max_package_bytes)
+                    verify_package(incoming, digest, name, self._settings.engine)
+                self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
+            except RefusedPackage as reason:
+                return self._refuse(wanted, str(reason))
+            previous = self._cache.pointer(name)
+            self._cache.point(name, digest)
+            self._cache.clear_refusal(name)
+            self._cache.prune(name, {digest} | ({previous} if previous else set()))
+        # the verified graph is dropped here and the process stays small
+        gc.collect()
+        log.info(
+            "%s version %s verified in %.1f s and handed to the workers",
+            name, wanted.version, time.monotonic() - started,
+        )  # fmt: skip
+        return "installed"
+
+    def _refuse(self, version: RegisteredVersion, reason: str) -> str:
+        refusal = Refusal(version.version, version.digest or "", reason)
+        if self._cache.refusal(version.name) != refusal:
+            self._cache.refuse(version.name, refusal)
+            self._refusals[version.name] = self._refusals.get(version.name, 0) + 1
+            log.error("%s version %s is refused: %s", version.name, version.version, reason)
+        return "refused"

@@ -1,0 +1,76 @@
+"""What a package must show before it may serve: digest first, parse second, answers third."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from vigie.engines.predictor import Predictor, open_predictor
+from vigie.errors import RefusedPackage, VigieError
+from vigie.models.manifest import verify_manifest
+from vigie.models.package import Package, read_package
+
+STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+
+
+def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> Predictor:
+    """A predictor for the package in `root`; `RefusedPackage` says why it must not serve."""
+    verify_manifest(root, digest)
+    package = read_package(root, digest)
+    if package.document.name != name:
+        raise RefusedPackage(f"the package says that it is {package.document.name}, not {name}")
+    check_graph(package)
+    try:
+        predictor = open_predictor(package, engine)
+        predictor.check_golden()
+    except RefusedPackage:
+        raise
+    except VigieError as failure:
+        raise RefusedPackage(f"the golden rows fail: {failure}") from None
+    return predictor
+
+
+def check_graph(package: Package) -> None:
+    """Refuses a graph with operators outside the standard, or with data in other files."""
+    if not package.onnx_path.is_file():
+        if package.document.engine == "onnx":
+            raise RefusedPackage("vigie/model.onnx is missing")
+        return
+    try:
+        model = onnx.load(package.onnx_path, load_external_data=False)
+    except Exception:
+        raise RefusedPackage("vigie/model.onnx cannot be parsed") from None
+    domains = {opset.domain for opset in model.opset_import}
+    domains |= {node.domain for node in _nodes(model.graph)}
+    if foreign := sorted(domains - STANDARD_DOMAINS):
+        raise RefusedPackage(f"the graph has operators that are not standard: {foreign[0]}")
+    if model.functions:
+        raise RefusedPackage("the graph has functions of its own")
+    for tensor in _tensors(model.graph):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise RefusedPackage("the graph keeps data in another file")
+
+
+def _graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    found = [graph]
+    for node in graph.node:
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.HasField("g") else []
+            for child in [*inner, *attribute.graphs]:
+                found.extend(_graphs(child))
+    return found
+
+
+def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    return [node for part in _graphs(graph) for node in part.node]
+
+
+def _tensors(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    found = [tensor for part in _graphs(graph) for tensor in part.initializer]
+    for node in _nodes(graph):
+        for attribute in node.attribute:
+            found.extend(attribute.tensors)
+            if attribute.HasField("t"):
+                found.append(attribute.t)
+    return found
