@@ -1,0 +1,1 @@
+"""Metrics that stay true over several worker processes."""

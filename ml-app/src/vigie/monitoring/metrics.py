@@ -1,0 +1,150 @@
+"""Every metric of a worker, declared once. One registry per process; `publisher` adds them up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+LATENCY_SECONDS = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
+)  # fmt: skip
+STAGE_SECONDS = (0.00005, 0.0001, 0.00025, *LATENCY_SECONDS)
+BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
+STAGES = ("queue", "decode", "infer", "encode")
+REJECTIONS = ("full", "no_model", "deadline")
+FAILURES = ("engine", "nonfinite_output", "internal")
+RELOADS = ("swapped", "failed", "refused")
+
+Merge = Literal["sum", "max", "min"]
+
+GAUGE_MERGE: dict[str, Merge] = {
+    "vigie_http_requests_in_progress": "sum",
+    "vigie_queue_depth": "sum",
+    "vigie_model_info": "max",
+    "vigie_model_loaded_timestamp_seconds": "min",
+    "vigie_model_load_duration_seconds": "max",
+    "vigie_registry_last_success_timestamp_seconds": "max",
+    "vigie_build_info": "max",
+    "vigie_workers": "sum",
+    "process_virtual_memory_bytes": "sum",
+    "process_resident_memory_bytes": "sum",
+    "process_start_time_seconds": "min",
+    "process_open_fds": "sum",
+    "process_max_fds": "min",
+}
+"""How the gauges of several workers become one; counters and histograms are always added."""
+
+
+class Metrics:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        self.registry = registry
+        self.requests = Counter(
+            "vigie_http_requests_total", "Requests answered, counted when they end.",
+            ("method", "route", "code"), registry=registry,
+        )  # fmt: skip
+        self.request_seconds = Histogram(
+            "vigie_http_request_duration_seconds", "Time from a request's arrival to its answer.",
+            ("method", "route"), buckets=LATENCY_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.in_progress = Gauge(
+            "vigie_http_requests_in_progress", "Requests that are being answered now.",
+            registry=registry,
+        )  # fmt: skip
+        self.rejected = Counter(
+            "vigie_rejected_total", "Predictions turned away before they ran.",
+            ("reason",), registry=registry,
+        )  # fmt: skip
+        self.predictions = Counter(
+            "vigie_predictions_total", "Rows answered.", ("model", "version"), registry=registry
+        )
+        self.failures = Counter(
+            "vigie_prediction_failures_total", "Requests that the model failed on.",
+            ("model", "version", "reason"), registry=registry,
+        )  # fmt: skip
+        self.stage_seconds = Histogram(
+            "vigie_stage_duration_seconds", "Time of a prediction by stage.",
+            ("model", "version", "stage"), buckets=STAGE_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.outside_range = Counter(
+            "vigie_input_outside_range_total",
+            "Allowed values that were never seen in training.",
+            ("model", "version", "feature"), registry=registry,
+        )  # fmt: skip
+        self.batch_rows = Histogram(
+            "vigie_batch_rows", "Rows in one call of the model.",
+            ("model",), buckets=BATCH_ROWS, registry=registry,
+        )  # fmt: skip
+        self.queue_depth = Gauge(
+            "vigie_queue_depth", "Requests that wait for the model.", ("model",), registry=registry
+        )
+        self.model_info = Gauge(
+            "vigie_model_info", "1 for the version that serves.",
+            ("model", "version", "alias", "run_id", "engine"), registry=registry,
+        )  # fmt: skip
+        self.model_loaded = Gauge(
+            "vigie_model_loaded_timestamp_seconds", "When the serving version was loaded.",
+            ("model",), registry=registry,
+        )  # fmt: skip
+        self.model_load_seconds = Gauge(
+            "vigie_model_load_duration_seconds", "How long it took to load and warm up.",
+            ("model",), registry=registry,
+        )  # fmt: skip
+        self.model_reloads = Counter(
+            "vigie_model_reloads_total", "Changes of the serving version, by outcome.",
+            ("model", "outcome"), registry=registry,
+        )  # fmt: skip
+        self.registry_last_success = Gauge(
+            "vigie_registry_last_success_timestamp_seconds",
+            "When the registry last answered; 0 before the first time.",
+            registry=registry,
+        )  # fmt: skip
+        self.build_info = Gauge(
+            "vigie_build_info", "1; the labels tell what runs.",
+            ("version", "python"), registry=registry,
+        )  # fmt: skip
+        self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
+        ProcessCollector(registry=registry)
+        self._requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        for reason in REJECTIONS:
+            self.rejected.labels(reason)
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts an answered request; `route` is a template, never a raw path."""
+        key = (method, route, status)
+        found = self._requests.get(key)
+        if found is None:
+            found = self._requests[key] = (
+                self.requests.labels(method, route, str(status)),
+                self.request_seconds.labels(method, route),
+            )
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def start_at_zero(self, model: str) -> None:
+        """Makes the series of a model exist before its first request."""
+        for outcome in RELOADS:
+            self.model_reloads.labels(model, outcome)
+        self.queue_depth.labels(model)
+        self.batch_rows.labels(model)
+
+    def start_version_at_zero(self, model: str, version: str) -> None:
+        """Makes the series of a version exist before its first request."""
+        self.predictions.labels(model, version)
+        for reason in FAILURES:
+            self.failures.labels(model, version, reason)
+        for stage in STAGES:
+            self.stage_seconds.labels(model, version, stage)
+
+    def forget_version(self, model: str, version: str, features: tuple[str, ...]) -> None:
+        """Removes the series of a version that neither serves nor served just before."""
+        self.predictions.remove(model, version)
+        for reason in FAILURES:
+            self.failures.remove(model, version, reason)
+        for stage in STAGES:
+            self.stage_seconds.remove(model, version, stage)
+        for feature in features:
+            self.outside_range.remove(model, version, feature)

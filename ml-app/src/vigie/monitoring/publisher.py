@@ -1,0 +1,62 @@
+"""The process that serves the metrics of all workers on the metrics port."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from vigie.monitoring.snapshots import Family, MergedCollector, SnapshotFolder, merge
+
+LOOK_SECONDS = 1.0
+
+Extra = Callable[[], list[Family]]
+"""Families that no worker has, such as those of the registry process."""
+
+
+def exposition(folder: SnapshotFolder, extra: Extra, accept: str) -> tuple[bytes, str]:
+    """The metrics of all workers as text, and its media type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(MergedCollector(merge([folder.total(), extra()])))
+    encode, media_type = choose_encoder(accept)
+    return encode(registry), media_type
+
+
+def publish(folder: SnapshotFolder, host: str, port: int, extra: Extra) -> None:
+    """Serves `GET /metrics` until the parent process is gone, and sums up dead workers."""
+    parent = os.getppid()
+    server = ThreadingHTTPServer((host, port), _handler(folder, extra))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while os.getppid() == parent:
+        folder.bury()
+        time.sleep(LOOK_SECONDS)
+    server.shutdown()
+
+
+def _handler(folder: SnapshotFolder, extra: Extra) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+        server_version = "vigie"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            if self.path.split("?")[0] != "/metrics":
+                self.send_error(404)
+                return
+            body, media_type = exposition(folder, extra, self.headers.get("Accept", ""))
+            self.send_response(200)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A scrape every few seconds is not worth a line."""
+
+    return Handler

@@ -1,0 +1,177 @@
+"""Snapshots of one process's metrics, and their sum over all processes, dead ones included.
+
+Each worker writes a file a second; the publisher adds the files of living workers to the
+persisted sum of the dead. A worker that is killed costs at most its last second, and no file
+outlives its worker by more than one look.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+
+from vigie.monitoring.metrics import GAUGE_MERGE
+
+DEAD = "dead.json"
+_ACCUMULATING = ("counter", "histogram")
+
+Sample = list[Any]
+"""`[sample name, labels, value]`, as JSON keeps it."""
+Family = dict[str, Any]
+"""`{"name", "help", "type", "samples"}`."""
+
+
+def take_snapshot(registry: CollectorRegistry) -> list[Family]:
+    """The families of a registry without their creation times."""
+    return [
+        {
+            "name": metric.name,
+            "help": metric.documentation,
+            "type": metric.type,
+            "samples": [
+                [sample.name, sample.labels, sample.value]
+                for sample in metric.samples
+                if not sample.name.endswith("_created")
+            ],
+        }
+        for metric in registry.collect()
+    ]
+
+
+def snapshot_path(folder: Path) -> Path:
+    """The file of this process; unique even where the system gives its number again."""
+    return folder / f"{os.getpid()}-{time.time_ns()}.json"
+
+
+def write_snapshot(path: Path, registry: CollectorRegistry) -> None:
+    """Writes the snapshot of this process, readable whole or not at all."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_bytes(orjson.dumps(take_snapshot(registry)))
+    fresh.replace(path)
+
+
+def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
+    """One family per name over all snapshots: counters added, gauges as `GAUGE_MERGE` says."""
+    families: dict[str, Family] = {}
+    sums: dict[str, dict[tuple[Any, ...], Sample]] = {}
+    for snapshot in snapshots:
+        for family in snapshot:
+            name = family["name"]
+            families.setdefault(name, {**family, "samples": []})
+            into = sums.setdefault(name, {})
+            for sample_name, labels, value in family["samples"]:
+                key = (sample_name, *labels.items())
+                if key in into:
+                    into[key][2] = _combine(family, into[key][2], value)
+                else:
+                    into[key] = [sample_name, labels, value]
+    for name, family in families.items():
+        family["samples"] = list(sums[name].values())
+    return list(families.values())
+
+
+def _combine(family: Family, one: float, other: float) -> float:
+    how = "sum" if family["type"] in _ACCUMULATING else GAUGE_MERGE[family["name"]]
+    if how == "sum":
+        return one + other
+    return max(one, other) if how == "max" else min(one, other)
+
+
+class SnapshotFolder:
+    """The folder that the workers write to and the publisher adds up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def clear(self) -> None:
+        """Empties the folder: a new master starts at zero, which Prometheus takes for a restart."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.glob("*.json"):
+            path.unlink(missing_ok=True)
+
+    def total(self) -> list[Family]:
+        """The sum over living and dead workers; changes nothing."""
+        while True:
+            before = self._burials()
+            dead, buried = self._dead()
+            living = [_read(path, []) for path in self._workers() if path.name not in buried]
+            if self._burials() == before:
+                return merge([dead, *living])
+
+    def bury(self) -> None:
+        """Adds the counters of workers that are gone to the persisted sum, removes their files.
+
+        For the publisher alone. The sum names the files that it holds before they go, so that a
+        stop in between neither loses nor doubles a worker.
+        """
+        dead, buried = self._dead()
+        gone = [path for path in self._workers() if not _alive(int(path.stem.split("-")[0]))]
+        fresh = [path for path in gone if path.name not in buried]
+        if fresh:
+            lasting = [
+                [family for family in _read(path, []) if family["type"] in _ACCUMULATING]
+                for path in fresh
+            ]
+            self._keep(merge([dead, *lasting]), sorted(buried | {path.name for path in fresh}))
+        for path in gone:
+            path.unlink(missing_ok=True)
+        if buried or fresh:
+            self._keep(self._dead()[0], [])
+
+    def _workers(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*-*.json"))
+
+    def _burials(self) -> int:
+        """Changes whenever a worker is moved from the living to the dead."""
+        try:
+            return (self.folder / DEAD).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _dead(self) -> tuple[list[Family], set[str]]:
+        found = _read(self.folder / DEAD, {})
+        return found.get("families", []), set(found.get("buried", []))
+
+    def _keep(self, families: list[Family], buried: list[str]) -> None:
+        fresh = self.folder / f".{DEAD}"
+        fresh.write_bytes(orjson.dumps({"families": families, "buried": buried}))
+        fresh.replace(self.folder / DEAD)
+
+
+def _read(path: Path, default: Any) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return default
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class MergedCollector:
+    """Gives merged families to prometheus_client's own text writer."""
+
+    def __init__(self, families: list[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """The families as prometheus_client's metric objects."""
+        for family in self._families:
+            metric = Metric(family["name"], family["help"], family["type"])
+            for name, labels, value in family["samples"]:
+                metric.add_sample(name, labels, value)
+            yield metric
