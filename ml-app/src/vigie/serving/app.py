@@ -1,0 +1,138 @@
+"""The Flask application. It serves every route by itself; the front only answers some sooner."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from vigie.errors import (
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+    VigieError,
+)
+from vigie.serving import operations, pages, predictions
+from vigie.serving.call import Call
+from vigie.serving.pipeline import request_id_of
+from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
+from vigie.serving.services import Services, assemble
+from vigie.settings import Settings, load_settings
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
+    """The service as a WSGI application.
+
+    With neither argument it reads the environment, loads the cached models and follows the cache:
+    `gunicorn -k gthread "vigie.serving:create_app()"`.
+    """
+    if services is None:
+        services = assemble(settings or load_settings())
+        services.start()
+    app = Flask("vigie.serving")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
+    app.extensions["vigie"] = services
+    app.register_blueprint(predictions.blueprint)
+    app.register_blueprint(operations.blueprint)
+    app.register_blueprint(pages.blueprint)
+    app.before_request(_start_clock)
+    app.after_request(_finish(services))
+    app.register_error_handler(VigieError, _explain)
+    app.register_error_handler(HTTPException, _explain_http)
+    app.register_error_handler(Exception, _explain_bug(app))
+    return app
+
+
+def _start_clock() -> None:
+    g.started = time.perf_counter()
+    g.request_id = request_id_of(
+        Call(
+            request.method,
+            request.path,
+            {
+                name.lower().encode("latin-1"): value.encode("latin-1")
+                for name, value in request.headers.items()
+            },
+            b"",
+        )
+    )
+
+
+def _finish(services: Services):  # type: ignore[no-untyped-def]
+    def finish(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if "X-Request-Id" not in response.headers:
+            response.headers["X-Request-Id"] = g.request_id
+        if not g.get("counted"):
+            method = request.method if request.method in _METHODS else "other"
+            route = request.url_rule.rule if request.url_rule else "(none)"
+            seconds = time.perf_counter() - g.started
+            services.metrics.count_request(method, route, response.status_code, seconds)
+        return response
+
+    return finish
+
+
+def _explain(error: VigieError) -> Response:
+    if _wants_page():
+        return pages.error_page(error, g.request_id)
+    body = problem_body(error, g.request_id, example=_example_for(error))
+    response = Response(body, error.status, content_type=MEDIA_TYPE.decode())
+    for name, value in problem_headers(error):
+        response.headers[name.decode()] = value.decode()
+    return response
+
+
+def _wants_page() -> bool:
+    best = request.accept_mimetypes.best_match(
+        ["application/problem+json", "application/json", "text/html"]
+    )
+    return best == "text/html" and not request.path.startswith("/predict")
+
+
+def _example_for(error: VigieError) -> object | None:
+    return predictions.example(request.path) if error.status == 405 else None
+
+
+def _explain_http(failure: HTTPException) -> Response:
+    if failure.code and failure.code < 400 and isinstance(failure.get_response(), Response):
+        return failure.get_response()  # type: ignore[return-value]
+    return _explain(_from_http(failure))
+
+
+def _from_http(failure: HTTPException) -> VigieError:
+    if failure.code == 405:
+        allow = ", ".join(sorted(getattr(failure, "valid_methods", None) or ()))
+        return MethodNotAllowed(f"This route takes {allow}.", allow)
+    if failure.code == 413:
+        return TooLarge("The body is above the limit.")
+    if failure.code == 415:
+        return UnsupportedMediaType("This media type is not taken here.")
+    if failure.code == 404:
+        return NotFound("There is no such route; GET / lists what there is.")
+    explained = VigieError(failure.description or failure.name)
+    explained.status = failure.code or 500  # type: ignore[misc]
+    explained.title = failure.name  # type: ignore[misc]
+    return explained
+
+
+def _explain_bug(app: Flask):  # type: ignore[no-untyped-def]
+    def explain(failure: Exception) -> Response:
+        app.logger.error("request %s failed", g.get("request_id"), exc_info=failure)
+        return _explain(VigieError("The service failed; its log has the cause."))
+
+    return explain

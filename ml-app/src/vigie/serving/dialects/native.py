@@ -1,0 +1,199 @@
+"""Vigie's own dialect: rows as objects with one value per input.
+
+`{"instances": [{…}, …]}`; also one object, a bare list, and `{"features": …}` with either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from vigie.errors import (
+    FieldError,
+    InvalidInput,
+    MalformedRequest,
+    UnsupportedMediaType,
+    VigieError,
+)
+from vigie.models.decoding import Decoded, kind_of
+from vigie.serving.call import Call
+from vigie.serving.job import Job, Outcome
+from vigie.serving.live import LiveModel, describe_outside
+from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
+
+_JSON = b"application/json"
+_WRAPPERS = ("instances", "features")
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The rows of a body and where they stand in it."""
+
+    rows: Sequence[Any]
+    pointer: str
+    listed: bool
+
+    def point(self, row: int) -> str:
+        return f"{self.pointer}/{row}" if self.listed else self.pointer
+
+
+class NativeDialect:
+    """`POST /predict` and `POST /predict/<model>`."""
+
+    def __init__(self, max_rows: int) -> None:
+        self._max_rows = max_rows
+
+    def decode(self, call: Call, live: LiveModel) -> Decoded:
+        """The rows of a call, checked against the live version's inputs."""
+        _check_media_type(call)
+        body = _unwrap(parse_json(call.body), live)
+        count = len(body.rows)
+        if not 1 <= count <= self._max_rows:
+            wrong = FieldError(0, "", f"1 to {self._max_rows} rows", f"{count} rows")
+            raise _Pointed(InvalidInput("The number of rows is wrong.", (wrong,)), body, True)
+        try:
+            return live.predictor.decoder.decode(body.rows)
+        except InvalidInput as invalid:
+            raise _Pointed(invalid, body) from None
+
+    def encode(self, job: Job, outcome: Outcome, request_id: str) -> bytes:
+        """`{"model", "version", "request_id", "predictions": [one object per row]}`."""
+        live = job.live
+        return orjson.dumps(
+            {
+                "model": live.name,
+                "version": live.version,
+                "request_id": request_id,
+                "predictions": _predictions(job, outcome),
+            }
+        )
+
+    def refuse(
+        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
+    ) -> tuple[bytes, bytes]:
+        """A problem document with pointers into the caller's body and an example that works."""
+        errors: list[dict[str, str]] = []
+        if isinstance(error, _Pointed):
+            body = error.body
+            point = (lambda row: body.pointer) if error.whole else body.point
+            errors = field_errors(error, point)
+        elif isinstance(error, MalformedRequest):
+            errors = [{"pointer": "", "expected": "JSON", "got": "something else"}]
+        example = None
+        if live is not None and error.status in (400, 405, 415, 422):
+            example = {"instances": [live.predictor.package.document.example]}
+        return problem_body(error, request_id, errors, example), MEDIA_TYPE
+
+
+class _Pointed(InvalidInput):
+    """Invalid input with the body that its fields stand in."""
+
+    def __init__(self, invalid: InvalidInput, body: _Body, whole: bool = False) -> None:
+        super().__init__(str(invalid), invalid.fields)
+        self.body = body
+        self.whole = whole
+
+
+def _check_media_type(call: Call) -> None:
+    encoding = call.header(b"content-encoding").lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMediaType("The body is compressed; send it as it is.")
+    media_type = call.headers.get(b"content-type", _JSON)
+    if media_type == _JSON:
+        return
+    plain = call.header(b"content-type").split(";")[0].strip().lower()
+    if plain == "application/json" or plain.endswith("+json"):
+        return
+    # curl -d sends JSON under the form type unless it is told otherwise
+    if plain == "application/x-www-form-urlencoded" and call.body.lstrip()[:1] in (b"{", b"["):
+        return
+    raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
+
+
+class _NotFinite:
+    """Stands for a bare NaN or Infinity, so that the decoder can say which field holds it."""
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON document of a body; `MalformedRequest` says where it breaks."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as broken:
+        if b"NaN" in body or b"Infinity" in body:
+            try:
+                return json.loads(body, parse_constant=lambda _: _NotFinite())
+            except (ValueError, RecursionError):
+                pass
+        where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
+        text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
+        raise MalformedRequest(text) from None
+
+
+def _unwrap(document: Any, live: LiveModel) -> _Body:
+    if type(document) is list:
+        return _Body(document, "", True)
+    if type(document) is not dict:
+        whole = _Body([document], "", False)
+        wrong = FieldError(0, "", "object or list of objects", kind_of(document))
+        raise _Pointed(InvalidInput("The body is not an object.", (wrong,)), whole)
+    for wrapper in _WRAPPERS:
+        if wrapper in document and wrapper not in live.inputs:
+            return _unwrap_member(document, wrapper)
+    return _Body([document], "", False)
+
+
+def _unwrap_member(document: dict[str, Any], wrapper: str) -> _Body:
+    if len(document) > 1:
+        other = next(name for name in document if name != wrapper)
+        wrong = FieldError(0, other[:64], f"nothing beside {wrapper}", kind_of(document[other]))
+        whole = _Body([document], "", False)
+        raise _Pointed(InvalidInput(f"Only {wrapper} is taken here.", (wrong,)), whole)
+    rows = document[wrapper]
+    if type(rows) is list:
+        return _Body(rows, f"/{wrapper}", True)
+    if wrapper == "features" and type(rows) is dict:
+        return _Body([rows], f"/{wrapper}", False)
+    body = _Body([rows], f"/{wrapper}", False)
+    wrong = FieldError(0, "", "list of objects", kind_of(rows))
+    raise _Pointed(InvalidInput(f"{wrapper} is not a list of objects.", (wrong,)), body)
+
+
+def _predictions(job: Job, outcome: Outcome) -> list[dict[str, Any]]:
+    document = job.live.predictor.package.document
+    answers = outcome.answers
+    if document.task == "classification":
+        rows = _labelled(answers.outputs[document.outputs[0].name].tolist(), document.labels)
+    else:
+        names = [output.name for output in document.outputs]
+        values = [answers.outputs[name].tolist() for name in names]
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    if answers.lower is not None and answers.upper is not None:
+        for row, low, high in zip(
+            rows, answers.lower.tolist(), answers.upper.tolist(), strict=True
+        ):
+            row["interval"] = [low, high]
+    for row in rows:
+        row["warnings"] = []
+    for name, outside in job.decoded.outside.items():
+        warning = describe_outside(job.live.inputs[name])
+        for index in outside:
+            rows[index]["warnings"].append(warning)
+    return rows
+
+
+def _labelled(scores: list[list[float]], labels: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    for row in scores:
+        best = max(range(len(row)), key=row.__getitem__)
+        rows.append(
+            {
+                "label": labels[best],
+                "score": row[best],
+                "scores": dict(zip(labels, row, strict=True)),
+            }
+        )
+    return rows

@@ -1,0 +1,123 @@
+"""All models that one worker serves: loads them from the cache, follows it, swaps."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+
+from vigie.errors import NotFound, Unavailable, VigieError
+from vigie.monitoring.metrics import Metrics
+from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.serving.live import load_live
+from vigie.serving.slot import Slot
+from vigie.settings import Settings
+
+log = logging.getLogger("vigie.serving")
+
+LOOK_SECONDS = 1.0
+
+
+class Fleet:
+    """The slots of one worker, by model name, in the order in which they are listed to people."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self.cache = ModelCache(settings.cache)
+        self.slots: dict[str, Slot] = {
+            name: Slot(name, metrics, settings.max_batch_rows) for name in settings.required_models
+        }
+        self._failed: dict[str, tuple[str, str]] = {}
+        self.draining = False
+
+    def refresh(self) -> None:
+        """Loads what the cache points to and does not serve; a failure keeps the old version."""
+        for name in self._wanted():
+            cached = self.cache.champion(name)
+            if cached is not None and not self._is_current(name, cached):
+                self._load(name, cached)
+
+    def follow(self, stop: threading.Event) -> None:
+        """Refreshes until `stop` is set."""
+        while not stop.wait(LOOK_SECONDS):
+            try:
+                self.refresh()
+            except Exception:
+                log.exception("the cache could not be read")
+
+    def slot(self, name: str | None) -> Slot:
+        """The slot of a model, the first one for `None`. Raises `NotFound`, `Unavailable`."""
+        if name is None:
+            name = self.first
+        slot = self.slots.get(name)
+        if slot is None:
+            known = ", ".join(self.slots) or "none"
+            raise NotFound(f"There is no such model here. Models: {known}.")
+        if slot.live is None:
+            raise Unavailable(self._why_not(name), "no_model", retry_after=5)
+        return slot
+
+    @property
+    def first(self) -> str:
+        """The name of the model that answers where none is named."""
+        if not self.slots:
+            raise Unavailable("No model is served yet.", "no_model", retry_after=5)
+        return next(iter(self.slots))
+
+    def unready(self) -> dict[str, str]:
+        """Why the worker is not ready, by model; empty where every configured model serves."""
+        if not self.slots:
+            return {"*": "no model has a champion yet"}
+        return {
+            name: self._why_not(name)
+            for name in self._settings.required_models
+            if self.slots[name].live is None
+        }
+
+    def _wanted(self) -> list[str]:
+        wanted = list(self._settings.required_models)
+        if self._settings.serves_every_model:
+            wanted += [name for name in self.cache.models() if name not in wanted]
+        return wanted
+
+    def _is_current(self, name: str, cached: CachedVersion) -> bool:
+        serving = self.slots[name].live if name in self.slots else None
+        if serving and (serving.digest, serving.version) == (cached.digest, cached.version):
+            return True
+        return self._failed.get(name) == (cached.digest, cached.version)
+
+    def _load(self, name: str, cached: CachedVersion) -> None:
+        started = time.perf_counter()
+        settings = self._settings
+        slot = self.slots.get(name) or Slot(name, self._metrics, settings.max_batch_rows)
+        try:
+            live = load_live(name, cached, settings.engine, settings.max_batch_rows)
+        except VigieError as failure:
+            self._failed[name] = (cached.digest, cached.version)
+            self._metrics.model_reloads.labels(name, "failed").inc()
+            log.error("%s version %s cannot be loaded: %s", name, cached.version, failure)
+            return
+        seconds = time.perf_counter() - started
+        self._failed.pop(name, None)
+        self._metrics.model_load_seconds.labels(name).set(seconds)
+        slot.swap(live)
+        self.slots = {**self.slots, name: slot}
+        _freeze_heap()
+        log.info("%s version %s serves on %s", name, cached.version, live.engine)
+
+    def _why_not(self, name: str) -> str:
+        refused = self.cache.refusal(name)
+        if refused:
+            return f"version {refused.version} is refused: {refused.reason}"
+        if name in self._failed:
+            return f"version {self._failed[name][1]} cannot be loaded by this worker"
+        return "no verified version in the cache yet; train one, or wait for the registry"
+
+
+def _freeze_heap() -> None:
+    """Takes the loaded model out of the garbage collector's sight: no long pause over it."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,134 @@
+"""The front: an ASGI application that answers predictions itself and hands the rest to Flask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flask import Flask
+
+from vigie.errors import TooLarge
+from vigie.serving.app import create_app
+from vigie.serving.call import Call, Reply
+from vigie.serving.operations import readiness
+from vigie.serving.pipeline import request_id_of
+from vigie.serving.problems import MEDIA_TYPE, problem_body
+from vigie.serving.services import Services, assemble
+from vigie.serving.wsgi import call_wsgi
+from vigie.settings import Settings, load_settings
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+FLASK_THREADS = 4
+
+
+class ClientGone(Exception):
+    """The caller closed the connection before its request was complete."""
+
+
+class Front:
+    """One worker's ASGI application."""
+
+    def __init__(self, services: Services, app: Flask) -> None:
+        self.services = services
+        self._app = app
+        self._pipeline = services.pipeline
+        self._fast = services.settings.fast_lane
+        self._most_bytes = services.settings.max_body_bytes
+        self._threads = ThreadPoolExecutor(FLASK_THREADS, thread_name_prefix="flask")
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or the start and stop of the worker."""
+        if scope["type"] == "http":
+            try:
+                reply = await self._answer(scope, receive)
+            except ClientGone:
+                return
+            await send(
+                {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+            )
+            await send({"type": "http.response.body", "body": reply.body})
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        call = Call(scope["method"], scope["path"], dict(scope["headers"]), b"")
+        try:
+            call.body = await self._read_body(call, receive)
+        except TooLarge as error:
+            return self._refuse(call, error)
+        if self._fast:
+            if call.method == "POST":
+                route = self._pipeline.route(call.path)
+                if route is not None:
+                    return await self._pipeline.answer_soon(call, route, loop)
+            elif call.path in ("/livez", "/readyz"):
+                return self._health(call)
+        return await loop.run_in_executor(self._threads, call_wsgi, self._app, call, scope)
+
+    async def _read_body(self, call: Call, receive: Receive) -> bytes:
+        declared = call.headers.get(b"content-length")
+        if declared is not None and int(declared) > self._most_bytes:
+            raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body"):
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._most_bytes:
+                raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        return body
+
+    def _refuse(self, call: Call, error: TooLarge) -> Reply:
+        request_id = request_id_of(call)
+        body = problem_body(error, request_id)
+        route = self._pipeline.route(call.path)
+        template = route.template if route else "(none)"
+        method = call.method if call.method in ("GET", "POST", "PUT") else "other"
+        self.services.metrics.count_request(method, template, error.status, 0.0)
+        return Reply(error.status, _headers(body, MEDIA_TYPE, request_id), body)
+
+    def _health(self, call: Call) -> Reply:
+        status, body = 200, b'{"status":"alive"}'
+        if call.path == "/readyz":
+            status, body = readiness(self.services)
+        self.services.metrics.count_request(call.method, call.path, status, 0.0)
+        headers = _headers(body, b"application/json", request_id_of(call))
+        return Reply(status, headers, body if call.method != "HEAD" else b"")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self.services.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _headers(body: bytes, media_type: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+    ]
+
+
+def create_front(settings: Settings | None = None) -> Front:
+    """The service as an ASGI application, its models loaded."""
+    services = assemble(settings or load_settings())
+    services.start()
+    return Front(services, create_app(services=services))

@@ -1,0 +1,116 @@
+"""A model version that serves: loaded, verified, warm, with all that a request needs bound."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from vigie.engines.predictor import Predictor, open_predictor
+from vigie.errors import RefusedPackage
+from vigie.models.document import Input, text_in
+from vigie.models.package import read_package
+from vigie.monitoring.metrics import STAGES, Metrics
+from vigie.registry.cache import CHAMPION, CachedVersion
+
+WARM_UP_CALLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """One served version of one model. Never changes; a swap replaces the whole object."""
+
+    name: str
+    version: str
+    digest: str
+    run_id: str
+    predictor: Predictor
+    call_seconds: float
+    headers: list[tuple[bytes, bytes]]
+    inputs: dict[str, Input]
+    loaded_at: float = field(default_factory=time.time)
+
+    @property
+    def engine(self) -> str:
+        """The engine that runs this version."""
+        return self.predictor.engine.name
+
+
+def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) -> LiveModel:
+    """Opens a verified package, checks its golden rows and warms it up.
+
+    `call_seconds` of the result is the time of one call with `batch_rows` rows.
+    """
+    predictor = open_predictor(read_package(cached.root, cached.digest), engine)
+    predictor.check_golden()
+    document = predictor.package.document
+    if document.name != name:
+        raise RefusedPackage(f"the package says that it is {document.name}, not {name}")
+    return LiveModel(
+        name=name,
+        version=cached.version,
+        digest=cached.digest,
+        run_id=cached.run_id,
+        predictor=predictor,
+        call_seconds=_time_call(predictor, batch_rows),
+        headers=[
+            (b"x-model-name", name.encode()),
+            (b"x-model-version", cached.version.encode()),
+            (b"x-model-digest", cached.digest.encode()),
+        ],
+        inputs={item.name: item for item in document.inputs},
+    )
+
+
+def _time_call(predictor: Predictor, batch_rows: int) -> float:
+    rows = list(predictor.package.golden.rows)
+    many = (rows * (batch_rows // len(rows) + 1))[:batch_rows]
+    decoded = predictor.decoder.decode(many)
+    fastest = float("inf")
+    for _ in range(WARM_UP_CALLS):
+        started = time.perf_counter()
+        predictor.predict(decoded.columns)
+        fastest = min(fastest, time.perf_counter() - started)
+    return fastest
+
+
+def describe_outside(item: Input, language: str = "en") -> str:
+    """The warning for a value that is allowed but was not seen in training."""
+    label = text_in(item.label, language) if language != "en" else item.name
+    if item.choices is not None:
+        text = _WARNINGS[language]["choice"]
+        return text.format(label=label)
+    low, high = item.range or (0, 0)
+    return _WARNINGS[language]["range"].format(label=label, low=_short(low), high=_short(high))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}"
+
+
+_WARNINGS = {
+    "en": {
+        "range": "{label} is outside the range seen in training ({low} to {high})",
+        "choice": "{label} has a value that was not seen in training",
+    },
+    "fr": {
+        "range": "{label} : valeur hors de la plage vue à l'entraînement ({low} à {high})",
+        "choice": "{label} : valeur jamais vue à l'entraînement",
+    },
+}
+
+
+class LiveMetrics:
+    """The series of one version, bound once so that a request only adds numbers."""
+
+    def __init__(self, metrics: Metrics, live: LiveModel) -> None:
+        name, version = live.name, live.version
+        metrics.start_version_at_zero(name, version)
+        self.rows = metrics.predictions.labels(name, version)
+        self.queue, self.decode, self.infer, self.encode = (
+            metrics.stage_seconds.labels(name, version, stage) for stage in STAGES
+        )
+        self.outside = {
+            item: metrics.outside_range.labels(name, version, item) for item in live.inputs
+        }
+        self.info = (name, version, CHAMPION, live.run_id, live.engine)

@@ -1,0 +1,107 @@
+"""Routes for those who operate the service: health, metrics, the list of models, OpenAPI."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+
+from vigie.errors import NotFound, Unavailable
+from vigie.serving.openapi import build_openapi
+from vigie.serving.services import Services
+
+blueprint = Blueprint("operations", __name__)
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["vigie"]
+    return services
+
+
+def json_response(content: object, status: int = 200) -> Response:
+    """JSON in the order in which it was built."""
+    return Response(orjson.dumps(content), status, content_type="application/json")
+
+
+@blueprint.get("/livez")
+def livez() -> Response:
+    """200 while the process answers at all."""
+    return json_response({"status": "alive"})
+
+
+@blueprint.get("/readyz")
+@blueprint.get("/health")
+def readyz() -> Response:
+    """200 while every configured model has a verified, warm version and nothing is stopping."""
+    status, body = readiness(_services())
+    response = Response(body, status, content_type="application/json")
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def readiness(services: Services) -> tuple[int, bytes]:
+    """Status and body of `/readyz`, for both doors."""
+    if services.fleet.draining:
+        return 503, orjson.dumps({"status": "draining"})
+    unready = services.fleet.unready()
+    if unready:
+        return 503, orjson.dumps({"status": "not ready", "models": unready})
+    return 200, orjson.dumps({"status": "ready"})
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The metrics of all workers, for callers on this machine."""
+    if not _is_loopback(request.remote_addr):
+        raise NotFound("Metrics are on the metrics port.")
+    body, media_type = _services().metrics_text(request.headers.get("Accept", ""))
+    return Response(body, content_type=media_type)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@blueprint.get("/v1/models")
+def models() -> Response:
+    """Every model here: its version, digest, engine, age, and the candidate refused last."""
+    fleet = _services().fleet
+    return json_response({"models": [_describe(name) for name in fleet.slots]})
+
+
+def _describe(name: str) -> dict[str, object]:
+    services = _services()
+    live = services.fleet.slots[name].live
+    refusal = services.fleet.cache.refusal(name)
+    described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
+    if live is not None:
+        document = live.predictor.package.document
+        described |= {
+            "version": live.version,
+            "digest": live.digest,
+            "run_id": live.run_id,
+            "engine": live.engine,
+            "task": document.task,
+            "loaded_at": live.loaded_at,
+            "generated_data": document.provenance.generated,
+            "metrics": document.metrics,
+        }
+    else:
+        described["reason"] = services.fleet.unready().get(name, "")
+    if refusal is not None:
+        described["refused"] = {"version": refusal.version, "reason": refusal.reason}
+    return described
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """The description of this API, built from the signatures of the models that serve now."""
+    lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
+    if not lives:
+        raise Unavailable("No model is served yet.", "no_model", retry_after=5)
+    return json_response(build_openapi(lives))

@@ -1,0 +1,189 @@
+"""The life of a prediction request: what both doors, Flask and the fast lane, have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from dataclasses import dataclass
+
+from vigie.errors import ModelFailure, NotFound, Unavailable, VigieError
+from vigie.monitoring.metrics import Metrics
+from vigie.serving.call import Call, Reply
+from vigie.serving.dialects.base import Dialect
+from vigie.serving.dialects.native import NativeDialect
+from vigie.serving.fleet import Fleet
+from vigie.serving.job import Job, Outcome
+from vigie.serving.live import LiveModel
+from vigie.serving.problems import problem_headers
+from vigie.serving.slot import Slot
+from vigie.settings import MODEL_NAME, Settings
+
+log = logging.getLogger("vigie.serving")
+
+JSON = b"application/json"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A prediction route: its dialect, the template that metrics name it by, and the model."""
+
+    dialect: Dialect
+    template: str
+    model: str | None
+
+
+@dataclass(slots=True)
+class Work:
+    """One request between its first and its last step."""
+
+    call: Call
+    route: Route
+    request_id: str
+    live: LiveModel | None = None
+    decode_seconds: float = 0.0
+
+
+class Pipeline:
+    """Routes, decodes, runs and answers prediction requests of one worker."""
+
+    def __init__(self, settings: Settings, fleet: Fleet, metrics: Metrics) -> None:
+        self._fleet = fleet
+        self._metrics = metrics
+        self._timeout = settings.request_timeout_ms / 1000
+        self._max_in_flight = settings.max_in_flight
+        self._in_flight = 0
+        self._native = NativeDialect(settings.max_rows)
+        self._routes = {"/predict": Route(self._native, "/predict", None)}
+
+    def route(self, path: str) -> Route | None:
+        """The prediction route of a path, if it is one."""
+        found = self._routes.get(path)
+        if found is None and path.startswith("/predict/"):
+            name = path[len("/predict/") :]
+            found = Route(self._native, "/predict/<model>", name)
+            if name in self._fleet.slots:
+                self._routes[path] = found
+        return found
+
+    def answer(self, call: Call, route: Route) -> Reply:
+        """Answers in the caller's thread (the Flask door)."""
+        work = self._open(call, route)
+        try:
+            slot, job = self._begin(work)
+            return self._complete(work, slot, job, slot.run(job))
+        except Exception as failure:
+            return self._refuse(work, failure)
+        finally:
+            self._close()
+
+    async def answer_soon(self, call: Call, route: Route, loop: asyncio.AbstractEventLoop) -> Reply:
+        """Answers from the event loop (the fast lane)."""
+        work = self._open(call, route)
+        try:
+            slot, job = self._begin(work)
+            return self._complete(work, slot, job, await slot.submit(job, loop))
+        except Exception as failure:
+            return self._refuse(work, failure)
+        finally:
+            self._close()
+
+    def _open(self, call: Call, route: Route) -> Work:
+        self._in_flight += 1
+        self._metrics.in_progress.inc()
+        return Work(call, route, request_id_of(call))
+
+    def _close(self) -> None:
+        self._in_flight -= 1
+        self._metrics.in_progress.dec()
+
+    def _begin(self, work: Work) -> tuple[Slot, Job]:
+        if self._in_flight > self._max_in_flight:
+            raise Unavailable("The service is full; try again soon.", "full")
+        name = work.route.model
+        if name is not None and not MODEL_NAME.fullmatch(name):
+            raise NotFound("There is no such model here.")
+        slot = self._fleet.slot(name)
+        live = slot.live
+        assert live is not None
+        work.live = live
+        started = time.perf_counter()
+        decoded = work.route.dialect.decode(work.call, live)
+        work.decode_seconds = time.perf_counter() - started
+        return slot, Job(live, decoded, work.call.received + self._timeout)
+
+    def _complete(self, work: Work, slot: Slot, job: Job, outcome: Outcome) -> Reply:
+        started = time.perf_counter()
+        body = work.route.dialect.encode(job, outcome, work.request_id)
+        encode_seconds = time.perf_counter() - started
+        self._observe(work, slot, job, outcome, encode_seconds)
+        timing = (
+            f"queue;dur={outcome.queue_seconds * 1e3:.3f}, "
+            f"decode;dur={work.decode_seconds * 1e3:.3f}, "
+            f"infer;dur={outcome.infer_seconds * 1e3:.3f}, "
+            f"encode;dur={encode_seconds * 1e3:.3f}"
+        )
+        headers = [
+            (b"content-type", JSON),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", work.request_id.encode()),
+            *job.live.headers,
+            (b"server-timing", timing.encode()),
+        ]
+        return self._count(work, Reply(200, headers, body))
+
+    def _observe(
+        self, work: Work, slot: Slot, job: Job, outcome: Outcome, encode_seconds: float
+    ) -> None:
+        bound = slot.bound_to(job.live)
+        if bound is None:
+            return
+        bound.rows.inc(job.decoded.rows)
+        bound.queue.observe(outcome.queue_seconds)
+        bound.decode.observe(work.decode_seconds)
+        bound.infer.observe(outcome.infer_seconds)
+        bound.encode.observe(encode_seconds)
+        for name, rows in job.decoded.outside.items():
+            bound.outside[name].inc(len(rows))
+
+    def _refuse(self, work: Work, failure: Exception) -> Reply:
+        if not isinstance(failure, VigieError):
+            log.error("request %s failed", work.request_id, exc_info=failure)
+            failure = VigieError("The service failed; its log has the cause.")
+        live = work.live
+        if isinstance(failure, ModelFailure) and live is not None:
+            self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
+        if isinstance(failure, Unavailable):
+            self._metrics.rejected.labels(failure.reason).inc()
+        elif failure.status == 504:
+            self._metrics.rejected.labels("deadline").inc()
+        body, media_type = work.route.dialect.refuse(work.call, live, failure, work.request_id)
+        headers = [
+            (b"content-type", media_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", work.request_id.encode()),
+            *(live.headers if live else ()),
+            *problem_headers(failure),
+        ]
+        return self._count(work, Reply(failure.status, headers, body))
+
+    def _count(self, work: Work, reply: Reply) -> Reply:
+        template = work.route.template
+        seconds = time.perf_counter() - work.call.received
+        self._metrics.count_request("POST", template, reply.status, seconds)
+        return reply
+
+
+def request_id_of(call: Call) -> str:
+    """The caller's own id, else its trace's, else a fresh one of 32 hexadecimal digits."""
+    given = call.headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    trace = call.headers.get(b"traceparent")
+    if trace is not None and (match := _TRACEPARENT.fullmatch(trace)):
+        return match.group(1).decode()
+    return os.urandom(16).hex()

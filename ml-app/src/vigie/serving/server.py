@@ -1,0 +1,135 @@
+"""`vigie serve`: gunicorn with one worker per core, and the process that publishes the metrics."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from vigie.errors import ConfigurationError
+from vigie.monitoring.publisher import publish
+from vigie.monitoring.snapshots import SnapshotFolder
+from vigie.registry.cache import ModelCache
+from vigie.serving.services import registry_families, snapshot_folder
+from vigie.settings import Settings
+
+WORKER = "vigie.serving.worker.Worker"
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`."""
+    require_free_port(settings.host, settings.port, "VIGIE_PORT")
+    require_free_port(settings.metrics_host, settings.metrics_port, "VIGIE_METRICS_PORT")
+    try:
+        (settings.state / "heartbeat").mkdir(parents=True, exist_ok=True)
+        SnapshotFolder(snapshot_folder(settings)).clear()
+    except OSError as failure:
+        raise ConfigurationError(
+            f"VIGIE_STATE: the folder cannot be written ({failure.strerror})"
+        ) from None
+    _Application(settings).run()
+
+
+def require_free_port(host: str, port: int, setting: str) -> None:
+    """Raises `ConfigurationError` where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as failure:
+            if failure.errno == errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"Port {port} is taken; set {setting} to a free one"
+                ) from None
+            raise ConfigurationError(
+                f"The service cannot listen on {host}:{port} ({failure.strerror})"
+            ) from None
+
+
+class _Application(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured from the settings and from nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        for name, value in {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": WORKER,
+            "worker_tmp_dir": str(settings.state / "heartbeat"),
+            "graceful_timeout": settings.graceful_timeout_seconds,
+            "timeout": 60,
+            "keepalive": 75,
+            "control_socket_disable": True,
+            "asgi_lifespan": "on",
+            "loglevel": "warning",
+            "proc_name": "vigie",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from vigie.serving.front import create_front
+
+        return create_front(self._settings)
+
+    def run(self) -> None:
+        _Master(self, self._settings).run()
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which also keeps the metrics publisher alive."""
+
+    def __init__(self, app: _Application, settings: Settings) -> None:
+        self._settings = settings
+        self._publisher: int | None = None
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self._publisher is None or not _is_running(self._publisher):
+            self._publisher = self._fork_publisher()
+
+    def _fork_publisher(self) -> int:
+        """A fork shares the master's memory; it holds no model and no listening socket."""
+        child = os.fork()
+        if child:
+            return child
+        code = 0
+        try:
+            for number in self.SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for listener in self.LISTENERS:
+                listener.sock.close()
+            settings = self._settings
+            cache = ModelCache(settings.cache)
+            folder = SnapshotFolder(snapshot_folder(settings))
+            publish(
+                folder, settings.metrics_host, settings.metrics_port,
+                lambda: registry_families(cache),
+            )  # fmt: skip
+        except OSError as failure:
+            self.log.error("the metrics port cannot be served: %s", failure.strerror)
+            time.sleep(5)
+            code = 1
+        finally:
+            os._exit(code)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        found, _ = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return found == 0

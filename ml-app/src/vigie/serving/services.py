@@ -1,0 +1,110 @@
+"""What one worker is made of, wired together once and handed to the doors."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import vigie
+from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.publisher import exposition
+from vigie.monitoring.snapshots import (
+    Family,
+    SnapshotFolder,
+    merge,
+    snapshot_path,
+    take_snapshot,
+    write_snapshot,
+)
+from vigie.registry.cache import ModelCache
+from vigie.serving.fleet import Fleet
+from vigie.serving.pipeline import Pipeline
+from vigie.settings import Settings
+
+SNAPSHOT_SECONDS = 1.0
+
+
+def snapshot_folder(settings: Settings) -> Path:
+    """Where the workers of this service leave their snapshots."""
+    return settings.state / "metrics"
+
+
+def registry_families(cache: ModelCache) -> list[Family]:
+    """What the registry process noted in the cache, as metric families."""
+    state = cache.registry_state()
+    refused = [
+        ["vigie_model_reloads_total", {"model": name, "outcome": "refused"}, float(count)]
+        for name, count in state.refusals.items()
+    ]
+    return [
+        {
+            "name": "vigie_registry_last_success_timestamp_seconds",
+            "help": "When the registry last answered; 0 before the first time.",
+            "type": "gauge",
+            "samples": [["vigie_registry_last_success_timestamp_seconds", {}, state.last_success]],
+        },
+        {
+            "name": "vigie_model_reloads",
+            "help": "Changes of the serving version, by outcome.",
+            "type": "counter",
+            "samples": refused,
+        },
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one worker."""
+
+    settings: Settings
+    metrics: Metrics
+    fleet: Fleet
+    pipeline: Pipeline
+    stop: threading.Event
+
+    def metrics_text(self, accept: str) -> tuple[bytes, str]:
+        """The metrics of all workers; of this one alone where nothing adds them up."""
+        folder = SnapshotFolder(snapshot_folder(self.settings))
+        cache = self.fleet.cache
+        if folder.total():
+            return exposition(folder, lambda: registry_families(cache), accept)
+        own = take_snapshot(self.metrics.registry)
+        return exposition(folder, lambda: merge([own, registry_families(cache)]), accept)
+
+    def start(self) -> None:
+        """Loads what the cache holds, then follows it and writes snapshots in the background."""
+        self.metrics.workers.set(1)
+        self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
+        self.fleet.refresh()
+        for work in (self._follow, self._write_snapshots):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+
+    def close(self) -> None:
+        """Stops the background work."""
+        self.stop.set()
+
+    def _follow(self) -> None:
+        self.fleet.follow(self.stop)
+
+    def _write_snapshots(self) -> None:
+        folder = snapshot_folder(self.settings)
+        if not folder.is_dir():
+            return
+        path = snapshot_path(folder)
+        while True:
+            stopped = self.stop.wait(SNAPSHOT_SECONDS)
+            # a full disk costs figures, never an answer
+            with contextlib.suppress(OSError):
+                write_snapshot(path, self.metrics.registry)
+            if stopped:
+                return
+
+
+def assemble(settings: Settings) -> Services:
+    """The parts of one worker, not yet started."""
+    metrics = Metrics()
+    fleet = Fleet(settings, metrics)
+    return Services(settings, metrics, fleet, Pipeline(settings, fleet, metrics), threading.Event())

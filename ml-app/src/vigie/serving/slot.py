@@ -1,0 +1,199 @@
+"""A slot: one served model. Holds the live version, swaps it, turns waiting jobs into batches.
+
+A quick model runs in the event loop, and all jobs that arrived in one turn of the loop form a
+batch: no timer, no added wait. A slow one runs in one thread of lower priority; what waits
+meanwhile is the next batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from vigie.errors import DeadlineExceeded, ModelFailure, VigieError
+from vigie.models.decoding import Columns
+from vigie.monitoring.metrics import Metrics
+from vigie.serving.job import Job, Outcome
+from vigie.serving.live import LiveMetrics, LiveModel
+from vigie.serving.priority import lower_thread_priority
+
+log = logging.getLogger("vigie.serving")
+
+QUICK_SECONDS = 0.002
+
+Waiting = tuple[Job, "asyncio.Future[Outcome]"]
+Result = Outcome | VigieError
+
+
+class Slot:
+    """One served model in one worker."""
+
+    def __init__(self, name: str, metrics: Metrics, batch_rows: int) -> None:
+        self.name = name
+        self.live: LiveModel | None = None
+        self._bound: dict[str, LiveMetrics] = {}
+        self._metrics = metrics
+        self._batch_rows = batch_rows
+        self._batch_sizes = metrics.batch_rows.labels(name)
+        self._depth = metrics.queue_depth.labels(name)
+        self._previous: LiveModel | None = None
+        self._waiting: list[Waiting] = []
+        self._thread: _ModelThread | None = None
+        metrics.start_at_zero(name)
+
+    def swap(self, live: LiveModel) -> None:
+        """Makes `live` the serving version. Jobs that are under way end on the one they began."""
+        metrics, replaced, forgotten = self._metrics, self.live, self._previous
+        bound = LiveMetrics(metrics, live)
+        if replaced is not None:
+            metrics.model_info.remove(*self._bound[replaced.version].info)
+        self._bound[live.version] = bound
+        self.live, self._previous = live, replaced
+        metrics.model_info.labels(*bound.info).set(1)
+        metrics.model_loaded.labels(self.name).set(live.loaded_at)
+        metrics.model_reloads.labels(self.name, "swapped").inc()
+        kept = {live.version, replaced.version if replaced else None}
+        if forgotten is not None and forgotten.version not in kept:
+            del self._bound[forgotten.version]
+            metrics.forget_version(self.name, forgotten.version, tuple(forgotten.inputs))
+
+    def bound_to(self, live: LiveModel) -> LiveMetrics | None:
+        """The series of a version; `None` where neither it nor its successor serves any more."""
+        return self._bound.get(live.version)
+
+    def run(self, job: Job) -> Outcome:
+        """Runs one job in the caller's thread."""
+        job.queued = time.perf_counter()
+        result = self._run_jobs([job])[0]
+        if isinstance(result, VigieError):
+            raise result
+        return result
+
+    def submit(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Outcome]:
+        """Queues a job from the event loop; the future gives its outcome or a `VigieError`."""
+        job.queued = time.perf_counter()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        if job.live.call_seconds > QUICK_SECONDS:
+            if self._thread is None:
+                self._thread = _ModelThread(self, loop)
+            self._depth.inc()
+            self._thread.put((job, future))
+        else:
+            if not self._waiting:
+                loop.call_soon(self._flush)
+            self._waiting.append((job, future))
+        return future
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for batch in self.batches(waiting):
+            settle(batch, self.run_batch(batch))
+
+    def batches(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+        """The waiting jobs in calls of at most the row cap, one version each, order kept."""
+        batch: list[Waiting] = []
+        rows = 0
+        for entry in waiting:
+            job = entry[0]
+            full = rows + job.decoded.rows > self._batch_rows
+            if batch and (full or job.live is not batch[0][0].live):
+                yield batch
+                batch, rows = [], 0
+            batch.append(entry)
+            rows += job.decoded.rows
+        if batch:
+            yield batch
+
+    def run_batch(self, batch: Sequence[Waiting]) -> list[Result]:
+        """One result per entry; what nobody waits for any more, or too late, is not run."""
+        now = time.perf_counter()
+        late = DeadlineExceeded("The deadline passed before the prediction was started.")
+        due = [job for job, future in batch if now <= job.deadline and not future.done()]
+        ran = iter(self._run_jobs(due) if due else [])
+        return [
+            next(ran) if now <= job.deadline and not future.done() else late
+            for job, future in batch
+        ]
+
+    def _run_jobs(self, jobs: Sequence[Job]) -> list[Result]:
+        """One result per job. Where a call fails, each job runs alone: one cannot fail another."""
+        started = time.perf_counter()
+        try:
+            answers = jobs[0].live.predictor.predict(_joined(jobs))
+        except VigieError as failure:
+            if len(jobs) == 1:
+                return [failure]
+            return [self._run_jobs([job])[0] for job in jobs]
+        except Exception:
+            log.exception("the model of %s failed", self.name)
+            if len(jobs) == 1:
+                return [ModelFailure("The model failed on this input.", "internal")]
+            return [self._run_jobs([job])[0] for job in jobs]
+        infer_seconds = time.perf_counter() - started
+        results: list[Result] = []
+        start = 0
+        for job in jobs:
+            stop = start + job.decoded.rows
+            part = answers if len(jobs) == 1 else answers.rows(start, stop)
+            results.append(Outcome(part, started - job.queued, infer_seconds))
+            start = stop
+        self._batch_sizes.observe(start)
+        return results
+
+    def left_queue(self, count: int) -> None:
+        """Counts jobs out of the queue of the model thread."""
+        self._depth.dec(count)
+
+
+class _ModelThread:
+    """The one thread in which a slow model runs; jobs that wait meanwhile are its next batch."""
+
+    def __init__(self, slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
+        self._slot = slot
+        self._loop = loop
+        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=f"model-{slot.name}", daemon=True).start()
+
+    def put(self, entry: Waiting) -> None:
+        """Adds a job to the next batch."""
+        self._queue.put(entry)
+
+    def _work(self) -> None:
+        lower_thread_priority()
+        while True:
+            waiting = [self._queue.get()]
+            while not self._queue.empty():
+                waiting.append(self._queue.get())
+            for batch in self._slot.batches(waiting):
+                results = self._slot.run_batch(batch)
+                self._loop.call_soon_threadsafe(self._hand_back, batch, results)
+
+    def _hand_back(self, batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+        self._slot.left_queue(len(batch))
+        settle(batch, results)
+
+
+def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+    """Gives every waiting caller exactly its own result."""
+    for (_, future), result in zip(batch, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, VigieError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+
+def _joined(jobs: Sequence[Job]) -> Columns:
+    first = jobs[0].decoded.columns
+    if len(jobs) == 1:
+        return first
+    columns = {name: list(values) for name, values in first.items()}
+    for job in jobs[1:]:
+        for name, values in job.decoded.columns.items():
+            columns[name].extend(values)
+    return columns

@@ -1,0 +1,266 @@
+"""Small hand-made packages for tests: real graphs, real manifests, no TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import orjson
+from onnx import TensorProto, helper
+
+from vigie.engines.onnx import OnnxEngine
+from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.document import PackageDocument
+from vigie.models.manifest import write_manifest
+from vigie.registry.cache import ModelCache
+
+PRICE_PER_M2 = 3000.0
+
+HOUSING_INPUTS: list[dict[str, Any]] = [
+    {
+        "name": "surface_m2",
+        "label": {"en": "Living area", "fr": "Surface habitable"},
+        "dtype": "float32",
+        "tensor": "float32",
+        "unit": "m²",
+        "limits": [9, 1000],
+        "range": [12, 240],
+        "example": 54.0,
+    },
+    {
+        "name": "rooms",
+        "label": {"en": "Rooms", "fr": "Pièces"},
+        "dtype": "int64",
+        "tensor": "float32",
+        "limits": [1, 50],
+        "range": [1, 9],
+        "example": 3,
+    },
+    {
+        "name": "property_type",
+        "label": {"en": "Kind of home", "fr": "Type de bien"},
+        "dtype": "string",
+        "tensor": "string",
+        "choices": {
+            "values": ["apartment", "house"],
+            "policy": "closed",
+            "labels": {
+                "apartment": {"en": "Flat", "fr": "Appartement"},
+                "house": {"en": "House", "fr": "Maison"},
+            },
+        },
+        "example": "apartment",
+    },
+    {
+        "name": "land_m2",
+        "label": {"en": "Land", "fr": "Terrain"},
+        "dtype": "float32",
+        "tensor": "float32",
+        "unit": "m²",
+        "required": False,
+        "missing": {"fill": 100.0, "indicator": "land_m2__missing"},
+        "limits": [0, 100000],
+        "range": [10, 5000],
+        "help": {"en": "Empty for a flat.", "fr": "Vide pour un appartement."},
+        "example": None,
+    },
+    {
+        "name": "district",
+        "label": {"en": "District", "fr": "Quartier"},
+        "dtype": "int64",
+        "tensor": "string",
+        "required": False,
+        "missing": {"fill": ""},
+        "choices": {"values": ["1", "2", "3"], "policy": "open"},
+        "example": 2,
+    },
+]
+
+
+def housing_document(name: str = "housing", factor: float = 1.0) -> dict[str, Any]:
+    """A regression with every kind of scalar input; the answer grows with the surface."""
+    return {
+        "format": 1,
+        "name": name,
+        "title": {"en": "Home price", "fr": "Prix d'un logement"},
+        "task": "regression",
+        "inputs": HOUSING_INPUTS,
+        "outputs": [
+            {
+                "name": "price_eur",
+                "label": {"en": "Price", "fr": "Prix"},
+                "tensor": "price_eur",
+                "unit": "EUR",
+                "decimals": 2,
+            }
+        ],
+        "provenance": {"source": "made for a test", "generated": True, "rows": 100},
+        "metrics": {"mae": 10000.0 * factor},
+    }
+
+
+def iris_document(name: str = "iris") -> dict[str, Any]:
+    """A classification of four numbers."""
+    names = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]
+    return {
+        "format": 1,
+        "name": name,
+        "title": {"en": "Iris species", "fr": "Espèce d'iris"},
+        "task": "classification",
+        "inputs": [
+            {
+                "name": item,
+                "label": item.replace("_", " "),
+                "dtype": "float32",
+                "tensor": "float32",
+                "limits": [0, 20],
+                "range": [0.1, 8],
+                "example": 1.5,
+            }
+            for item in names
+        ],
+        "outputs": [
+            {
+                "name": "probabilities",
+                "label": "Probabilities",
+                "tensor": "probabilities",
+                "shape": [3],
+                "decimals": 6,
+            }
+        ],
+        "labels": ["setosa", "versicolor", "virginica"],
+        "provenance": {"source": "made for a test", "rows": 150},
+    }
+
+
+def housing_graph(factor: float = 1.0) -> onnx.ModelProto:
+    """price = factor * 3000 * surface + 1000 * rooms + a look-up of the texts + 7 * land."""
+    texts = {"apartment": 0, "house": 1}
+    nodes = [
+        _lookup("property_type", texts, "kind"),
+        _lookup("district", {"1": 1, "2": 2, "3": 3}, "area"),
+        helper.make_node("Cast", ["kind"], ["kind_f"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["area"], ["area_f"], to=TensorProto.FLOAT),
+        helper.make_node(
+            "Concat",
+            ["surface_m2", "rooms", "kind_f", "area_f", "land_m2", "land_m2__missing"],
+            ["all"],
+            axis=1,
+        ),
+        helper.make_node("MatMul", ["all", "weights"], ["price_eur"]),
+    ]
+    weights = np.array([[factor * PRICE_PER_M2], [1000], [20000], [500], [7], [-700]], np.float32)
+    inputs = [
+        helper.make_tensor_value_info(name, kind, [None, 1])
+        for name, kind in (
+            ("surface_m2", TensorProto.FLOAT),
+            ("rooms", TensorProto.FLOAT),
+            ("property_type", TensorProto.STRING),
+            ("land_m2", TensorProto.FLOAT),
+            ("land_m2__missing", TensorProto.FLOAT),
+            ("district", TensorProto.STRING),
+        )
+    ]
+    return _model(nodes, inputs, "price_eur", [None, 1], {"weights": weights})
+
+
+def iris_graph() -> onnx.ModelProto:
+    """A linear softmax of four numbers."""
+    names = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]
+    rng = np.random.default_rng(3)
+    nodes = [
+        helper.make_node("Concat", names, ["all"], axis=1),
+        helper.make_node("MatMul", ["all", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, 1]) for n in names]
+    weights = rng.normal(size=(4, 3)).astype(np.float32)
+    return _model(nodes, inputs, "probabilities", [None, 3], {"weights": weights})
+
+
+def _lookup(name: str, table: dict[str, int], output: str) -> onnx.NodeProto:
+    return helper.make_node(
+        "LabelEncoder",
+        [name],
+        [output],
+        domain="ai.onnx.ml",
+        keys_strings=list(table),
+        values_int64s=list(table.values()),
+        default_int64=-1,
+    )
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    output: str,
+    shape: list[int | None],
+    weights: dict[str, np.ndarray],
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        inputs,
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+        [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+HOUSING_ROWS: list[dict[str, Any]] = [
+    {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"},
+    {"surface_m2": 120.5, "rooms": 5, "property_type": "house", "land_m2": 400, "district": 2},
+]
+IRIS_ROWS: list[dict[str, Any]] = [
+    {
+        "sepal_length_cm": 5.1,
+        "sepal_width_cm": 3.5,
+        "petal_length_cm": 1.4,
+        "petal_width_cm": 0.2,
+    }
+]
+
+
+def write_package(
+    root: Path,
+    document: dict[str, Any],
+    graph: onnx.ModelProto,
+    rows: list[dict[str, Any]],
+) -> str:
+    """Writes a whole package; its golden answers are those of the graph. Gives its digest."""
+    (root / "vigie").mkdir(parents=True)
+    (root / "vigie" / "package.json").write_bytes(orjson.dumps(document))
+    onnx.save(graph, root / "vigie" / "model.onnx")
+    checked = PackageDocument.model_validate(document)
+    decoded = RowDecoder(checked.inputs).decode(rows)
+    tensors = OnnxEngine(root / "vigie" / "model.onnx").run(
+        feeds_of(checked.inputs, decoded.columns)
+    )
+    outputs = {
+        output.name: tensors[output.tensor].reshape(-1, *output.shape).tolist()
+        for output in checked.outputs
+    }
+    golden = {"rows": rows, "outputs": outputs}
+    (root / "vigie" / "golden.json").write_bytes(orjson.dumps(golden))
+    (root / "MLmodel").write_text("flavors: {}\n")
+    return write_manifest(root)
+
+
+def install(
+    cache: ModelCache, name: str, version: str = "1", factor: float = 1.0, document: Any = None
+) -> str:
+    """Puts a test package into a cache as the champion. Gives its digest."""
+    iris = name == "iris"
+    with cache.lock(name) as incoming:
+        digest = write_package(
+            incoming,
+            document or (iris_document() if iris else housing_document(name, factor)),
+            iris_graph() if iris else housing_graph(factor),
+            IRIS_ROWS if iris else HOUSING_ROWS,
+        )
+        cache.install(name, incoming, digest, version, f"run{version}")
+        cache.point(name, digest)
+    return digest
