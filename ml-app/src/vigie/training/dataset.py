@@ -1,0 +1,66 @@
+"""Training data as a recipe gives it, and its split by a hash of each row's id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vigie.models.document import Rule, Text
+
+HELD_OUT_PERCENT = 20
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Clean rows: one list per input as callers send its values (`None` where absent), a target.
+
+    `target` is float64 [rows] for a regression, text [rows] for a classification. Rows of one
+    `ids` value stay on the same side of the split.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    target: np.ndarray
+    ids: Sequence[str]
+    source: Text
+    sha256: str
+    rules: tuple[Rule, ...] = ()
+    generated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """The part of the data at these positions."""
+        return Dataset(
+            {name: [values[i] for i in rows] for name, values in self.columns.items()},
+            self.target[rows],
+            [self.ids[i] for i in rows],
+            self.source,
+            self.sha256,
+            self.rules,
+            self.generated,
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as callers send them; absent values are left out."""
+        names = list(self.columns)
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in zip(*self.columns.values(), strict=True)
+        ]
+
+
+def is_held_out(row_id: str, percent: int = HELD_OUT_PERCENT) -> bool:
+    """True for the rows that no version of the model is ever trained on."""
+    digest = hashlib.sha256(row_id.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % 100 < percent
+
+
+def split(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Training rows and held-out rows: the same sides for the same ids, in every run."""
+    held = np.array([is_held_out(row_id) for row_id in dataset.ids], bool)
+    return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))

@@ -1,0 +1,103 @@
+"""How good answers are on rows that were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from vigie.training.dataset import Dataset
+
+SLICES = 4
+MOST_CHOICES = 10
+
+
+def errors_of(task: str, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """One error per row: the absolute one, or 1 for a wrong label."""
+    if task == "classification":
+        wrong: np.ndarray = predicted != actual
+        return wrong.astype(float)
+    errors: np.ndarray = np.abs(predicted.astype(float) - actual.astype(float))
+    return errors
+
+
+def score(task: str, predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+    """The usual figures: accuracy and macro F1, or absolute, squared and relative errors."""
+    if task == "classification":
+        return {
+            "accuracy": float(np.mean(predicted == actual)),
+            "macro_f1": _macro_f1(predicted, actual),
+        }
+    error = predicted - actual
+    spread = float(np.sum((actual - actual.mean()) ** 2))
+    return {
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mape": float(np.mean(np.abs(error) / np.abs(actual))),
+        "median_ape": float(np.median(np.abs(error) / np.abs(actual))),
+        "r2": float(1 - np.sum(error**2) / spread) if spread else 0.0,
+    }
+
+
+def coverage(lower: np.ndarray, upper: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+    """The share of truths inside the interval, and its mean width relative to the truth."""
+    inside = (lower <= actual) & (actual <= upper)
+    return {
+        "interval_coverage": float(inside.mean()),
+        "interval_relative_width": float(np.mean((upper - lower) / np.abs(actual))),
+    }
+
+
+def main_error(task: str, scores: dict[str, float]) -> float:
+    """The one figure by which versions are compared; smaller is better."""
+    return 1 - scores["accuracy"] if task == "classification" else scores["mae"]
+
+
+def error_by_slice(
+    dataset: Dataset, names: Sequence[str], errors: np.ndarray
+) -> list[dict[str, Any]]:
+    """The mean error per choice, or per quarter of a number, for each named input."""
+    table: list[dict[str, Any]] = []
+    for name in names:
+        values = dataset.columns.get(name)
+        if values is None:
+            continue
+        for label, chosen in _groups(values):
+            if chosen.any():
+                table.append(
+                    {
+                        "input": name,
+                        "slice": label,
+                        "rows": int(chosen.sum()),
+                        "error": float(errors[chosen].mean()),
+                    }
+                )
+    return table
+
+
+def _groups(values: Sequence[Any]) -> list[tuple[str, np.ndarray]]:
+    missing = np.array([value is None for value in values])
+    groups = [("missing", missing)]
+    if any(isinstance(value, str) for value in values):
+        texts = np.array([str(value) for value in values])
+        common, counts = np.unique(texts[~missing], return_counts=True)
+        most = common[np.argsort(-counts)][:MOST_CHOICES]
+        return groups + [(str(text), (texts == text) & ~missing) for text in most]
+    numbers = np.array([np.nan if value is None else float(value) for value in values])
+    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, SLICES + 1)))
+    for low, high in pairwise(edges):
+        last = high == edges[-1]
+        below = numbers <= high if last else numbers < high
+        groups.append((f"{low:.4g} to {high:.4g}", (numbers >= low) & below))
+    return groups
+
+
+def _macro_f1(predicted: np.ndarray, actual: np.ndarray) -> float:
+    scores = []
+    for label in np.unique(actual):
+        hit = float(np.sum((predicted == label) & (actual == label)))
+        wrong = float(np.sum((predicted == label) != (actual == label)))
+        scores.append(2 * hit / (2 * hit + wrong) if hit else 0.0)
+    return float(np.mean(scores))

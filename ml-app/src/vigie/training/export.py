@@ -1,0 +1,108 @@
+"""A Keras model as an ONNX graph of standard operators, checked against the model itself."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+
+from vigie.engines.onnx import OnnxEngine
+from vigie.errors import DataError, ModelFailure
+
+OPSET = 17
+ML_OPSET = 2
+RELATIVE_TOLERANCE = 1e-4
+ABSOLUTE_TOLERANCE = 1e-6
+
+
+def export_onnx(model: keras.Model, path: Path) -> None:
+    """Writes the whole graph, text look-ups included. Tensors keep the names of the model's."""
+    from tf2onnx import optimizer, tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
+    for noisy in ("tf2onnx", "tensorflow"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    call, inputs, outputs = _traced(model)
+    # from the model and not from the function: constants and look-up tables are frozen in
+    frozen, tables = tf_loader.from_trackable(
+        model, call, list(inputs), list(outputs), large_model=False
+    )
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen, name="")
+        with tf_loader.tf_session(graph=graph):
+            converted = process_tf_graph(
+                graph,
+                opset=OPSET,
+                extra_opset=[onnx.helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+                input_names=list(inputs),
+                output_names=list(outputs),
+                initialized_tables=tables,
+                tensors_to_rename={**inputs, **outputs},
+            )
+    made = optimizer.optimize_graph(converted).make_model(model.name)
+    made.producer_version = ""
+    path.write_bytes(made.SerializeToString())
+
+
+def _traced(model: keras.Model) -> tuple[Any, dict[str, str], dict[str, str]]:
+    """The model as a concrete function; the names of its input and output tensors there."""
+    keys = [tensor.name for tensor in model.inputs]
+    names = list(model.output_names)
+    specs = [
+        tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    ]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def call(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return named_outputs(names, model(dict(zip(keys, tensors, strict=True)), training=False))
+
+    concrete = call.get_concrete_function()
+    # a concrete function gives the values of a dictionary in the order of its sorted keys
+    outputs = {
+        tensor.name: name for tensor, name in zip(concrete.outputs, sorted(names), strict=True)
+    }
+    return concrete, {f"{key}:0": key for key in keys}, outputs
+
+
+def named_outputs(names: list[str], answer: Any) -> dict[str, Any]:
+    """The outputs of a Keras model by name, however the model gives them."""
+    if isinstance(answer, dict):
+        return dict(answer)
+    tensors = answer if isinstance(answer, list | tuple) else [answer]
+    return dict(zip(names, tensors, strict=True))
+
+
+def predict_keras(model: keras.Model, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the Keras model itself answers, output name -> [rows, …]."""
+    tensors = {name: tf.constant(value, _tf_dtype(value)) for name, value in feeds.items()}
+    answers = named_outputs(list(model.output_names), model(tensors, training=False))
+    return {name: tensor.numpy() for name, tensor in answers.items()}
+
+
+def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -> float:
+    """The largest relative difference between the graph and the model on these rows.
+
+    Raises `DataError` where they differ by more than 1e-4 relative and 1e-6 absolute.
+    """
+    try:
+        graph = OnnxEngine(path).run(feeds)
+    except ModelFailure:
+        raise DataError("the exported graph does not run on the training rows") from None
+    worst = 0.0
+    for name, expected in predict_keras(model, feeds).items():
+        difference = np.abs(graph[name] - expected)
+        allowed = ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * np.abs(expected)
+        if not np.all(difference <= allowed):
+            raise DataError(f"the exported graph answers otherwise than the model: {name}")
+        worst = max(worst, float(np.max(difference / (np.abs(expected) + ABSOLUTE_TOLERANCE))))
+    return worst
+
+
+def _tf_dtype(value: np.ndarray) -> tf.DType:
+    return tf.string if value.dtype == object else tf.as_dtype(value.dtype)

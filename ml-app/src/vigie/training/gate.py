@@ -1,0 +1,97 @@
+"""Whether a trained version may serve: against the baselines, then against the one that serves."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vigie.engines.predictor import Predictor
+from vigie.errors import InvalidInput, RefusedPackage, VigieError
+from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.verify import verify_package
+from vigie.settings import Settings
+from vigie.training.dataset import Dataset
+from vigie.training.evaluation import main_error, score
+
+TRIVIAL = frozenset({"median", "majority"})
+REGRESSION_FACTOR = 1.10
+CLASSIFICATION_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to promote, and why, for people."""
+
+    promote: bool
+    reason: str
+
+
+def compare_with_baselines(task: str, error: float, baselines: dict[str, float]) -> Verdict | None:
+    """A refusal where a simple model does clearly better; `None` where the version passes."""
+    for name in TRIVIAL & baselines.keys():
+        if error >= baselines[name]:
+            return Verdict(False, f"no better than the {name} baseline")
+    name, best = min(baselines.items(), key=lambda item: item[1])
+    classifies = task == "classification"
+    bound = best + CLASSIFICATION_MARGIN if classifies else best * REGRESSION_FACTOR
+    if error > bound:
+        return Verdict(False, f"clearly worse than the {name} baseline ({error:.4g}, {best:.4g})")
+    return None
+
+
+def compare_with_champion(
+    task: str, error: float, champion: Predictor, held_out: Dataset, version: str
+) -> Verdict:
+    """The verdict of the same held-out rows on both versions."""
+    try:
+        serving = main_error(task, score(task, predict_rows(champion, held_out), held_out.target))
+    except (VigieError, InvalidInput) as failure:
+        return Verdict(
+            False, f"version {version} cannot answer the held-out rows to compare ({failure})"
+        )
+    if error < serving:
+        return Verdict(True, f"better than version {version} ({error:.4g} against {serving:.4g})")
+    return Verdict(False, f"not better than version {version} ({error:.4g} against {serving:.4g})")
+
+
+def predict_rows(predictor: Predictor, dataset: Dataset) -> np.ndarray:
+    """What a package answers for these rows, numbers or labels; unknown inputs are left out."""
+    document = predictor.package.document
+    known = {item.name for item in document.inputs}
+    rows = [{k: v for k, v in row.items() if k in known} for row in dataset.rows()]
+    answers = predictor.predict(predictor.decoder.decode(rows).columns)
+    values = answers.outputs[document.outputs[0].name]
+    if document.task == "classification":
+        names: np.ndarray = np.array(document.labels, object)[values.argmax(axis=1)]
+        return names
+    return values.astype(np.float64)
+
+
+def judge(
+    task: str,
+    error: float,
+    baselines: dict[str, float],
+    champion: RegisteredVersion | None,
+    held_out: Dataset,
+    settings: Settings,
+) -> Verdict:
+    """The verdict on a trained version whose error on the held-out rows is `error`."""
+    refusal = compare_with_baselines(task, error, baselines)
+    if refusal is not None:
+        return refusal
+    if champion is None:
+        return Verdict(True, "the first version")
+    if champion.digest is None:
+        return Verdict(True, f"version {champion.version} is not a package and cannot serve")
+    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        try:
+            client.download(champion, root, settings.max_package_bytes)
+            predictor = verify_package(root, champion.digest, champion.name)
+        except RefusedPackage as reason:
+            return Verdict(True, f"version {champion.version} cannot serve: {reason}")
+        return compare_with_champion(task, error, predictor, held_out, champion.version)

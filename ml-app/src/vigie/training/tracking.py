@@ -1,0 +1,140 @@
+"""What a training run leaves in MLflow, and the registered version that comes of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vigie.errors import RegistryError
+from vigie.registry.cache import CHAMPION
+from vigie.registry.client import DIGEST_TAG, RegistryClient
+from vigie.settings import Settings
+from vigie.training.dataset import Dataset
+
+# before MLflow is imported: its defaults wait for minutes on a server that is away
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow
+from mlflow.models import Model
+
+Promotion = str
+
+
+class Tracking:
+    """One experiment of an MLflow server."""
+
+    def __init__(self, settings: Settings, experiment: str) -> None:
+        client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+        if not client.healthy():
+            raise RegistryError(
+                "MLflow does not answer; start it with `make run`, or set VIGIE_MLFLOW_URL"
+            )
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        mlflow.set_tracking_uri(settings.mlflow_url)
+        mlflow.set_experiment(experiment)
+        self._client = mlflow.MlflowClient(settings.mlflow_url)
+        self._folder = Path()
+
+    @contextmanager
+    def run(self, name: str, nested: bool = False) -> Iterator[str]:
+        """Runs a block as an MLflow run; gives its id. A failure marks the run as failed."""
+        with mlflow.start_run(run_name=name, nested=nested) as run:
+            yield run.info.run_id
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Parameters of the current run."""
+        mlflow.log_params({key: str(value)[:500] for key, value in parameters.items()})
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Metrics of the current run, of an epoch where `step` is given."""
+        mlflow.log_metrics(dict(metrics), step=step)
+
+    def log_history(self, history: Sequence[Mapping[str, float]]) -> None:
+        """The metrics of every epoch, in a few requests."""
+        run = mlflow.active_run()
+        assert run is not None
+        entries = [
+            mlflow.entities.Metric(key, value, run.info.start_time, epoch)
+            for epoch, values in enumerate(history, start=1)
+            for key, value in values.items()
+        ]
+        for start in range(0, len(entries), 900):
+            self._client.log_batch(run.info.run_id, metrics=entries[start : start + 900])
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Tags of the current run."""
+        mlflow.set_tags(dict(tags))
+
+    def log_text(self, text: str, name: str) -> None:
+        """A text as an artifact of the current run."""
+        mlflow.log_text(text, name)
+
+    @contextmanager
+    def artifacts(self) -> Iterator[Path]:
+        """A folder whose files become artifacts of the current run."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+            mlflow.log_artifacts(folder)
+
+    def log_dataset(self, dataset: Dataset, context: str, target: str) -> None:
+        """The dataset of the current run: its size, schema, source and digest."""
+        frame = pd.DataFrame({**dataset.columns, target: dataset.target}).convert_dtypes()
+        # MLflow warns of whole numbers, which cannot be absent; as floats they can
+        frame = frame.astype(dict.fromkeys(frame.select_dtypes("number").columns, float))
+        source = dataset.source if isinstance(dataset.source, str) else dataset.source["en"]
+        described = mlflow.data.from_pandas(
+            frame,
+            name=source[:400],
+            targets=target,
+            digest=dataset.sha256[:32],
+        )
+        mlflow.log_input(described, context=context)
+
+    def new_model(self, name: str, run_id: str) -> Model:
+        """An empty logged model of a run, to be written into a package."""
+        logged = self._client.create_logged_model(
+            experiment_id=mlflow.get_run(run_id).info.experiment_id,
+            name=name,
+            source_run_id=run_id,
+        )
+        return Model(run_id=run_id, model_id=logged.model_id)
+
+    def register(
+        self, model: Model, root: Path, name: str, digest: str, tags: Mapping[str, str]
+    ) -> str:
+        """Uploads a package and registers it; gives the new version's number."""
+        self._client.log_model_artifacts(model.model_id, str(root))
+        self._client.finalize_logged_model(model.model_id, "READY")
+        if not self._exists(name):
+            self._client.create_registered_model(name)
+        version = self._client.create_model_version(
+            name,
+            source=f"models:/{model.model_id}",
+            run_id=model.run_id,
+            model_id=model.model_id,
+            tags={DIGEST_TAG: digest, **tags},
+        )
+        return str(version.version)
+
+    def promote(self, name: str, version: str) -> None:
+        """Makes a version the champion."""
+        self._client.set_registered_model_alias(name, CHAMPION, version)
+
+    def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Tags of a registered version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, version, key, value)
+
+    def _exists(self, name: str) -> bool:
+        return bool(self._client.search_registered_models(f"name='{name}'"))

@@ -1,0 +1,104 @@
+"""Trials: the same data, other architectures, sizes and seeds, judged on rows not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count as count_from
+from itertools import islice
+
+import numpy as np
+
+from vigie.training.dataset import Dataset
+from vigie.training.evaluation import main_error, score
+from vigie.training.features import network_columns, network_features
+from vigie.training.fit import EPOCHS, Fitted, fit_network
+from vigie.training.networks import Size, default_size
+from vigie.training.plan import Architecture, Plan
+
+Advance = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network to fit."""
+
+    architecture: Architecture
+    seed: int
+    size: Size
+    epochs: int | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """What tells this trial from another."""
+        return {
+            "architecture": self.architecture,
+            "trial.seed": self.seed,
+            "epochs": self.epochs or "default",
+            "members": self.size.members,
+            "folds": self.size.folds,
+            "bins": self.size.bins,
+            "width": self.size.width,
+        }
+
+
+@dataclass(frozen=True)
+class FittedTrial:
+    """A fitted network and its error on the rows that its members were kept from."""
+
+    trial: Trial
+    fitted: Fitted
+    error: float
+
+
+def trials_of(plan: Plan, rows: int, count: int) -> list[Trial]:
+    """`count` different trials; the first is the recipe's own."""
+    first = Trial(plan.architecture, plan.seed, default_size(plan.architecture, rows), plan.epochs)
+    return [first, *islice(_variations(plan, first, rows), count - 1)]
+
+
+def _variations(plan: Plan, first: Trial, rows: int) -> Iterator[Trial]:
+    """The other architecture, then other sizes of the first, then other seeds, without end."""
+    if plan.architecture != "linear":
+        other: Architecture = "conv" if plan.architecture == "dense" else "dense"
+        yield replace(first, architecture=other, size=default_size(other, rows))
+        yield replace(first, size=replace(first.size, width=96))
+        yield replace(first, size=replace(first.size, bins=max(8, first.size.bins // 2)))
+    for offset in count_from(1):
+        yield replace(first, seed=plan.seed + offset)
+
+
+def fit_trial(
+    plan: Plan, trial: Trial, training: Dataset, labels: tuple[str, ...], advance: Advance
+) -> FittedTrial:
+    """Fits one network on all training rows; `advance` is told of every epoch."""
+    target = training.target
+    if labels:
+        index = {label: number for number, label in enumerate(labels)}
+        target = np.array([index[str(label)] for label in target], np.int64)
+    epochs = trial.epochs or EPOCHS[trial.architecture]
+
+    def on_epoch(epoch: int, losses: dict[str, float]) -> None:
+        advance(epoch, epochs, f"validation {losses['val_loss']:.4f}")
+
+    fitted = fit_network(
+        trial.architecture,
+        network_features(plan.inputs),
+        network_columns(plan.inputs, training),
+        target,
+        plan.task,
+        log_target=plan.target.log,
+        classes=len(labels),
+        output_name=plan.target.name,
+        epochs=epochs,
+        seed=trial.seed,
+        on_epoch=on_epoch,
+        size=trial.size,
+    )
+    return FittedTrial(trial, fitted, _validation_error(plan, fitted))
+
+
+def _validation_error(plan: Plan, fitted: Fitted) -> float:
+    predicted = fitted.predicted
+    if plan.task == "classification":
+        predicted = predicted.argmax(axis=1)
+    return main_error(plan.task, score(plan.task, predicted, fitted.actual))
