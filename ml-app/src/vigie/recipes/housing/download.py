@@ -1,0 +1,75 @@
+"""Fetches the public geo-DVF files, one per department and year."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+
+ADDRESS = "https://files.data.gouv.fr/geo-dvf/latest/csv/{year}/departements/{code}.csv.gz"
+DEPARTMENT = re.compile(r"\d{2}|2[AB]|97[1-6]")
+GZIP_START = b"\x1f\x8b"
+CHUNK_BYTES = 1 << 20
+
+
+class DownloadError(RuntimeError):
+    """The public files could not be fetched; the text says what to do instead."""
+
+
+def download_department(
+    code: str, years: Iterable[int], folder: Path, timeout: float = 10
+) -> list[Path]:
+    """Paths of the department's files (`<code>_<year>.csv.gz`), one per year, fetched if absent.
+
+    `timeout` is in seconds, for connecting and for each pause of the server. A file is either whole
+    or not there. `DownloadError` without a network, or where the department has no such year
+    (Alsace, Moselle and Mayotte have none; only the last five years are kept online).
+    """
+    if not DEPARTMENT.fullmatch(code):
+        raise DownloadError(f"{code!r} is no department code: 64, 2A and 974 are")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for year in years:
+        path = folder / f"{code}_{int(year)}.csv.gz"
+        if not path.exists():
+            _fetch(ADDRESS.format(year=int(year), code=code), path, timeout)
+        paths.append(path)
+    return paths
+
+
+def _fetch(address: str, path: Path, timeout: float) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _copy(address, file, timeout)
+        if not _is_gzip(part):
+            raise DownloadError(f"{address} did not answer with a gzip file")
+        part.chmod(0o644)
+        part.replace(path)
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else "?"
+        raise DownloadError(f"{address} answered {status}: no such department or year") from error
+    except requests.RequestException as error:
+        raise DownloadError(
+            f"{address} cannot be reached ({type(error).__name__}): give a file of sales instead, "
+            "or train on the generated market"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(address: str, file: BinaryIO, timeout: float) -> None:
+    with requests.get(address, stream=True, timeout=timeout) as answer:
+        answer.raise_for_status()
+        file.writelines(answer.iter_content(CHUNK_BYTES))
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP_START

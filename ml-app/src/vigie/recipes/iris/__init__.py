@@ -1,0 +1,1 @@
+"""Iris species from four lengths: the smallest real classification."""

@@ -1,0 +1,1 @@
+"""A table and a YAML file become a trained, served model."""
