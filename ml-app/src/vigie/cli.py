@@ -1,0 +1,182 @@
+"""The command line: `vigie …`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from vigie.client import ServiceClient, parse_values
+from vigie.errors import VigieError
+from vigie.models.document import text_in
+from vigie.settings import load_settings
+
+
+class _Commands(click.Group):
+    """Turns every explained failure into one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VigieError as failure:
+            click.secho(f"vigie: {failure}", fg="red", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vigie")
+def main() -> None:
+    """Vigie: a Keras model in MLflow becomes a monitored service."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+@main.command()
+@click.option("--port", type=int, help="Port of the service (VIGIE_PORT).")
+@click.option("--workers", type=int, help="Worker processes (VIGIE_WORKERS).")
+def serve(port: int | None, workers: int | None) -> None:
+    """Serve the models of the cache on HTTP."""
+    from vigie.serving.server import serve as run
+
+    run(load_settings(port=port, workers=workers))
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Look at the registry once and stop.")
+def follow(once: bool) -> None:
+    """Keep the cache at the champion versions of the registry, verified."""
+    from vigie.registry.follow import Follower
+
+    follower = Follower(load_settings())
+    if once:
+        for name, outcome in follower.follow_once().items():
+            click.echo(f"{name}: {outcome}")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    follower.run(stop)
+
+
+@main.command()
+@click.argument("recipe")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A data file; may be given several times.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
+@click.option("--trials", type=click.IntRange(1, 100), default=1, help="Networks to compare.")
+@click.option("--architecture", type=click.Choice(["linear", "dense", "conv"]))
+def train(
+    recipe: str,
+    data: tuple[Path, ...],
+    epochs: int | None,
+    trials: int,
+    architecture: Literal["linear", "dense", "conv"] | None,
+) -> None:
+    """Train RECIPE, register it in MLflow, make it champion if it earns it.
+
+    RECIPE is housing, iris, king_county, california, or a YAML file.
+    """
+    from vigie.recipes.catalogue import find_recipe
+    from vigie.training.steps import Steps
+
+    settings = load_settings()
+    steps = Steps()
+    found = find_recipe(recipe)
+    with steps.step("data"):
+        dataset = found.load(found.spec, data, steps.say)
+    for rule in dataset.rules:
+        if rule.dropped:
+            steps.say(f"    {rule.name}: {rule.dropped} rows dropped")
+    steps.say(f"    {len(dataset)} rows: {text_in(dataset.source, 'en')}")
+    plan = found.spec.plan()
+    plan = replace(
+        plan, epochs=epochs or plan.epochs, architecture=architecture or plan.architecture
+    )
+    with steps.step("TensorFlow and MLflow"):
+        from vigie.training.train import summary_lines
+        from vigie.training.train import train as run
+    result = run(plan, dataset, settings, steps, trials)
+    for line in summary_lines(result, plan.target.unit):
+        steps.say(line)
+
+
+@main.command()
+def run() -> None:
+    """Run everything here without Docker: MLflow, training, registry process, service."""
+    from vigie.local import run as run_stack
+
+    logging.getLogger().setLevel(logging.WARNING)
+    run_stack(load_settings(), Path.cwd(), click.echo)
+
+
+_url_option = click.option("--url", help="Address of the service.  [default: the local one]")
+
+
+@main.command()
+@click.argument("model")
+@click.argument("values", nargs=-1, metavar="NAME=VALUE...")
+@_url_option
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …"""
+    client = _service(url)
+    answer = client.predict(model, [parse_values(values, client.inputs(model))])
+    if as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    for name, value in answer["predictions"][0].items():
+        if name == "warnings":
+            for warning in value:
+                click.secho(f"warning: {warning}", fg="yellow")
+        elif name == "interval":
+            click.echo(f"interval: {value[0]:,} to {value[1]:,}")
+        elif isinstance(value, dict):
+            click.echo("\n".join(f"  {label}: {score}" for label, score in value.items()))
+        else:
+            click.echo(f"{name}: {value:,}" if isinstance(value, float) else f"{name}: {value}")
+    click.echo(f"({answer['model']} version {answer['version']}, request {answer['request_id']})")
+
+
+@main.command()
+@_url_option
+def status(url: str | None) -> None:
+    """Show what a running service serves."""
+    client = _service(url)
+    table = Table(title=f"service: {client.readiness()}", title_justify="left")
+    for heading in ("model", "state", "version", "engine", "loaded", "refused"):
+        table.add_column(heading)
+    for model in client.models():
+        loaded = model.get("loaded_at")
+        refused = model.get("refused")
+        table.add_row(
+            model["name"],
+            model["state"] if "reason" not in model else f"{model['state']}: {model['reason']}",
+            model.get("version", ""),
+            model.get("engine", ""),
+            f"{datetime.fromtimestamp(loaded):%Y-%m-%d %H:%M:%S}" if loaded else "",
+            f"version {refused['version']}: {refused['reason']}" if refused else "",
+        )
+    Console().print(table)
+
+
+def _service(url: str | None) -> ServiceClient:
+    return ServiceClient(url or f"http://127.0.0.1:{load_settings().port}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

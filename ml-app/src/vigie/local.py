@@ -1,0 +1,230 @@
+"""`vigie run`: the whole of Vigie on one machine without Docker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+
+from vigie.errors import ConfigurationError, RegistryError, VigieError
+from vigie.registry.cache import CHAMPION, ModelCache
+from vigie.registry.client import RegistryClient
+from vigie.serving.server import require_free_port
+from vigie.settings import Settings
+
+DEFAULT_RECIPES = ("housing", "iris")
+FREE_BYTES = 500 * 2**20
+MLFLOW_START_SECONDS = 120
+READY_SECONDS = 90
+STOP_SECONDS = 10
+
+
+class _Stopped(BaseException):
+    """The user asked to stop."""
+
+
+@dataclass
+class _Processes:
+    """The processes of the stack, in the order in which they were started."""
+
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, command: list[str], log: Path | None = None) -> None:
+        """Starts a process in a session of its own; its lines go to `log`, else to the terminal."""
+        output = log.open("ab") if log else None
+        # its own session: Ctrl-C reaches this process alone, which stops the others in order
+        self.running[name] = subprocess.Popen(
+            command, stdout=output, stderr=output, start_new_session=True, env=_environment()
+        )
+
+    def ended(self) -> str | None:
+        """The name of a process that has ended by itself, if one has."""
+        return next((n for n, p in self.running.items() if p.poll() is not None), None)
+
+    def stop(self) -> None:
+        """Stops all, the last started first; what does not stop in time is killed."""
+        for process in reversed(self.running.values()):
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
+    """Starts MLflow, trains what is missing, follows the registry and serves until told to stop."""
+    mlflow_port = urlsplit(settings.mlflow_url).port or 80
+    _check_ground(settings, root, mlflow_port)
+    processes = _Processes()
+    previous = {n: signal.signal(n, _stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        _start_mlflow(processes, root, mlflow_port, say)
+        cache = ModelCache(settings.cache)
+        # what the cache holds serves at once; MLflow takes longer to start than everything else
+        cached = all(cache.champion(name) for name in settings.required_models)
+        if cached:
+            _start_service(processes, say)
+        _await_mlflow(processes, settings)
+        _train_missing(settings, say)
+        if not cached:
+            _start_service(processes, say)
+        _await_ready(processes, settings)
+        say(_welcome(settings))
+        while (ended := processes.ended()) is None:
+            time.sleep(0.5)
+        raise VigieError(f"the {ended} has stopped; its last lines say why")
+    except _Stopped:
+        say("\nStopping …")
+    finally:
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
+        processes.stop()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    say("Stopped.")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def _check_ground(settings: Settings, root: Path, mlflow_port: int) -> None:
+    if not _mlflow_command(root).exists():
+        raise ConfigurationError("the MLflow environment is missing; start with `make run`")
+    for port, name in (
+        (settings.port, "make run PORT=5050"),
+        (mlflow_port, "make run MLFLOW_PORT=5051"),
+        (settings.metrics_port, "VIGIE_METRICS_PORT=9465 make run"),
+    ):
+        try:
+            require_free_port("127.0.0.1", port, name)
+        except ConfigurationError:
+            hint = " (macOS: AirPlay holds it)" if port == 5000 and sys.platform == "darwin" else ""
+            raise ConfigurationError(f"Port {port} is taken{hint}; try: {name}") from None
+    if shutil.disk_usage(root).free < FREE_BYTES:
+        raise ConfigurationError("the disk is full: 500 MB must be free for models and runs")
+
+
+def _mlflow_command(root: Path) -> Path:
+    return root / "mlflow" / ".venv" / "bin" / "mlflow"
+
+
+def _start_mlflow(processes: _Processes, root: Path, port: int, say: Callable[[str], None]) -> None:
+    store = root / "mlflow" / "mlruns"
+    logs = root / "var" / "log"
+    try:
+        for folder in (store, logs):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise ConfigurationError(f"the checkout cannot be written ({failure.strerror})") from None
+    say(f"Starting MLflow on port {port} …")
+    hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))
+    processes.start(
+        "MLflow server",
+        [
+            str(_mlflow_command(root)), "server", "--host", "127.0.0.1", "--port", str(port),
+            "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}",
+            "--artifacts-destination", str(store / "artifacts"),
+            "--allowed-hosts", hosts, "--workers", "1",
+        ],
+        logs / "mlflow.log",
+    )  # fmt: skip
+
+
+def _await_mlflow(processes: _Processes, settings: Settings) -> None:
+    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    deadline = time.monotonic() + MLFLOW_START_SECONDS
+    while not client.healthy():
+        if processes.ended() or time.monotonic() > deadline:
+            raise RegistryError("MLflow did not start; see var/log/mlflow.log")
+        time.sleep(0.2)
+
+
+def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
+    say("Starting the service …")
+    vigie = [sys.executable, "-m", "vigie"]
+    processes.start("registry process", [*vigie, "follow"])
+    processes.start("service", [*vigie, "serve"])
+
+
+def _train_missing(settings: Settings, say: Callable[[str], None]) -> None:
+    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    for name in settings.required_models:
+        if name not in DEFAULT_RECIPES or client.version_of(name, CHAMPION) is not None:
+            continue
+        say(f"Training {name}: the registry has none yet.")
+        command = [sys.executable, "-m", "vigie", "train", name]
+        process = subprocess.Popen(command, env=_environment(), start_new_session=True)
+        try:
+            code = process.wait()
+        except _Stopped:
+            process.terminate()
+            process.wait()
+            raise
+        if code:
+            raise VigieError(f"the training of {name} failed; its last lines say why")
+
+
+def _await_ready(processes: _Processes, settings: Settings) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        if ended := processes.ended():
+            raise VigieError(f"the {ended} has stopped; its last lines say why")
+        try:
+            if requests.get(f"http://127.0.0.1:{settings.port}/readyz", timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        if time.monotonic() > deadline:
+            raise VigieError(
+                "the service is not ready; `vigie status` and its log say which model is missing"
+            )
+        time.sleep(0.2)
+
+
+def _welcome(settings: Settings) -> str:
+    base = f"http://localhost:{settings.port}"
+    return f"""
+Vigie is ready.
+
+  form           {base}
+  API            {base}/docs
+  MLflow         {settings.mlflow_public_url}
+  metrics        http://localhost:{settings.metrics_port}/metrics
+
+  {_example_curl(base)}
+
+Prometheus and Grafana come with Docker: docker compose up -d --wait
+Without them, {base}/v1/models and the metrics address show the state.
+Ctrl-C stops everything.
+"""
+
+
+def _example_curl(base: str) -> str:
+    description = requests.get(f"{base}/openapi.json", timeout=5).json()
+    body = description["paths"]["/predict"]["post"]["requestBody"]["content"]
+    example = orjson.dumps(body["application/json"]["example"]).decode()
+    return f"curl -s {base}/predict -H 'Content-Type: application/json' -d '{example}'"
