@@ -116,6 +116,33 @@ def train(
 
 
 @main.command()
+@click.argument("recipe")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A data file; may be given several times.",
+)
+@click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
+@click.option("--repeats", type=click.IntRange(1, 50), default=1, show_default=True)
+def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> None:
+    """Cross-validate RECIPE against the baselines; registers nothing."""
+    from vigie.recipes.catalogue import find_recipe
+    from vigie.training.steps import Steps
+
+    steps = Steps()
+    found = find_recipe(recipe)
+    with steps.step("data"):
+        dataset = found.load(found.spec, data, steps.say)
+    from vigie.training.crossval import cross_validate, summarise
+
+    with steps.step(f"{repeats} x {folds} folds") as step:
+        results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
+    for name, value in summarise(results).items():
+        click.echo(f"{name:<48} {value:>14,.4f}")
+
+
+@main.command()
 def run() -> None:
     """Run everything here without Docker: MLflow, training, registry process, service."""
     from vigie.local import run as run_stack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import requests
@@ -23,11 +24,12 @@ class ServiceClient:
 
     def predict(self, model: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The answer to these rows; a refusal becomes a `ServiceError` that names each field."""
-        return self._ask("POST", f"/predict/{model}", {"instances": rows})
+        answer: dict[str, Any] = self._ask("POST", f"/predict/{model}", {"instances": rows})
+        return answer
 
     def inputs(self, model: str) -> dict[str, Any]:
         """The JSON schema of each input of a model, from the service's own description."""
-        schemas = self._ask("GET", "/openapi.json")["components"]["schemas"]
+        schemas = self._ask("GET", "/openapi.json", has="components")["schemas"]
         if f"{model}.Row" not in schemas:
             known = ", ".join(name.removesuffix(".Row") for name in schemas if name[-4:] == ".Row")
             raise ServiceError(f"the service has no model {model}; it has {known}")
@@ -36,7 +38,7 @@ class ServiceClient:
 
     def models(self) -> list[dict[str, Any]]:
         """What the service says of each of its models."""
-        models: list[dict[str, Any]] = self._ask("GET", "/v1/models")["models"]
+        models: list[dict[str, Any]] = self._ask("GET", "/v1/models", has="models")
         return models
 
     def readiness(self) -> str:
@@ -44,20 +46,30 @@ class ServiceClient:
         return str(self._ask("GET", "/readyz", accept=(200, 503)).get("status"))
 
     def _ask(
-        self, method: str, path: str, body: Any = None, accept: tuple[int, ...] = (200,)
-    ) -> dict[str, Any]:
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        accept: tuple[int, ...] = (200,),
+        has: str = "",
+    ) -> Any:
+        """The answer's JSON object, or what it `has` under that name."""
         try:
             answer = requests.request(method, self._url + path, json=body, timeout=TIMEOUT_SECONDS)
-            content: dict[str, Any] = answer.json()
+            content = answer.json()
         except requests.ConnectionError:
             raise ServiceError(
                 f"no service answers at {self._url}; start it with `make run`, or give --url"
             ) from None
         except (requests.RequestException, ValueError):
             raise ServiceError(f"{self._url} does not answer like Vigie") from None
+        if not isinstance(content, dict):
+            raise ServiceError(f"{self._url} does not answer like Vigie")
         if answer.status_code not in accept:
             raise ServiceError(_explain(content))
-        return content
+        if has and has not in content:
+            raise ServiceError(f"{self._url} does not answer like Vigie")
+        return content[has] if has else content
 
 
 def _explain(problem: dict[str, Any]) -> str:
@@ -83,7 +95,9 @@ def parse_values(pairs: tuple[str, ...], inputs: dict[str, Any]) -> dict[str, An
 def _number(text: str) -> Any:
     for convert in (int, float):
         try:
-            return convert(text)
+            number = convert(text)
         except ValueError:
             continue
+        # JSON has no NaN and no infinity: the service says better than we what it takes
+        return number if math.isfinite(number) else text
     return text

@@ -102,8 +102,8 @@ class Settings(BaseSettings):
         description="French department whose sales `vigie train housing` downloads.",
     )
     housing_years: Annotated[tuple[int, ...], NoDecode] = Field(
-        default=(2021, 2022, 2023, 2024),
-        description="Years of sales to download, comma-separated.",
+        default=(2021, 2022, 2023, 2024, 2025),
+        description="Years of sales to download, comma-separated; those not online are left out.",
     )
 
     @field_validator("housing_years", mode="before")

@@ -6,6 +6,7 @@ few times and builds no objects of its own; only a row that fails is looked at f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.document import FLOAT32_MAX, Input
+from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
 
 Row = Mapping[str, Any]
 Columns = dict[str, list[Any]]
@@ -58,58 +59,67 @@ class _Column:
         self.take: Callable[[list[Any], Decoded], None] = self._take_numbers
         if item.shape:
             self.take = self._take_arrays
-        elif item.dtype == "string" or self.known is not None:
+        elif item.tensor == "string":
             self.take = self._take_texts
 
-    def _fill_missing(self, values: list[Any], kinds: set[type], decoded: Decoded) -> list[Any]:
-        """`values` with the fill for each `None`; writes the indicator."""
-        if _NONE in kinds:
-            if self.item.required:
-                raise _Refused
-            if self.indicator:
-                decoded.columns[self.indicator] = [float(v is None) for v in values]
-            kinds.discard(_NONE)
-            return [self.fill if v is None else v for v in values]
+    def _present(self, values: list[Any], kinds: set[type]) -> list[Any]:
+        """The values that are not `None`: the checks are for these, a fill may lie outside."""
+        if _NONE not in kinds:
+            return values
+        if self.item.required:
+            raise _Refused
+        kinds.discard(_NONE)
+        return [v for v in values if v is not None]
+
+    def _keep(self, values: list[Any], complete: bool, decoded: Decoded) -> None:
+        """Adds the column with the fill for each `None`, and the indicator."""
         if self.indicator:
-            decoded.columns[self.indicator] = [0.0] * len(values)
-        return values
+            decoded.columns[self.indicator] = [float(v is None) for v in values]
+        decoded.columns[self.name] = (
+            values if complete else [self.fill if v is None else v for v in values]
+        )
 
     def _take_numbers(self, values: list[Any], decoded: Decoded) -> None:
         kinds = set(map(type, values))
-        given = values
-        values = self._fill_missing(values, kinds, decoded)
+        present = self._present(values, kinds)
         if not kinds <= _NUMBERS:
             raise _Refused
         if self.item.integral and float in kinds:
-            if not all(type(v) is not float or v.is_integer() for v in values):
+            if not all(type(v) is not float or v.is_integer() for v in present):
                 raise _Refused
-            values = [int(v) for v in values]
-        low, high = min(values), max(values)
-        if not (self.low <= low and high <= self.high):
+            values = [v if v is None else int(v) for v in values]
+        if present:
+            low, high = self._checked_ends(present)
+            if not (self.seen_low <= low and high <= self.seen_high):
+                decoded.outside[self.name] = [
+                    index
+                    for index, value in enumerate(values)
+                    if value is not None and not self.seen_low <= value <= self.seen_high
+                ]
+        self._keep(values, len(present) == len(values), decoded)
+
+    def _checked_ends(self, numbers: list[Any]) -> tuple[float, float]:
+        """The smallest and the largest number, both inside the limits."""
+        low, high = min(numbers), max(numbers)
+        # min and max step over a NaN that is not the first number; a sum does not
+        if not (self.low <= low and high <= self.high) or math.isnan(sum(numbers)):
             raise _Refused
-        if not (self.seen_low <= low and high <= self.seen_high):
-            decoded.outside[self.name] = [
-                index
-                for index, value in enumerate(given)
-                if value is not None and not self.seen_low <= value <= self.seen_high
-            ]
-        decoded.columns[self.name] = values
+        return low, high
 
     def _take_texts(self, values: list[Any], decoded: Decoded) -> None:
         kinds = set(map(type, values))
-        given = values
-        values = self._fill_missing(values, kinds, decoded)
+        complete = len(self._present(values, kinds)) == len(values)
         if self.item.dtype == "int64":
-            values, given = _integers_as_text(values), _integers_as_text(given)
+            values = _integers_as_text(values)
         elif not kinds <= {str}:
             raise _Refused
         if self.known is not None:
-            unknown = [i for i, v in enumerate(given) if v is not None and v not in self.known]
+            unknown = [i for i, v in enumerate(values) if v is not None and v not in self.known]
             if unknown:
                 if self.closed:
                     raise _Refused
                 decoded.outside[self.name] = unknown
-        decoded.columns[self.name] = values
+        self._keep(values, complete, decoded)
 
     def _take_arrays(self, values: list[Any], decoded: Decoded) -> None:
         flat: list[Any] = []
@@ -119,12 +129,12 @@ class _Column:
         if self.item.dtype == "string":
             if not kinds <= {str}:
                 raise _Refused
-        elif (
-            not kinds <= _NUMBERS
-            or not (self.low <= min(flat) and max(flat) <= self.high)
-            or (self.item.integral and not all(float(v).is_integer() for v in flat))
-        ):
-            raise _Refused
+        elif flat:
+            if not kinds <= _NUMBERS:
+                raise _Refused
+            self._checked_ends(flat)
+            if self.item.integral and not all(float(v).is_integer() for v in flat):
+                raise _Refused
         decoded.columns[self.name] = flat
 
 
@@ -132,9 +142,9 @@ def _integers_as_text(values: list[Any]) -> list[Any]:
     """Each integer as the text that the graph looks up; a text must spell an integer."""
     texts: list[Any] = []
     for value in values:
-        if type(value) is int:
-            texts.append(str(value))
-        elif type(value) is float and value.is_integer():
+        if (type(value) is int or (type(value) is float and value.is_integer())) and (
+            -INT64_MAX <= value <= INT64_MAX
+        ):
             texts.append(str(int(value)))
         elif value is None or (type(value) is str and (value == "" or _spells_integer(value))):
             texts.append(value)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FLOAT32_MAX = 3.4028234663852886e38
+INT64_MAX = float(2**63 - 1024)
+"""The largest number of int64 that a float holds."""
 
 Text = str | dict[str, str]
 """A text for people: one for every language, or one per language code (`en`, `fr`)."""
@@ -74,6 +76,12 @@ class Input(_Frozen):
             raise ValueError(f"input {self.name}: every size in its shape is at least 1")
         if self.dtype == "string" and self.tensor != "string":
             raise ValueError(f"input {self.name}: a text stays a text in the graph")
+        if self.dtype == "float32" and self.tensor == "int64":
+            raise ValueError(
+                f"input {self.name}: a number with a fraction is no int64 in the graph"
+            )
+        if self.choices and self.tensor != "string":
+            raise ValueError(f"input {self.name}: a choice is a text in the graph")
         return self
 
     @property
@@ -83,11 +91,12 @@ class Input(_Frozen):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The smallest and largest number taken; what float32 holds where there is no limit."""
+        """The smallest and largest number taken: the limits, and what the tensor can hold."""
         low, high = self.limits or (None, None)
+        most = INT64_MAX if self.tensor == "int64" else FLOAT32_MAX
         return (
-            -FLOAT32_MAX if low is None else float(low),
-            FLOAT32_MAX if high is None else float(high),
+            -most if low is None else float(max(low, -most)),
+            most if high is None else float(min(high, most)),
         )
 
 
@@ -144,6 +153,9 @@ class PackageDocument(_Frozen):
         names += [i.missing.indicator for i in self.inputs if i.missing and i.missing.indicator]
         if len(set(names)) != len(names):
             raise ValueError("two inputs have the same name")
+        for item in self.inputs:
+            if item.missing and isinstance(item.missing.fill, str) != (item.tensor == "string"):
+                raise ValueError(f"input {item.name}: the fill is not of the tensor's type")
         if self.task == "classification" and (
             len(self.labels) < 2 or self.outputs[0].shape != (len(self.labels),)
         ):

@@ -16,7 +16,7 @@ class Golden(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows: tuple[dict[str, Any], ...] = Field(min_length=1)
-    outputs: dict[str, tuple[Any, ...]]
+    outputs: dict[str, tuple[Any, ...]] = Field(min_length=1)
     relative_tolerance: float = Field(default=1e-4, gt=0, le=0.1)
     absolute_tolerance: float = Field(default=1e-6, ge=0)
 
@@ -25,7 +25,7 @@ class Golden(BaseModel):
         for name, wanted in self.outputs.items():
             if name not in answered:
                 raise RefusedPackage(f"the golden rows name an output that is not there: {name}")
-            expected = np.asarray(wanted, np.float64)
+            expected = _numbers(name, wanted)
             got = np.asarray(answered[name], np.float64)
             if got.shape != expected.shape:
                 raise RefusedPackage(f"golden rows: output {name} has another shape")
@@ -36,3 +36,13 @@ class Golden(BaseModel):
                     f"golden rows: output {name} differs by up to {worst:.3g} "
                     "from the recorded answers"
                 )
+
+
+def _numbers(name: str, values: tuple[Any, ...]) -> np.ndarray:
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (ValueError, TypeError):
+        numbers = np.array(np.nan)
+    if not np.isfinite(numbers).all():
+        raise RefusedPackage(f"golden rows: output {name} holds something that is no number")
+    return numbers

@@ -32,6 +32,8 @@ class Distribution(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Distribution:
+        if len(set(self.bins)) != len(self.bins):
+            raise ValueError("two bins of a distribution have the same name")
         if len(self.bins) != len(self.shares) or any(share <= 0 for share in self.shares):
             raise ValueError("a distribution has one share above zero per bin")
         if self.kind == "numeric" and len(self.edges) != len(self.bins) - len(RESERVED_BINS) + 1:
@@ -87,7 +89,7 @@ def _numeric_distribution(values: Sequence[object]) -> Distribution:
         edges = np.array([edges[0], np.nextafter(edges[0], np.inf)])
     counts, _ = np.histogram(present, edges)
     reserved = [len(values) - len(present), 0, 0, 0]
-    bins = tuple(f"{low:.6g}..{high:.6g}" for low, high in pairwise(edges))
+    bins = _bin_names(edges)
     return Distribution(
         kind="numeric",
         edges=tuple(float(e) for e in edges),
@@ -96,13 +98,32 @@ def _numeric_distribution(values: Sequence[object]) -> Distribution:
     )
 
 
+def _bin_names(edges: np.ndarray) -> tuple[str, ...]:
+    """`low..high` per bin, with as many digits as tell the bins apart."""
+    for digits in (6, 9, 12, 17):
+        ends = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(ends)) == len(ends):
+            break
+    return tuple(f"{low}..{high}" for low, high in pairwise(ends))
+
+
 def _choice_distribution(values: Sequence[object], choices: Sequence[str]) -> Distribution:
-    texts = [None if v is None else str(v) for v in values]
+    texts = [None if v is None else _choice_text(v) for v in values]
     known = [sum(text == choice for text in texts) for choice in choices]
     missing = sum(text is None for text in texts)
     reserved = [missing, 0, 0, len(texts) - missing - sum(known)]
     return Distribution(
         kind="choice",
-        bins=tuple(choices) + RESERVED_BINS,
+        bins=tuple(map(choice_bin, choices)) + RESERVED_BINS,
         shares=_smoothed(np.array(known + reserved)),
     )
+
+
+def choice_bin(choice: str) -> str:
+    """The bin of a choice: its own name, in quotes where a reserved bin has that name."""
+    return f'"{choice}"' if choice in RESERVED_BINS else choice
+
+
+def _choice_text(value: object) -> str:
+    """An integer that came as 3.0 is the choice 3, as in decoding."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -82,6 +82,8 @@ class ModelCache:
 
     def find(self, model: str, digest: str) -> CachedVersion | None:
         """The package with this digest, if the cache has it."""
+        if not _DIGEST.fullmatch(digest):
+            return None
         root = self.folder / model / "versions" / digest
         try:
             record = orjson.loads(root.with_name(f"{digest}.json").read_bytes())
@@ -166,10 +168,13 @@ class ModelCache:
 
     def prune(self, model: str, keep: set[str]) -> None:
         """Removes the packages that are not in `keep`. Needs the lock."""
-        for root in (self.folder / model / "versions").iterdir():
+        home = self.folder / model
+        for root in (home / "versions").iterdir():
             if root.name.removesuffix(".json") not in keep:
                 if root.is_dir():
-                    shutil.rmtree(root, ignore_errors=True)
+                    # out of sight first: a stop in the middle must not leave half a package
+                    gone = root.rename(home / f".incoming-{root.name}")
+                    shutil.rmtree(gone, ignore_errors=True)
                 else:
                     root.unlink(missing_ok=True)
 

@@ -21,6 +21,7 @@ _PROXIED = "mlflow-artifacts:/"
 _CHUNK = 1 << 20
 _MOST_FILES = 1000
 _DEEPEST = 8
+_MOST_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +57,27 @@ class RegistryClient:
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """The version that an alias names; `None` where there is no such model or alias."""
         found = self._get("registered-models/alias", {"name": name, "alias": alias})
-        return None if found is None else _version(found.get("model_version"))
+        version = None if found is None else _version(found.get("model_version"))
+        if version and version.name != name:
+            raise RegistryError("MLflow answered with a version of another model")
+        return version
 
     def models_with(self, alias: str) -> list[str]:
         """The names of all registered models that have the alias, sorted."""
         names: list[str] = []
         token = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             page = self._get(
                 "registered-models/search", {"max_results": "100", "page_token": token}
             )
-            for model in (page or {}).get("registered_models", []):
-                aliases = {entry.get("alias") for entry in model.get("aliases", [])}
+            for model in _objects(page, "registered_models"):
+                aliases = {entry.get("alias") for entry in _objects(model, "aliases")}
                 if alias in aliases:
-                    names.append(str(model["name"]))
+                    names.append(str(model.get("name")))
             token = str((page or {}).get("next_page_token") or "")
             if not token:
                 return sorted(names)
+        raise RegistryError("MLflow's list of models has no end")
 
     def download(self, version: RegisteredVersion, folder: Path, most_bytes: int) -> None:
         """Writes the files of a version below `folder`; refuses one that is too large."""
@@ -101,7 +106,7 @@ class RegistryClient:
         listing = self._json(f"{self._url}/api/2.0/mlflow-artifacts/artifacts", {
             "path": f"{root}/{folder}" if folder.parts else root
         })  # fmt: skip
-        for entry in (listing or {}).get("files", []):
+        for entry in _objects(listing, "files"):
             path = folder / _safe_name(str(entry.get("path", "")))
             if entry.get("is_dir"):
                 yield from self._files(root, path)
@@ -141,7 +146,7 @@ class RegistryClient:
             raise RegistryError(f"MLflow does not answer ({_kind(broken)})") from None
         try:
             body = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise RegistryError(f"MLflow's address answered {answer.status_code} without JSON")
@@ -154,6 +159,14 @@ class RegistryClient:
 def _require_ok(answer: requests.Response) -> None:
     if answer.is_redirect or answer.status_code != 200:
         raise RegistryError(f"MLflow answered {answer.status_code}")
+
+
+def _objects(body: Mapping[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """A list of objects in an answer; absent means empty."""
+    found = (body or {}).get(name, [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise RegistryError(f"MLflow answered with something else than {name}")
+    return found
 
 
 def _kind(error: requests.RequestException) -> str:

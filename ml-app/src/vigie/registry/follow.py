@@ -29,7 +29,16 @@ class Follower:
 
     def follow_once(self) -> dict[str, str]:
         """Looks at every followed model; gives what happened, by model. Raises `RegistryError`."""
-        outcomes = {name: self._follow(name) for name in self._followed()}
+        outcomes: dict[str, str] = {}
+        failures: list[RegistryError] = []
+        for name in self._followed():
+            # a version that cannot be fetched must not hold up the other models
+            try:
+                outcomes[name] = self._follow(name)
+            except RegistryError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
         self._cache.note_registry(RegistryState(time.time(), self._refusals))
         return outcomes
 

@@ -28,6 +28,9 @@ def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> 
         raise
     except VigieError as failure:
         raise RefusedPackage(f"the golden rows fail: {failure}") from None
+    except Exception as failure:
+        # whatever is wrong with a package, the registry process goes on
+        raise RefusedPackage(f"the model cannot be run ({type(failure).__name__})") from None
     return predictor
 
 

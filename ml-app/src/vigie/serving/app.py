@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from vigie.errors import (
@@ -21,8 +21,7 @@ from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.services import Services, assemble
 from vigie.settings import Settings, load_settings
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
+PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -45,6 +44,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
     app.extensions["vigie"] = services
+    # a redirect would be no answer to a prediction, and its page would repeat the path
+    app.url_map.merge_slashes = False
     app.register_blueprint(predictions.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(pages.blueprint)
@@ -73,8 +74,10 @@ def _start_clock() -> None:
 
 def _finish(services: Services):  # type: ignore[no-untyped-def]
     def finish(response: Response) -> Response:
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if response.mimetype == "text/html":
+            for name, value in PAGE_HEADERS.items():
+                response.headers.setdefault(name, value)
         if "X-Request-Id" not in response.headers:
             response.headers["X-Request-Id"] = g.request_id
         if not g.get("counted"):
@@ -119,7 +122,8 @@ def _from_http(failure: HTTPException) -> VigieError:
         allow = ", ".join(sorted(getattr(failure, "valid_methods", None) or ()))
         return MethodNotAllowed(f"This route takes {allow}.", allow)
     if failure.code == 413:
-        return TooLarge("The body is above the limit.")
+        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        return TooLarge(f"The body is above the limit of {limit} bytes.")
     if failure.code == 415:
         return UnsupportedMediaType("This media type is not taken here.")
     if failure.code == 404:

@@ -13,7 +13,7 @@ from vigie.errors import TooLarge
 from vigie.serving.app import create_app
 from vigie.serving.call import Call, Reply
 from vigie.serving.operations import readiness
-from vigie.serving.pipeline import request_id_of
+from vigie.serving.pipeline import JSON, NOSNIFF, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.services import Services, assemble
 from vigie.serving.wsgi import call_wsgi
@@ -72,7 +72,7 @@ class Front:
                 route = self._pipeline.route(call.path)
                 if route is not None:
                     return await self._pipeline.answer_soon(call, route, loop)
-            elif call.path in ("/livez", "/readyz"):
+            elif call.path in ("/livez", "/readyz") and call.method in ("GET", "HEAD"):
                 return self._health(call)
         return await loop.run_in_executor(self._threads, call_wsgi, self._app, call, scope)
 
@@ -82,11 +82,11 @@ class Front:
             raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
         message = await receive()
         body: bytes = message.get("body", b"")
-        while message.get("more_body"):
+        while message.get("more_body") and len(body) <= self._most_bytes:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > self._most_bytes:
-                raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
+        if len(body) > self._most_bytes:
+            raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
         if message["type"] == "http.disconnect":
             raise ClientGone
         return body
@@ -105,7 +105,9 @@ class Front:
         if call.path == "/readyz":
             status, body = readiness(self.services)
         self.services.metrics.count_request(call.method, call.path, status, 0.0)
-        headers = _headers(body, b"application/json", request_id_of(call))
+        headers = _headers(body, JSON, request_id_of(call))
+        if status == 503:
+            headers.append((b"retry-after", b"5"))
         return Reply(status, headers, body if call.method != "HEAD" else b"")
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -124,6 +126,7 @@ def _headers(body: bytes, media_type: bytes, request_id: str) -> list[tuple[byte
         (b"content-type", media_type),
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
+        NOSNIFF,
     ]
 
 

@@ -24,6 +24,7 @@ from vigie.settings import MODEL_NAME, Settings
 log = logging.getLogger("vigie.serving")
 
 JSON = b"application/json"
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -65,6 +66,8 @@ class Pipeline:
         found = self._routes.get(path)
         if found is None and path.startswith("/predict/"):
             name = path[len("/predict/") :]
+            if not name or "/" in name:
+                return None
             found = Route(self._native, "/predict/<model>", name)
             if name in self._fleet.slots:
                 self._routes[path] = found
@@ -131,6 +134,7 @@ class Pipeline:
             (b"content-type", JSON),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", work.request_id.encode()),
+            NOSNIFF,
             *job.live.headers,
             (b"server-timing", timing.encode()),
         ]
@@ -166,6 +170,7 @@ class Pipeline:
             (b"content-type", media_type),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", work.request_id.encode()),
+            NOSNIFF,
             *(live.headers if live else ()),
             *problem_headers(failure),
         ]

@@ -112,12 +112,11 @@ class Slot:
         """One result per entry; what nobody waits for any more, or too late, is not run."""
         now = time.perf_counter()
         late = DeadlineExceeded("The deadline passed before the prediction was started.")
-        due = [job for job, future in batch if now <= job.deadline and not future.done()]
-        ran = iter(self._run_jobs(due) if due else [])
-        return [
-            next(ran) if now <= job.deadline and not future.done() else late
-            for job, future in batch
-        ]
+        # asked once: a caller may leave while the model runs, and must not shift the others' rows
+        due = [now <= job.deadline and not future.done() for job, future in batch]
+        jobs = [job for (job, _), is_due in zip(batch, due, strict=True) if is_due]
+        ran = iter(self._run_jobs(jobs) if jobs else [])
+        return [next(ran) if is_due else late for is_due in due]
 
     def _run_jobs(self, jobs: Sequence[Job]) -> list[Result]:
         """One result per job. Where a call fails, each job runs alone: one cannot fail another."""

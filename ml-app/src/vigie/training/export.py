@@ -25,8 +25,7 @@ def export_onnx(model: keras.Model, path: Path) -> None:
     from tf2onnx import optimizer, tf_loader
     from tf2onnx.tfonnx import process_tf_graph
 
-    for noisy in ("tf2onnx", "tensorflow"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     call, inputs, outputs = _traced(model)
     # from the model and not from the function: constants and look-up tables are frozen in
     frozen, tables = tf_loader.from_trackable(
@@ -96,6 +95,8 @@ def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -
         raise DataError("the exported graph does not run on the training rows") from None
     worst = 0.0
     for name, expected in predict_keras(model, feeds).items():
+        if not (np.isfinite(expected).all() and np.isfinite(graph[name]).all()):
+            raise DataError(f"the model answers its own training rows with a {name} not finite")
         difference = np.abs(graph[name] - expected)
         allowed = ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * np.abs(expected)
         if not np.all(difference <= allowed):

@@ -22,6 +22,7 @@ __all__ = ["ARCHITECTURES", "Feature", "Network", "Size", "build_network"]
 Task = Literal["regression", "classification"]
 ARCHITECTURES = ("linear", "dense", "conv")
 SMALL_ROWS = 5_000
+FIRST_LAYERS = ("member_weights", "hidden_1", "lay_")  # those that take the encoding itself
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Network:
         Training never meets an unknown text, so its weights would stay those of the start.
         """
         for layer in self.members.layers:
-            weights = layer.get_weights()
-            if not weights or weights[0].shape[0] != self._encoding.width:
+            if not layer.name.startswith(FIRST_LAYERS):
                 continue
+            weights = layer.get_weights()
             for start, shares in self._encoding.texts:
                 known = weights[0][start + 1 : start + 1 + len(shares)]
                 weights[0][start] = np.tensordot(shares, known, axes=1)

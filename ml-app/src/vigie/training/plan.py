@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing, Text
+from vigie.models.document import Choices, Input, Missing, Scalar, Text
 from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]
@@ -27,7 +27,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """One model to train. `inputs` describe what callers send, before any data was seen."""
+    """One model to train. `inputs` describe what callers send, before any data was seen.
+
+    `fills` says what stands for an absent value of an input: `median` (as where it says nothing),
+    `last` for the largest seen, or a number.
+    """
 
     name: str
     title: Text
@@ -37,6 +41,7 @@ class Plan:
     architecture: Architecture = "dense"
     epochs: int | None = None
     interval_level: float | None = None
+    fills: Mapping[str, Scalar] = field(default_factory=dict)
     slices: tuple[str, ...] = ()
     label_texts: Mapping[str, Text] = field(default_factory=dict)
     seed: int = 7
@@ -44,23 +49,23 @@ class Plan:
     def fitted_to(self, dataset: Dataset) -> Plan:
         """The plan with what the data shows: ranges, choices, fills; unseen inputs left out."""
         inputs = [
-            _fit_input(item, dataset.columns[item.name])
+            _fit_input(item, dataset.columns[item.name], self.fills.get(item.name, "median"))
             for item in self.inputs
             if any(value is not None for value in dataset.columns.get(item.name, ()))
         ]
         return replace(self, inputs=tuple(inputs))
 
 
-def _fit_input(item: Input, values: Sequence[Any]) -> Input:
+def _fit_input(item: Input, values: Sequence[Any], fill: Scalar) -> Input:
     present = [value for value in values if value is not None]
     absent = len(values) - len(present)
     changes: dict[str, Any] = {}
-    if item.choices is not None or item.dtype == "string":
+    if item.tensor == "string":
         changes |= _fit_choices(item, present)
     else:
         changes["range"] = (min(present), max(present))
     if not item.required:
-        changes["missing"] = _fit_missing(item, present, absent)
+        changes["missing"] = _fit_missing(item, present, absent, fill)
     if item.example is None and item.required:
         changes["example"] = _typical(item, present)
     # validated again, so that a plan never holds an input that a package would not take
@@ -78,14 +83,13 @@ def _fit_choices(item: Input, present: Sequence[Any]) -> dict[str, Any]:
     return {"choices": known.model_copy(update={"values": values})}
 
 
-def _fit_missing(item: Input, present: Sequence[Any], absent: int) -> Missing:
-    """The fill that the recipe names, else the median; an indicator where training had gaps."""
+def _fit_missing(item: Input, present: Sequence[Any], absent: int, fill: Scalar) -> Missing:
+    """The fill that the recipe asks for, and an indicator where training had gaps."""
     if item.tensor == "string":
         return Missing(fill="")
-    fill = item.missing.fill if item.missing is not None else None
     if fill == "last":
         fill = max(present)
-    elif fill is None or fill == "median":
+    elif fill == "median":
         fill = float(np.median(np.asarray(present, float)))
         fill = round(fill) if item.integral else fill
     return Missing(fill=fill, indicator=f"{item.name}__missing" if absent else None)

@@ -18,7 +18,11 @@ CHUNK_BYTES = 1 << 20
 
 
 class DownloadError(RuntimeError):
-    """The public files could not be fetched; the text says what to do instead."""
+    """The public files could not be fetched; the text says why."""
+
+
+class _NoSuchYear(DownloadError):
+    """The public files have no sales of that department and year."""
 
 
 def download_department(
@@ -27,18 +31,26 @@ def download_department(
     """Paths of the department's files (`<code>_<year>.csv.gz`), one per year, fetched if absent.
 
     `timeout` is in seconds, for connecting and for each pause of the server. A file is either whole
-    or not there. `DownloadError` without a network, or where the department has no such year
-    (Alsace, Moselle and Mayotte have none; only the last five years are kept online).
+    or not there. Years that are not online are left out (only the last five are). `DownloadError`
+    without a network, or where no year is there (Alsace, Moselle and Mayotte have none).
     """
     if not DEPARTMENT.fullmatch(code):
         raise DownloadError(f"{code!r} is no department code: 64, 2A and 974 are")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise DownloadError(f"the data folder cannot be written: {failure.strerror}") from failure
     paths = []
     for year in years:
         path = folder / f"{code}_{int(year)}.csv.gz"
-        if not path.exists():
-            _fetch(ADDRESS.format(year=int(year), code=code), path, timeout)
+        try:
+            if not path.exists():
+                _fetch(ADDRESS.format(year=int(year), code=code), path, timeout)
+        except _NoSuchYear:
+            continue
         paths.append(path)
+    if not paths:
+        raise DownloadError(f"there are no public sales of department {code} for these years")
     return paths
 
 
@@ -49,16 +61,16 @@ def _fetch(address: str, path: Path, timeout: float) -> None:
         with os.fdopen(handle, "wb") as file:
             _copy(address, file, timeout)
         if not _is_gzip(part):
-            raise DownloadError(f"{address} did not answer with a gzip file")
+            raise DownloadError("the address of the public sales did not answer with a gzip file")
         part.chmod(0o644)
         part.replace(path)
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "?"
-        raise DownloadError(f"{address} answered {status}: no such department or year") from error
+        kind = _NoSuchYear if status == 404 else DownloadError
+        raise kind(f"the address of the public sales answered {status}") from error
     except requests.RequestException as error:
         raise DownloadError(
-            f"{address} cannot be reached ({type(error).__name__}): give a file of sales instead, "
-            "or train on the generated market"
+            f"the address of the public sales cannot be reached: {type(error).__name__}"
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -37,7 +37,7 @@ def load_sales(spec: TableSpec, paths: Sequence[Path], say: Callable[[str], None
     except DownloadError as failure:
         say(f"No sales could be downloaded ({failure}).")
         say("Training on a GENERATED MARKET: made-up prices. Use --data FILE for real ones.")
-        return _generated(spec)
+        return generated_sales(spec)
     return _from_files(spec, files)
 
 
@@ -53,7 +53,8 @@ def _from_files(spec: TableSpec, paths: Sequence[Path]) -> Dataset:
     )
 
 
-def _generated(spec: TableSpec) -> Dataset:
+def generated_sales(spec: TableSpec) -> Dataset:
+    """Training rows of the generated market, marked as such."""
     market: pd.DataFrame = generate_market()
     sales = clean_sales(market)
     return build_dataset(

@@ -122,6 +122,7 @@ class TableSpec(_Strict):
             architecture=self.network.architecture,
             epochs=self.network.epochs,
             interval_level=self.interval,
+            fills={name: item.missing for name, item in self.inputs.items() if not item.required},
             slices=self.slices,
             label_texts=target.labels,
         )
@@ -155,7 +156,7 @@ def _input(name: str, item: InputSpec) -> Input:
         tensor="string" if texts else "float32",
         unit=item.unit,
         required=item.required,
-        missing=None if item.required else Missing(fill="" if texts else item.missing),
+        missing=None if item.required else Missing(fill="" if texts else 0),
         limits=None if texts else item.limits,
         choices=Choices(values=values, policy=item.policy, labels=item.choice_labels)
         if values

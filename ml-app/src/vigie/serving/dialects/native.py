@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _check_media_type(call: Call) -> None:
     if encoding not in ("", "identity"):
         raise UnsupportedMediaType("The body is compressed; send it as it is.")
     media_type = call.headers.get(b"content-type", _JSON)
-    if media_type == _JSON:
+    if media_type in (_JSON, b""):
         return
     plain = call.header(b"content-type").split(";")[0].strip().lower()
     if plain == "application/json" or plain.endswith("+json"):
@@ -124,10 +125,11 @@ def parse_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as broken:
         if b"NaN" in body or b"Infinity" in body:
-            try:
-                return json.loads(body, parse_constant=lambda _: _NotFinite())
-            except (ValueError, RecursionError):
-                pass
+            # only the NaN is forgiven: a text that orjson cannot write would break the graph
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                document = json.loads(body.decode(), parse_constant=lambda _: _NotFinite())
+                orjson.dumps(document, default=lambda _: None)
+                return document
         where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
         text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
         raise MalformedRequest(text) from None

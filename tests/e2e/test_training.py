@@ -1,0 +1,133 @@
+"""Train, register, follow, serve: on a real MLflow server of the project's own environment."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from conftest import free_port
+from vigie.registry.cache import ModelCache
+from vigie.registry.client import RegistryClient
+from vigie.registry.follow import Follower
+from vigie.serving.services import assemble
+from vigie.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from vigie.training.train import TrainingResult
+
+MLFLOW = Path(__file__).parents[2] / "mlflow" / ".venv" / "bin" / "mlflow"
+
+
+@pytest.fixture(scope="module")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not MLFLOW.exists():
+        pytest.skip("mlflow/.venv is missing; `make test` makes it")
+    folder = tmp_path_factory.mktemp("mlflow")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [
+                str(MLFLOW), "server", "--host", "127.0.0.1", "--port", str(port),
+                "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+                "--artifacts-destination", f"{folder}/artifacts", "--workers", "1",
+            ],
+            stdout=log,
+            stderr=log,
+            env={"DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        )  # fmt: skip
+    try:
+        client = RegistryClient(url, 5)
+        deadline = time.monotonic() + 120
+        while not client.healthy():
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def settings(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("vigie")
+    return load_settings(
+        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state", models="iris"
+    )
+
+
+def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
+    from vigie.recipes.catalogue import find_recipe
+    from vigie.training.steps import Steps
+    from vigie.training.train import train
+
+    recipe = find_recipe("iris")
+    data = recipe.load(recipe.spec, (), lambda _: None)
+    return train(recipe.spec.plan(), data, settings, Steps(), trials)
+
+
+def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> None:
+    result = train_iris(settings)
+    assert result.verdict.promote, result.verdict.reason
+    assert Follower(settings).follow_once() == {"iris": "installed"}
+    cached = ModelCache(settings.cache).champion("iris")
+    assert cached is not None
+    assert (cached.version, cached.digest) == ("1", result.digest)
+    services = assemble(settings)
+    services.fleet.refresh()
+    assert services.fleet.unready() == {}
+
+
+def test_a_version_that_is_not_better_is_registered_and_not_promoted(settings: Settings) -> None:
+    result = train_iris(settings, trials=2)
+    assert not result.verdict.promote
+    assert "not better than version 1" in result.verdict.reason
+    assert Follower(settings).follow_once() == {"iris": "current"}
+
+
+def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
+    api = f"{settings.mlflow_url}/api/2.0/mlflow"
+    version = RegistryClient(settings.mlflow_url, 5).version_of("iris", "champion")
+    assert version is not None
+    run = requests.get(f"{api}/runs/get", {"run_id": version.run_id}, timeout=5).json()["run"]
+    metrics = {metric["key"] for metric in run["data"]["metrics"]}
+    baselines = {name.split(".")[1] for name in metrics if name.startswith("baseline.")}
+    assert baselines == {"majority", "linear", "gradient_boosting"}
+    assert {"accuracy", "loss", "val_loss", "rows"} <= metrics
+    assert {d["dataset"]["digest"] for d in run["inputs"]["dataset_inputs"]}
+    files = requests.get(f"{api}/artifacts/list", {"run_id": version.run_id}, timeout=5).json()
+    names = {file["path"] for file in files["files"]}
+    assert {"plots", "model_card.md", "held_out_ids.csv"} <= names
+    plots = requests.get(
+        f"{api}/artifacts/list", {"run_id": version.run_id, "path": "plots"}, timeout=5
+    ).json()
+    assert {file["path"] for file in plots["files"]} == {
+        "plots/confusion_matrix.png",
+        "plots/error_by_slice.png",
+        "plots/learning_curve.png",
+    }
+
+
+def test_trials_are_child_runs(settings: Settings) -> None:
+    api = f"{settings.mlflow_url}/api/2.0/mlflow"
+    experiment = requests.get(
+        f"{api}/experiments/get-by-name", {"experiment_name": "iris"}, timeout=5
+    ).json()["experiment"]["experiment_id"]
+    runs = requests.post(
+        f"{api}/runs/search", json={"experiment_ids": [experiment]}, timeout=5
+    ).json()["runs"]
+    parents = [
+        tag["value"]
+        for run in runs
+        for tag in run["data"]["tags"]
+        if tag["key"] == "mlflow.parentRunId"
+    ]
+    assert len(parents) == 2
+    assert len(set(parents)) == 1

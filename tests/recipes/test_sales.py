@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from vigie.errors import DataError
+from vigie.recipes.catalogue import find_recipe
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "get", refuse)
+    monkeypatch.setattr(requests.Session, "request", refuse)
+    monkeypatch.setenv("VIGIE_DATA", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_a_network_the_market_is_generated_and_says_so() -> None:
+    said: list[str] = []
+    recipe = find_recipe("housing")
+    data = recipe.load(recipe.spec, (), said.append)
+    assert data.generated
+    assert "GENERATED MARKET" in " ".join(said)
+    assert isinstance(data.source, dict)
+    assert "not real sales" in data.source["en"]
+    assert len(data) > 2000
+    assert sum(rule.dropped for rule in data.rules) > 100
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_generated_market_is_the_same_every_time() -> None:
+    recipe = find_recipe("housing")
+    first, second = (recipe.load(recipe.spec, (), lambda _: None) for _ in range(2))
+    assert first.sha256 == second.sha256
+    assert first.rows() == second.rows()
+
+
+def test_a_file_that_is_not_dvf_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    recipe = find_recipe("housing")
+    with pytest.raises(DataError, match="geo-DVF"):
+        recipe.load(recipe.spec, (path,), lambda _: None)

@@ -1,0 +1,80 @@
+"""Real packages of the shipped recipes, trained briefly: quality is not their point, parity is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow.models import Model
+
+from vigie.errors import DataError
+from vigie.models.interval import Interval
+from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.housing.sales import generated_sales
+from vigie.training.dataset import Dataset, split
+from vigie.training.packaging import Trained, write_package
+from vigie.training.plan import Plan
+from vigie.training.trials import fit_trial, trials_of
+
+REAL_FILES = {
+    "housing": "housing/dvf_hendaye_2019_2023_train.csv",
+    "king_county": "housing/king_county_train.csv",
+    "california": "housing/california_housing_train.csv",
+}
+EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class TrainedPackage:
+    """A package on disk, its digest, and the rows it was made from."""
+
+    name: str
+    root: Path
+    digest: str
+    plan: Plan
+    training: Dataset
+    held_out: Dataset
+
+
+def real_file(name: str) -> Path | None:
+    """The real data of a recipe, where VIGIE_TEST_DATA has it."""
+    folder = os.environ.get("VIGIE_TEST_DATA")
+    path = Path(folder) / REAL_FILES[name] if folder and name in REAL_FILES else None
+    return path if path is not None and path.is_file() else None
+
+
+def load_data(name: str) -> Dataset:
+    """The rows of a recipe: real where they are; else housing is generated and others skip."""
+    recipe = find_recipe(name)
+    path = real_file(name)
+    if path is not None:
+        return recipe.load(recipe.spec, (path,), lambda _: None)
+    if name == "housing":
+        return generated_sales(recipe.spec)
+    try:
+        return recipe.load(recipe.spec, (), lambda _: None)
+    except DataError:
+        pytest.skip(f"VIGIE_TEST_DATA has no data for {name}")
+
+
+def train_package(name: str, root: Path) -> TrainedPackage:
+    """Trains a recipe for a moment and writes its package."""
+    training, held_out = split(load_data(name))
+    plan = find_recipe(name).spec.plan().fitted_to(training)
+    labels: tuple[str, ...] = ()
+    if plan.task == "classification":
+        labels = tuple(sorted({str(label) for label in training.target}))
+    trial = trials_of(plan, len(training), 1)[0]
+    epochs = trial.epochs or (60 if plan.architecture == "linear" else EPOCHS)
+    trial = type(trial)(trial.architecture, trial.seed, trial.size, epochs)
+    fitted = fit_trial(plan, trial, training, labels, lambda *_: None).fitted
+    interval = None
+    if plan.interval_level is not None:
+        interval = Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)
+    trained = Trained(
+        plan, fitted.model, training, interval, labels, {"mae": 1.0}, None, "2026-01-01T00:00:00"
+    )
+    digest = write_package(trained, root, Model())
+    return TrainedPackage(name, root, digest, plan, training, held_out)
