@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt lock clean
+.PHONY: help run test lint type fmt bench drill load up down lock clean
 
 ifdef PORT
 export VIGIE_PORT := $(PORT)
@@ -13,7 +13,7 @@ endif
 export PYTHON
 
 bin := .venv/bin
-sources := ml-app/src tests
+sources := ml-app/src tests loadtest
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,27 @@ type: .test-environment ## check types, strictly
 fmt: .test-environment ## put the code into shape
 	@$(bin)/ruff check --fix-only $(sources)
 	@$(bin)/ruff format $(sources)
+
+bench: .test-environment ## measure start, memory and speed on this machine
+	@$(bin)/python tests/bench/service.py
+
+drill: .test-environment ## the long fault drills: workers killed under load
+	@$(bin)/pytest tests/drills/*.py $(ARGS)
+
+URL ?= http://127.0.0.1:5000
+USERS ?= 50
+SECONDS ?= 30
+load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
+	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
+		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s
+
+up: ## start the Compose stack
+	@test -f docker-compose.yml || { echo "vigie: this version has no Compose stack; use: make run" >&2; exit 1; }
+	@docker compose up -d --wait
+
+down: ## stop the Compose stack
+	@test -f docker-compose.yml || { echo "vigie: this version has no Compose stack; use: make run" >&2; exit 1; }
+	@docker compose down
 
 lock: .test-environment ## write the requirement files anew
 	@tools/lock

@@ -19,8 +19,8 @@ from vigie.training.dataset import Dataset
 
 SOURCE = {"en": "French property sales (DVF)", "fr": "Demandes de valeurs foncières (DVF)"}
 GENERATED = {
-    "en": "a generated market, not real sales: its prices follow a made-up formula",
-    "fr": "un marché généré, pas de vraies ventes : ses prix suivent une formule inventée",
+    "en": "A generated market, not real sales: its prices follow a made-up formula",
+    "fr": "Un marché généré, pas de vraies ventes : ses prix suivent une formule inventée",
 }
 
 

@@ -1,0 +1,107 @@
+"""The documentation names what there is, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vigie.cli import main
+from vigie.monitoring.metrics import Metrics
+from vigie.serving.app import create_app
+from vigie.serving.problems import KNOWN
+from vigie.serving.services import Services
+from vigie.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def first_cells(text: str) -> set[str]:
+    """What stands in back-quotes in the first column of the tables."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_setting_is_documented_with_its_meaning() -> None:
+    text = read("settings.md")
+    names = {f"VIGIE_{name.upper()}" for name in Settings.model_fields}
+    assert first_cells(text) == names
+    for name, field in Settings.model_fields.items():
+        assert f"| `VIGIE_{name.upper()}` |" in text
+        assert f"| {field.description} |" in text
+
+
+def test_every_metric_is_documented_with_its_meaning() -> None:
+    text = read("metrics.md")
+    families = [m for m in Metrics().registry.collect() if m.name.startswith("vigie_")]
+    names = {m.name + ("_total" if m.type == "counter" else "") for m in families}
+    assert first_cells(text) == names
+    for family in families:
+        assert f"| {family.type} | {family.documentation} |" in text
+
+
+def test_every_route_is_documented(shared_services: Services) -> None:
+    app = create_app(services=shared_services)
+    routes = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"}
+    documented = {
+        word.split(" ")[1]
+        for word in first_cells(read("http.md"))
+        if word.split(" ")[0] in ("GET", "POST")
+    }
+    assert documented == routes
+
+
+def test_every_problem_type_is_documented() -> None:
+    text = read("http.md")
+    for code in KNOWN:
+        assert f"`{code}`" in text
+
+
+def test_every_make_task_is_documented() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    tasks = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    documented = {w.split()[1] for w in first_cells(read("commands.md")) if w.startswith("make")}
+    assert documented == tasks
+
+
+def test_every_command_is_documented() -> None:
+    documented = {w.split()[1] for w in first_cells(read("commands.md")) if w.startswith("vigie")}
+    assert documented == set(main.commands)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_recipe_in_the_documentation_is_one() -> None:
+    from vigie.recipes.tabular.spec import TableSpec
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", read("training.md"), re.DOTALL)
+    assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
+
+
+def test_actions_are_pinned_by_commit() -> None:
+    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)", workflow.read_text(encoding="utf-8"))
+        assert used
+        assert all(re.search(r"@[0-9a-f]{40}$", action) for action in used)
+
+
+def test_requirements_are_locked_and_name_no_index() -> None:
+    files = [*(ROOT / "ml-app").glob("requirements*.txt"), ROOT / "mlflow" / "requirements.txt"]
+    assert len(files) == 4
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text
+        pins = re.findall(r"^[a-zA-Z0-9].*==", text, re.MULTILINE)
+        assert len(pins) <= text.count("--hash=sha256:")
