@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,12 @@ import packages
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.package import read_package
 from vigie.training.dataset import Dataset
-from vigie.training.gate import compare_with_baselines, compare_with_champion, predict_rows
+from vigie.training.gate import (
+    compare_origin,
+    compare_with_baselines,
+    compare_with_champion,
+    predict_rows,
+)
 
 
 def champion(folder: Path) -> Predictor:
@@ -63,6 +69,28 @@ def test_better_than_the_champion_on_the_same_rows_is_promoted(tmp_path: Path) -
 def test_a_champion_is_asked_only_for_inputs_that_it_knows(tmp_path: Path) -> None:
     extended = sales(garden=[1.0, 2.0])
     assert len(predict_rows(champion(tmp_path), extended)) == 2
+
+
+def test_made_up_data_never_replaces_real_data(tmp_path: Path) -> None:
+    document = packages.housing_document()
+    document["provenance"]["generated"] = False
+    root = tmp_path / "package"
+    packages.write_package(root, document, packages.housing_graph(), packages.HOUSING_ROWS)
+    real = open_predictor(read_package(root, ""))
+    made_up = replace(sales(), generated=True)
+    verdict = compare_origin(real, made_up, "3")
+    assert verdict is not None
+    assert not verdict.promote
+    assert compare_origin(real, sales(), "3") is None
+
+
+def test_real_data_always_replaces_made_up_data(tmp_path: Path) -> None:
+    verdict = compare_origin(champion(tmp_path), sales(), "3")
+    assert verdict is not None
+    assert verdict.promote
+    assert (
+        compare_origin(champion(tmp_path / "other"), replace(sales(), generated=True), "3") is None
+    )
 
 
 def test_a_champion_that_cannot_answer_blocks_a_silent_change(tmp_path: Path) -> None:

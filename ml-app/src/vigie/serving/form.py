@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vigie.models.document import Input, text_in
-from vigie.serving.formats import bound, unit_symbol
+from vigie.serving.formats import bound, roughly, unit_symbol
 from vigie.serving.texts import Translate, translator
 from vigie.serving.typed import typed_value
 
@@ -140,7 +140,7 @@ def _hint(item: Input, t: Translate, language: str) -> str:
     else:
         parts.append(_limits(item, t, language, ""))
         if item.range is not None:
-            low, high = (bound(value, language) for value in item.range)
+            low, high = (roughly(value, language) for value in item.range)
             parts.append(t("seen", low=low, high=high))
     return " ".join(part for part in parts if part)
 

@@ -38,6 +38,12 @@ def bound(value: float, language: str) -> str:
     return _localized(_shortest(value, grouped=abs(value) >= 10_000), language)
 
 
+def roughly(value: float, language: str) -> str:
+    """An end of a range to read: four digits are enough to judge by."""
+    whole = abs(value) >= 1000 or float(value).is_integer()
+    return bound(round(value) if whole else float(f"{value:.4g}"), language)
+
+
 def quantity(value: float, unit: str | None, language: str, decimals: int | None = None) -> str:
     """An answer to read, with its unit; amounts of a thousand and more lose their cents."""
     text = number(value, language, _decimals_to_show(value, decimals))

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from vigie.models.document import Input, Output, PackageDocument, text_in
-from vigie.serving.formats import bound, number, percent, quantity
+from vigie.serving.formats import number, percent, quantity, roughly
 from vigie.serving.texts import translator
 from vigie.serving.typed import leaves
 
@@ -148,5 +148,5 @@ def _warning(item: Input, language: str) -> str:
     label = text_in(item.label, language)
     if item.range is None or item.choices is not None:
         return t("warn_choice", label=label)
-    low, high = (bound(value, language) for value in item.range)
+    low, high = (roughly(value, language) for value in item.range)
     return t("warn_range", label=label, low=low, high=high)

@@ -38,7 +38,7 @@ def compare_with_baselines(task: str, error: float, baselines: dict[str, float])
     classifies = task == "classification"
     bound = best + CLASSIFICATION_MARGIN if classifies else best * REGRESSION_FACTOR
     if error > bound:
-        return Verdict(False, f"clearly worse than the {name} baseline ({error:.4g}, {best:.4g})")
+        return Verdict(False, f"clearly worse than the {name} baseline ({_against(error, best)})")
     return None
 
 
@@ -53,8 +53,23 @@ def compare_with_champion(
             False, f"version {version} cannot answer the held-out rows to compare ({failure})"
         )
     if error < serving:
-        return Verdict(True, f"better than version {version} ({error:.4g} against {serving:.4g})")
-    return Verdict(False, f"not better than version {version} ({error:.4g} against {serving:.4g})")
+        return Verdict(True, f"better than version {version} ({_against(error, serving)})")
+    return Verdict(False, f"not better than version {version} ({_against(error, serving)})")
+
+
+def compare_origin(champion: Predictor, candidate: Dataset, version: str) -> Verdict | None:
+    """Made-up data never replaces real data, and real data always replaces made-up data."""
+    serving_generated = champion.package.document.provenance.generated
+    if candidate.generated and not serving_generated:
+        return Verdict(False, f"trained on generated data, version {version} on real data")
+    if serving_generated and not candidate.generated:
+        return Verdict(True, f"trained on real data, version {version} on generated data")
+    return None
+
+
+def _against(error: float, other: float) -> str:
+    shown = "{:,.0f} against {:,.0f}" if min(error, other) >= 100 else "{:.4g} against {:.4g}"
+    return shown.format(error, other)
 
 
 def predict_rows(predictor: Predictor, dataset: Dataset) -> np.ndarray:
@@ -94,4 +109,6 @@ def judge(
             predictor = verify_package(root, champion.digest, champion.name)
         except RefusedPackage as reason:
             return Verdict(True, f"version {champion.version} cannot serve: {reason}")
-        return compare_with_champion(task, error, predictor, held_out, champion.version)
+        return compare_origin(predictor, held_out, champion.version) or compare_with_champion(
+            task, error, predictor, held_out, champion.version
+        )
