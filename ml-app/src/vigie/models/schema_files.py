@@ -13,7 +13,11 @@ from vigie.models.profile import Profile
 
 FOLDER = Path(__file__).with_name("schemas")
 
-_DOCUMENTS: dict[str, type[BaseModel]] = {"package": PackageDocument, "profile": Profile, "golden": Golden}
+_DOCUMENTS: dict[str, type[BaseModel]] = {
+    "package": PackageDocument,
+    "profile": Profile,
+    "golden": Golden,
+}
 
 
 def schema_texts() -> dict[str, str]:

@@ -27,9 +27,14 @@ def exposition(folder: SnapshotFolder, extra: Extra, accept: str) -> tuple[bytes
     return encode(registry), media_type
 
 
-def publish(folder: SnapshotFolder, host: str, port: int, extra: Extra) -> None:
-    """Serves `GET /metrics` until the parent process is gone, and sums up dead workers."""
-    parent = os.getppid()
+def publish(
+    folder: SnapshotFolder, host: str, port: int, extra: Extra, parent: int | None = None
+) -> None:
+    """Serves `GET /metrics` until the parent process is gone, and sums up dead workers.
+
+    `parent` is that process where the caller knows it: it may be gone before this begins.
+    """
+    parent = parent or os.getppid()
     server = ThreadingHTTPServer((host, port), _handler(folder, extra))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -26,6 +26,7 @@ class Follower:
             settings.mlflow_url, settings.registry_timeout_seconds
         )
         self._refusals = dict(self._cache.registry_state().refusals)
+        self._refused: dict[str, tuple[str, str]] = {}
 
     def follow_once(self) -> dict[str, str]:
         """Looks at every followed model; gives what happened, by model. Raises `RegistryError`."""
@@ -71,12 +72,15 @@ class Follower:
         if wanted is None:
             return "absent"
         if wanted.digest is None:
-            return self._refuse(wanted, "the version is not a package; use `vigie import`")
+            return self._refuse(
+                wanted, "the version is not a package; register it with `vigie train`"
+            )
         current = self._cache.champion(name)
         if current and current.digest == wanted.digest and current.version == wanted.version:
+            self._cache.clear_refusal(name)
             return "current"
-        refused = self._cache.refusal(name)
-        if refused and (refused.version, refused.digest) == (wanted.version, wanted.digest):
+        # a refusal of an earlier process is looked at again: settings or this program may differ
+        if self._refused.get(name) == (wanted.version, wanted.digest):
             return "refused"
         return self._take(wanted, wanted.digest)
 
@@ -105,6 +109,7 @@ class Follower:
 
     def _refuse(self, version: RegisteredVersion, reason: str) -> str:
         refusal = Refusal(version.version, version.digest or "", reason)
+        self._refused[version.name] = (refusal.version, refusal.digest)
         if self._cache.refusal(version.name) != refusal:
             self._cache.refuse(version.name, refusal)
             self._refusals[version.name] = self._refusals.get(version.name, 0) + 1

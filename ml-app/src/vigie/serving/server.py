@@ -102,6 +102,7 @@ class _Master(Arbiter):  # type: ignore[misc]
 
     def _fork_publisher(self) -> int:
         """A fork shares the master's memory; it holds no model and no listening socket."""
+        master = os.getpid()
         child = os.fork()
         if child:
             return child
@@ -117,7 +118,7 @@ class _Master(Arbiter):  # type: ignore[misc]
             folder = SnapshotFolder(snapshot_folder(settings))
             publish(
                 folder, settings.metrics_host, settings.metrics_port,
-                lambda: registry_families(cache),
+                lambda: registry_families(cache), parent=master,
             )  # fmt: skip
         except OSError as failure:
             self.log.error("the metrics port cannot be served: %s", failure.strerror)

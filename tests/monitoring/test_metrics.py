@@ -1,0 +1,115 @@
+"""The metrics have the names, types and labels that rules and dashboards are written for."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import Gauge
+
+from vigie.monitoring.metrics import FAILURES, GAUGE_MERGE, REJECTIONS, RELOADS, STAGES, Metrics
+
+DOCUMENTED = {
+    "vigie_http_requests": ("counter", {"method", "route", "code"}),
+    "vigie_http_request_duration_seconds": ("histogram", {"method", "route"}),
+    "vigie_http_requests_in_progress": ("gauge", set()),
+    "vigie_rejected": ("counter", {"reason"}),
+    "vigie_predictions": ("counter", {"model", "version"}),
+    "vigie_prediction_failures": ("counter", {"model", "version", "reason"}),
+    "vigie_stage_duration_seconds": ("histogram", {"model", "version", "stage"}),
+    "vigie_batch_rows": ("histogram", {"model"}),
+    "vigie_queue_depth": ("gauge", {"model"}),
+    "vigie_model_info": ("gauge", {"model", "version", "alias", "run_id", "engine"}),
+    "vigie_model_loaded_timestamp_seconds": ("gauge", {"model"}),
+    "vigie_model_load_duration_seconds": ("gauge", {"model"}),
+    "vigie_model_reloads": ("counter", {"model", "outcome"}),
+    "vigie_registry_last_success_timestamp_seconds": ("gauge", set()),
+    "vigie_build_info": ("gauge", {"version", "python"}),
+}
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    found: float | None = metrics.registry.get_sample_value(name, labels)
+    return found
+
+
+def series(metrics: Metrics) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in metrics.registry.collect()
+        for sample in family.samples
+    }
+
+
+def test_the_documented_metrics_have_their_types_and_labels(metrics: Metrics) -> None:
+    types = {family.name: family.type for family in metrics.registry.collect()}
+    assert {name: types.get(name) for name in DOCUMENTED} == {
+        name: kind for name, (kind, _) in DOCUMENTED.items()
+    }
+    labels = {
+        collector._name: set(collector._labelnames)
+        for collector in vars(metrics).values()
+        if hasattr(collector, "_labelnames")
+    }
+    assert {name: labels[name] for name in DOCUMENTED} == {
+        name: wanted for name, (_, wanted) in DOCUMENTED.items()
+    }
+
+
+def test_every_metric_is_explained_and_named_by_the_rules(metrics: Metrics) -> None:
+    for family in metrics.registry.collect():
+        assert family.documentation.endswith(".")
+        assert family.name.startswith(("vigie_", "process_"))
+        assert family.type in ("counter", "gauge", "histogram")
+
+
+def test_every_gauge_has_a_way_to_be_merged(metrics: Metrics) -> None:
+    gauges = {f.name for f in metrics.registry.collect() if f.type == "gauge"}
+    assert gauges <= set(GAUGE_MERGE)
+    assert {n for n in GAUGE_MERGE if n.startswith("vigie_")} <= gauges
+    Gauge("vigie_planted", "A gauge that nobody thought of.", registry=metrics.registry)
+    assert not {f.name for f in metrics.registry.collect() if f.type == "gauge"} <= set(GAUGE_MERGE)
+
+
+def test_a_request_is_counted_and_timed_under_its_route(metrics: Metrics) -> None:
+    for status in (200, 200, 422):
+        metrics.count_request("POST", "/predict/<model>", status, 0.003)
+    labels = {"method": "POST", "route": "/predict/<model>"}
+    assert value(metrics, "vigie_http_requests_total", **labels, code="200") == 2
+    assert value(metrics, "vigie_http_requests_total", **labels, code="422") == 1
+    assert value(metrics, "vigie_http_request_duration_seconds_count", **labels) == 3
+    bucket = "vigie_http_request_duration_seconds_bucket"
+    assert value(metrics, bucket, **labels, le="0.0025") == 0
+    assert value(metrics, bucket, **labels, le="0.005") == 3
+
+
+def test_known_series_exist_at_zero_before_traffic(metrics: Metrics) -> None:
+    metrics.start_at_zero("iris")
+    metrics.start_version_at_zero("iris", "2")
+    expected = [("vigie_rejected_total", {"reason": reason}) for reason in REJECTIONS]
+    expected += [("vigie_model_reloads_total", {"model": "iris", "outcome": o}) for o in RELOADS]
+    version = {"model": "iris", "version": "2"}
+    expected += [("vigie_predictions_total", version)]
+    expected += [("vigie_prediction_failures_total", {**version, "reason": r}) for r in FAILURES]
+    expected += [("vigie_stage_duration_seconds_count", {**version, "stage": s}) for s in STAGES]
+    expected += [("vigie_queue_depth", {"model": "iris"})]
+    expected += [("vigie_batch_rows_count", {"model": "iris"})]
+    assert [value(metrics, name, **labels) for name, labels in expected] == [0] * len(expected)
+
+
+def test_a_forgotten_version_leaves_no_series_and_its_successor_keeps_all(
+    metrics: Metrics,
+) -> None:
+    metrics.start_at_zero("iris")
+    metrics.start_version_at_zero("iris", "2")
+    before = series(metrics)
+    metrics.start_version_at_zero("iris", "1")
+    metrics.predictions.labels("iris", "1").inc()
+    metrics.outside_range.labels("iris", "1", "petal").inc()
+    assert series(metrics) > before
+    metrics.forget_version("iris", "1", ("petal", "never_outside"))
+    assert series(metrics) == before
+    metrics.forget_version("iris", "1", ())

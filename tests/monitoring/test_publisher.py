@@ -1,0 +1,140 @@
+"""The publisher serves the sum of all workers, and goes when its parent goes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.publisher import exposition
+from vigie.monitoring.snapshots import Family, SnapshotFolder, write_snapshot
+
+EXTRA: list[Family] = [
+    {
+        "name": "vigie_registry_last_success_timestamp_seconds",
+        "help": "When the registry last answered.",
+        "type": "gauge",
+        "samples": [["vigie_registry_last_success_timestamp_seconds", {}, 1700.0]],
+    }
+]
+PUBLISH = """
+import os, sys
+from pathlib import Path
+from vigie.monitoring import publisher
+from vigie.monitoring.snapshots import SnapshotFolder
+publisher.LOOK_SECONDS = 0.05
+child = os.fork()
+if child == 0:
+    publisher.publish(SnapshotFolder(Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2]), lambda: [])
+    os._exit(0)
+print(child, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SnapshotFolder:
+    """The snapshots of two workers: this process, and one that is gone."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    for pid, rows in ((os.getpid(), 5), (gone.pid, 7)):
+        metrics = Metrics()
+        metrics.predictions.labels("iris", "1").inc(rows)
+        write_snapshot(tmp_path / f"{pid}-1.json", metrics.registry)
+    return SnapshotFolder(tmp_path)
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """A process whose child publishes: the process, the child's number, the address."""
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-c", PUBLISH, str(folder.folder), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        url = f"http://127.0.0.1:{port}/metrics"
+        wait_until(lambda: is_served(url))
+        yield parent, child, url
+        parent.kill()
+    wait_until(lambda: not is_served(url))
+
+
+def is_served(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_exposition_adds_workers_and_the_registry(folder: SnapshotFolder) -> None:
+    body, media_type = exposition(folder, lambda: EXTRA, "")
+    text = body.decode()
+    assert media_type.startswith("text/plain")
+    assert 'vigie_predictions_total{model="iris",version="1"} 12.0' in text
+    assert "# TYPE vigie_predictions_total counter" in text
+    assert "vigie_registry_last_success_timestamp_seconds 1700.0" in text
+    assert text.count("# HELP vigie_predictions_total ") == 1
+
+
+def test_openmetrics_is_given_to_who_asks_for_it(folder: SnapshotFolder) -> None:
+    body, media_type = exposition(folder, list, "application/openmetrics-text")
+    assert media_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+
+
+def test_metrics_are_served_and_nothing_else(
+    published: tuple[subprocess.Popen[str], int, str], folder: SnapshotFolder
+) -> None:
+    _, _, url = published
+    wait_until(lambda: len(list(folder.folder.glob("[0-9]*.json"))) == 1)
+    answer = requests.get(f"{url}?x=1", timeout=5)
+    assert answer.status_code == 200
+    assert 'vigie_predictions_total{model="iris",version="1"} 12.0' in answer.text
+    assert "Python" not in answer.headers["Server"]
+    assert requests.get(url.replace("/metrics", "/"), timeout=5).status_code == 404
+
+
+def test_the_publisher_goes_when_its_parent_goes(
+    published: tuple[subprocess.Popen[str], int, str],
+) -> None:
+    parent, child, url = published
+    assert is_served(url)
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not is_served(url))
+    wait_until(lambda: not is_running(child))
+
+
+def is_running(pid: int) -> bool:
+    """False for a zombie too, which waits for whoever inherits it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

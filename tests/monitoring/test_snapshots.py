@@ -1,0 +1,242 @@
+"""Sums over workers lose nothing and double nothing, whoever dies and whenever."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from vigie.monitoring.metrics import GAUGE_MERGE, Metrics
+from vigie.monitoring.snapshots import (
+    DEAD,
+    Family,
+    MergedCollector,
+    SnapshotFolder,
+    merge,
+    snapshot_path,
+    take_snapshot,
+    write_snapshot,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SnapshotFolder:
+    return SnapshotFolder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def dead_pid() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    return child.pid
+
+
+def worker(requests: int, depth: float = 0) -> Metrics:
+    """A worker that answered so many requests."""
+    metrics = Metrics()
+    for _ in range(requests):
+        metrics.count_request("POST", "/predict", 200, 0.003)
+    metrics.queue_depth.labels("iris").set(depth)
+    metrics.workers.set(1)
+    return metrics
+
+
+def value(families: list[Family], name: str, **labels: str) -> float | None:
+    """One sample as prometheus_client itself would give it."""
+    registry = CollectorRegistry()
+    registry.register(MergedCollector(families))
+    found: float | None = registry.get_sample_value(name, labels)
+    return found
+
+
+def requests_in(families: list[Family]) -> float:
+    labels = {"method": "POST", "route": "/predict"}
+    total = value(families, "vigie_http_requests_total", **labels, code="200") or 0.0
+    timed = value(families, "vigie_http_request_duration_seconds_count", **labels) or 0.0
+    bucket = "vigie_http_request_duration_seconds_bucket"
+    assert (value(families, bucket, **labels, le="0.005") or 0.0) == timed == total
+    return total
+
+
+def write(folder: SnapshotFolder, pid: int, metrics: Metrics, start: int = 1) -> Path:
+    path = folder.folder / f"{pid}-{start}.json"
+    write_snapshot(path, metrics.registry)
+    return path
+
+
+def test_a_snapshot_holds_every_family_without_creation_times() -> None:
+    metrics = worker(2)
+    families = take_snapshot(metrics.registry)
+    names = [sample[0] for family in families for sample in family["samples"]]
+    assert requests_in(families) == 2
+    assert not [name for name in names if name.endswith("_created")]
+    assert {family["name"] for family in families} == {
+        family.name for family in metrics.registry.collect()
+    }
+
+
+def test_counters_and_histograms_of_three_workers_are_added() -> None:
+    merged = merge(take_snapshot(worker(n).registry) for n in (1, 10, 100))
+    assert requests_in(merged) == 111
+    seconds = value(
+        merged, "vigie_http_request_duration_seconds_sum", method="POST", route="/predict"
+    )
+    assert seconds == pytest.approx(0.333)
+    assert [family["name"] for family in merged].count("vigie_http_requests") == 1
+
+
+def test_merging_changes_no_snapshot_that_is_merged_again() -> None:
+    metrics = worker(1)
+    for _ in range(3):
+        assert requests_in(merge([take_snapshot(metrics.registry)] * 2)) == 2
+
+
+def test_series_that_only_one_worker_has_are_kept() -> None:
+    one, other = Metrics(), Metrics()
+    one.predictions.labels("iris", "1").inc(5)
+    other.predictions.labels("iris", "2").inc(7)
+    merged = merge([take_snapshot(one.registry), take_snapshot(other.registry)])
+    assert value(merged, "vigie_predictions_total", model="iris", version="1") == 5
+    assert value(merged, "vigie_predictions_total", model="iris", version="2") == 7
+
+
+@pytest.mark.parametrize("name", GAUGE_MERGE)
+def test_gauges_are_merged_as_declared(name: str) -> None:
+    def family(number: float) -> list[Family]:
+        sample: list[Any] = [name, {"model": "iris"}, number]
+        return [{"name": name, "help": "A gauge.", "type": "gauge", "samples": [sample]}]
+
+    expected = {"sum": 6.0, "max": 3.0, "min": 1.0}[GAUGE_MERGE[name]]
+    merged = merge([family(2.0), family(1.0), family(3.0)])
+    assert value(merged, name, model="iris") == expected
+
+
+def test_snapshots_are_added_from_their_files(folder: SnapshotFolder) -> None:
+    assert folder.total() == []
+    for start, requests in enumerate((1, 10)):
+        write(folder, os.getpid(), worker(requests, depth=2), start)
+    total = folder.total()
+    assert requests_in(total) == 11
+    assert value(total, "vigie_queue_depth", model="iris") == 4
+    assert value(total, "vigie_workers") == 2
+
+
+def test_a_worker_rewrites_its_own_file(folder: SnapshotFolder) -> None:
+    metrics, path = worker(1), snapshot_path(folder.folder)
+    assert path != snapshot_path(folder.folder)
+    for _ in range(3):
+        write_snapshot(path, metrics.registry)
+        metrics.count_request("POST", "/predict", 200, 0.003)
+    assert requests_in(folder.total()) == 3
+    assert len(list(folder.folder.iterdir())) == 1
+
+
+def test_a_dead_worker_keeps_its_counts_and_loses_its_gauges(
+    folder: SnapshotFolder, dead_pid: int
+) -> None:
+    gone = write(folder, dead_pid, worker(10, depth=5))
+    alive = write(folder, os.getpid(), worker(1, depth=2))
+    folder.bury()
+    assert (gone.exists(), alive.exists()) == (False, True)
+    for _ in range(3):
+        total = folder.total()
+        assert requests_in(total) == 11
+        assert value(total, "vigie_queue_depth", model="iris") == 2
+        assert value(total, "vigie_workers") == 1
+        folder.bury()
+
+
+def test_the_dead_add_up_over_generations(folder: SnapshotFolder, dead_pid: int) -> None:
+    for generation in range(4):
+        write(folder, dead_pid, worker(10), start=generation)
+        write(folder, dead_pid, worker(1), start=100 + generation)
+        folder.bury()
+    assert requests_in(folder.total()) == 44
+    assert [path.name for path in folder.folder.glob("[!.]*")] == [DEAD]
+
+
+@pytest.mark.parametrize("stop_at", range(6))
+def test_a_stop_at_any_step_of_a_burial_neither_loses_nor_doubles(
+    folder: SnapshotFolder, dead_pid: int, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    for start in range(2):
+        write(folder, dead_pid, worker(10), start)
+    write(folder, os.getpid(), worker(1))
+    steps = iter(range(100))
+
+    def stopping(method: Any) -> Any:
+        def step(path: Path, *args: Any, **kwargs: Any) -> Any:
+            if next(steps) == stop_at:
+                raise KeyboardInterrupt
+            return method(path, *args, **kwargs)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "unlink", "write_bytes"):
+            patch.setattr(Path, name, stopping(getattr(Path, name)))
+        with pytest.raises(KeyboardInterrupt):
+            folder.bury()
+        assert requests_in(folder.total()) == 21
+    write(folder, dead_pid, worker(100), start=2)
+    assert requests_in(folder.total()) == 121
+    for _ in range(2):
+        folder.bury()
+        assert requests_in(folder.total()) == 121
+    assert len(list(folder.folder.glob("[0-9]*.json"))) == 1
+
+
+def test_totals_never_decrease_whatever_happens(folder: SnapshotFolder, dead_pid: int) -> None:
+    chance = random.Random(11)
+    counted, seen = 0.0, 0.0
+    living: list[tuple[Path, Metrics]] = []
+    for start in range(60):
+        match chance.choice(["start", "work", "work", "die", "bury"]):
+            case "start":
+                metrics = worker(0)
+                living.append((write(folder, os.getpid(), metrics, start), metrics))
+            case "work" if living:
+                path, metrics = chance.choice(living)
+                metrics.count_request("POST", "/predict", 200, 0.003)
+                write_snapshot(path, metrics.registry)
+                counted += 1
+            case "die" if living:
+                path, _ = living.pop(chance.randrange(len(living)))
+                path.rename(folder.folder / f"{dead_pid}-{start}.json")
+            case "bury":
+                folder.bury()
+        total = requests_in(folder.total())
+        assert total == counted
+        assert total >= seen
+        seen = total
+    assert counted > 10
+
+
+def test_half_a_file_and_strange_files_disturb_nobody(
+    folder: SnapshotFolder, dead_pid: int
+) -> None:
+    write(folder, os.getpid(), worker(3))
+    (folder.folder / f"{os.getpid()}-9.json").write_bytes(b'[{"name": "vig')
+    (folder.folder / f"{dead_pid}-9.json").write_bytes(b"")
+    (folder.folder / "notes.json").write_bytes(b"{}")
+    assert requests_in(folder.total()) == 3
+    folder.bury()
+    assert requests_in(folder.total()) == 3
+
+
+def test_a_cleared_folder_starts_at_zero(folder: SnapshotFolder, dead_pid: int) -> None:
+    write(folder, dead_pid, worker(3))
+    folder.bury()
+    write(folder, os.getpid(), worker(3))
+    folder.clear()
+    assert folder.total() == []
+    assert list(folder.folder.iterdir()) == []
+    deeper = SnapshotFolder(folder.folder / "new" / "folder")
+    deeper.clear()
+    assert deeper.folder.is_dir()

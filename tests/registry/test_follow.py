@@ -1,0 +1,337 @@
+"""Following the registry: the cache changes only for a version that proved itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import orjson
+import pytest
+
+from fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from packages import (
+    HOUSING_ROWS,
+    IRIS_ROWS,
+    housing_document,
+    housing_graph,
+    iris_document,
+    iris_graph,
+    write_package,
+)
+from vigie.errors import RegistryError
+from vigie.models.manifest import verify_manifest, write_manifest
+from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.registry.follow import Follower
+from vigie.settings import Settings, load_settings
+
+
+@pytest.fixture
+def mlflow() -> Iterator[FakeMlflow]:
+    with fake_mlflow() as fake:
+        yield fake
+
+
+@pytest.fixture
+def settings(mlflow: FakeMlflow, tmp_path: Path) -> Settings:
+    return load_settings(
+        mlflow_url=mlflow.url,
+        cache=tmp_path / "cache",
+        models=("housing",),
+        poll_seconds=0.01,
+        registry_timeout_seconds=5.0,
+    )
+
+
+@pytest.fixture
+def cache(settings: Settings) -> ModelCache:
+    return ModelCache(settings.cache)
+
+
+@pytest.fixture
+def follower(settings: Settings) -> Follower:
+    return Follower(settings)
+
+
+class Registry:
+    """Makes and registers test packages."""
+
+    def __init__(self, mlflow: FakeMlflow, folder: Path) -> None:
+        self._mlflow = mlflow
+        self._folder = folder
+
+    def housing(self, version: str, factor: float = 1.0, name: str = "housing") -> str:
+        root = self._folder / f"{name}-{version}"
+        document = housing_document(name, factor)
+        digest = write_package(root, document, housing_graph(factor), HOUSING_ROWS)
+        self._mlflow.register(name, version, root, digest)
+        return digest
+
+    def iris(self) -> str:
+        root = self._folder / "iris"
+        digest = write_package(root, iris_document(), iris_graph(), IRIS_ROWS)
+        self._mlflow.register("iris", "1", root, digest)
+        return digest
+
+    def wrong(self, version: str) -> str:
+        """A version whose golden rows do not fit, honestly registered."""
+        root = self._folder / f"wrong-{version}"
+        write_package(root, housing_document(), housing_graph(), HOUSING_ROWS)
+        path = root / "vigie/golden.json"
+        golden = {**orjson.loads(path.read_bytes()), "outputs": {"price_eur": [1, 2]}}
+        path.write_bytes(orjson.dumps(golden))
+        digest = write_manifest(root)
+        self._mlflow.register("housing", version, root, digest)
+        return digest
+
+
+@pytest.fixture
+def registry(mlflow: FakeMlflow, tmp_path: Path) -> Registry:
+    return Registry(mlflow, tmp_path / "registered")
+
+
+def served(cache: ModelCache, name: str = "housing") -> CachedVersion:
+    found = cache.champion(name)
+    assert found is not None
+    verify_manifest(found.root, found.digest)
+    return found
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """Every file of a folder with what it holds, every link with where it leads."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        )
+        for path in folder.rglob("*")
+    }
+
+
+def test_the_first_version_is_installed_and_then_current(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    assert follower.follow_once() == {"housing": "absent"}
+    digest = registry.housing("1")
+    assert follower.follow_once() == {"housing": "installed"}
+    found = served(cache)
+    assert (found.digest, found.version, found.run_id) == (digest, "1", "run1")
+    downloads = mlflow.downloads()
+    assert follower.follow_once() == {"housing": "current"}
+    assert mlflow.downloads() == downloads > 0
+
+
+def test_the_second_version_takes_over_and_the_first_stays_for_one_more(
+    follower: Follower, cache: ModelCache, registry: Registry
+) -> None:
+    digests = []
+    for version in ("1", "2", "3"):
+        digests.append(registry.housing(version, float(version)))
+        assert follower.follow_once() == {"housing": "installed"}
+        assert served(cache).version == version
+    kept = [cache.find("housing", digest) is not None for digest in digests]
+    assert kept == [False, True, True]
+
+
+def test_going_back_needs_no_download(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    first = registry.housing("1")
+    follower.follow_once()
+    registry.housing("2", 2.0)
+    follower.follow_once()
+    downloads = mlflow.downloads()
+    mlflow.aliases["housing"]["champion"] = "1"
+    assert follower.follow_once() == {"housing": "installed"}
+    assert (served(cache).digest, mlflow.downloads()) == (first, downloads)
+
+
+def test_the_same_package_under_another_version_is_renamed_without_a_download(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    digest = registry.housing("1")
+    follower.follow_once()
+    downloads = mlflow.downloads()
+    mlflow.register("housing", "8", tmp_path / "registered/housing-1", digest)
+    assert follower.follow_once() == {"housing": "installed"}
+    assert (served(cache).version, mlflow.downloads()) == ("8", downloads)
+
+
+def test_a_wrong_version_is_refused_once_and_the_old_one_goes_on(
+    follower: Follower,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = registry.housing("1")
+    follower.follow_once()
+    wrong = registry.wrong("2")
+    assert follower.follow_once() == {"housing": "refused"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert (refusal.version, refusal.digest) == ("2", wrong)
+    assert "differs by up to" in refusal.reason
+    downloads = mlflow.downloads()
+    for _ in range(3):
+        assert follower.follow_once() == {"housing": "refused"}
+    assert mlflow.downloads() == downloads
+    assert cache.registry_state().refusals == {"housing": 1}
+    assert [r.levelno for r in caplog.records].count(logging.ERROR) == 1
+    assert served(cache).digest == good
+    assert cache.find("housing", wrong) is None
+
+
+def test_a_refused_model_is_tried_again_when_it_changes(
+    follower: Follower, cache: ModelCache, registry: Registry, settings: Settings
+) -> None:
+    registry.wrong("1")
+    follower.follow_once()
+    registry.wrong("2")
+    follower.follow_once()
+    assert cache.registry_state().refusals == {"housing": 2}
+    restarted = Follower(settings)
+    assert restarted.follow_once() == {"housing": "refused"}
+    assert cache.registry_state().refusals == {"housing": 2}
+    registry.housing("3")
+    assert restarted.follow_once() == {"housing": "installed"}
+    assert cache.refusal("housing") is None
+    assert cache.registry_state().refusals == {"housing": 2}
+
+
+@pytest.mark.parametrize(
+    ("digest", "reason"),
+    [(None, "vigie train"), ("../../../x", "digest differs"), ("0" * 64, "digest differs")],
+)
+def test_a_version_with_a_strange_digest_is_refused(
+    follower: Follower,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    tmp_path: Path,
+    digest: str | None,
+    reason: str,
+) -> None:
+    registry.housing("1")
+    mlflow.register("housing", "1", tmp_path / "registered/housing-1", digest)
+    for _ in range(2):
+        assert follower.follow_once() == {"housing": "refused"}
+    assert cache.registry_state().refusals == {"housing": 1}
+    assert cache.champion("housing") is None
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert reason in refusal.reason
+
+
+def test_a_package_above_the_limit_is_refused(
+    settings: Settings, cache: ModelCache, registry: Registry
+) -> None:
+    registry.housing("1")
+    Follower(settings.model_copy(update={"max_package_bytes": 1024})).follow_once()
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert "VIGIE_MAX_PACKAGE_BYTES" in refusal.reason
+
+
+def test_a_registry_that_is_away_leaves_the_cache_as_it_is(
+    settings: Settings, cache: ModelCache, registry: Registry
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    before = snapshot(cache.folder)
+    away = settings.model_copy(update={"mlflow_url": "http://127.0.0.1:1"})
+    with pytest.raises(RegistryError):
+        Follower(away).follow_once()
+    assert snapshot(cache.folder) == before
+
+
+def test_a_download_that_breaks_off_leaves_the_cache_as_it_is_and_is_tried_again(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    follower.follow_once()
+    before = snapshot(cache.folder)
+    registry.housing("2", 2.0)
+    path = f"{ARTIFACTS}/1/models/housing/2/vigie/model.onnx"
+    mlflow.answers[path] = lambda h: send(h, b"half", length=4000)
+    with pytest.raises(RegistryError, match="broke off"):
+        follower.follow_once()
+    assert snapshot(cache.folder) == before
+    del mlflow.answers[path]
+    assert follower.follow_once() == {"housing": "installed"}
+
+
+def test_a_model_that_cannot_be_fetched_does_not_hold_up_the_others(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.iris()
+    uri = f"{REST}model-versions/get-download-uri"
+
+    def only_iris(handler: BaseHTTPRequestHandler) -> None:
+        name = "iris" if "name=iris" in handler.path else "housing"
+        address = "mlflow-artifacts:/1/models/iris/1" if name == "iris" else "s3://bucket"
+        send_json(handler, {"artifact_uri": address})
+
+    mlflow.answers[uri] = only_iris
+    both = settings.model_copy(update={"models": ("housing", "iris")})
+    with pytest.raises(RegistryError, match="--serve-artifacts"):
+        Follower(both).follow_once()
+    assert served(cache, "iris").version == "1"
+    assert cache.champion("housing") is None
+
+
+def test_every_other_model_is_discovered(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    registry.housing("1")
+    registry.housing("1", 2.0, "cottages")
+    mlflow.register("../evil", "1", tmp_path, "d" * 64)
+    mlflow.register("Upper", "1", tmp_path, "d" * 64)
+    mlflow.register("candidate", "1", tmp_path, "d" * 64, alias="challenger")
+    named = settings.model_copy(update={"models": ("housing",)})
+    assert Follower(named).follow_once() == {"housing": "installed"}
+    every = settings.model_copy(update={"models": ("housing", "*")})
+    assert Follower(every).follow_once() == {"housing": "current", "cottages": "installed"}
+    assert cache.models() == ["cottages", "housing"]
+
+
+def test_the_last_success_is_noted(follower: Follower, cache: ModelCache) -> None:
+    before = time.time()
+    follower.follow_once()
+    assert before <= cache.registry_state().last_success <= time.time()
+    noted = orjson.loads((cache.folder / "registry.json").read_bytes())
+    assert set(noted) == {"last_success", "refusals"}
+
+
+def test_the_process_outlives_an_outage_and_says_so_once(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alias = f"{REST}registered-models/alias"
+    caplog.set_level(logging.INFO)
+    mlflow.answers[alias] = lambda h: send(h, b"<html>", "text/html", 502)
+    registry.housing("1")
+    stop = threading.Event()
+    process = threading.Thread(target=Follower(settings).run, args=(stop,))
+    process.start()
+    _wait_until(lambda: mlflow.asked.count(alias) >= 3)
+    del mlflow.answers[alias]
+    _wait_until(lambda: cache.champion("housing") is not None)
+    _wait_until(lambda: "the registry is back" in caplog.messages)
+    stop.set()
+    process.join()
+    assert sum(message.startswith("the registry is away") for message in caplog.messages) == 1
+    assert mlflow.url not in caplog.text
+
+
+def _wait_until(happened: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

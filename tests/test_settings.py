@@ -1,0 +1,122 @@
+"""Settings: each explained, each an environment variable, a wrong one named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vigie.errors import ConfigurationError
+from vigie.settings import Settings, load_settings, usable_cores
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained(name: str) -> None:
+    field = Settings.model_fields[name]
+    assert field.description
+    assert field.description.endswith(".")
+    assert len(field.description) < 160
+
+
+def test_the_defaults_are_those_of_a_laptop() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 5000)
+    assert (settings.metrics_host, settings.metrics_port) == ("127.0.0.1", 9464)
+    assert settings.mlflow_url == "http://127.0.0.1:5001"
+    assert settings.workers == usable_cores() >= 1
+    assert settings.required_models == ("housing", "iris")
+    assert settings.serves_every_model
+
+
+EXAMPLES: dict[str, tuple[str, object]] = {
+    "models": ("iris, housing ,", ("iris", "housing")),
+    "engine": ("tensorflow", "tensorflow"),
+    "fast_lane": ("off", False),
+    "housing_department": ("2A", "2A"),
+    "housing_years": ("2022,2023", (2022, 2023)),
+}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_read_from_its_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Settings.model_fields[name].annotation
+    plain: dict[object, tuple[str, object]] = {
+        int: ("2048", 2048), float: ("7.5", 7.5), str: ("x", "x"), Path: ("x/y", Path("x/y")),
+    }  # fmt: skip
+    text, expected = EXAMPLES.get(name) or plain[kind]
+    if name == "workers":
+        text, expected = "3", 3
+    monkeypatch.setenv(f"VIGIE_{name.upper()}", text)
+    assert getattr(load_settings(), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("WORKERS", "0"),
+        ("WORKERS", ""),
+        ("ENGINE", "torch"),
+        ("FAST_LANE", "maybe"),
+        ("POLL_SECONDS", "0"),
+        ("POLL_SECONDS", "nan"),
+        ("POLL_SECONDS", "inf"),
+        ("MAX_BODY_BYTES", "1MB"),
+        ("HOUSING_DEPARTMENT", "../64"),
+        ("HOUSING_YEARS", "2022,,2023"),
+        ("MODELS", ""),
+        ("MODELS", " , "),
+        ("MODELS", "iris,iris"),
+        ("MODELS", "Iris"),
+        ("MODELS", "../iris"),
+        ("MODELS", "a b"),
+        ("MODELS", "x" * 64),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"VIGIE_{name}", text)
+    with pytest.raises(ConfigurationError, match=rf"^VIGIE_{name}: ") as refused:
+        load_settings()
+    if len(text) > 3:
+        assert text not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "required", "every"),
+    [
+        ("iris", ("iris",), False),
+        ("*", (), True),
+        ("b,*,a", ("b", "a"), True),
+        ("a-b_9", ("a-b_9",), False),
+    ],
+)
+def test_models_are_named_in_order_and_a_star_means_every_other(
+    text: str, required: tuple[str, ...], every: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_MODELS", text)
+    settings = load_settings()
+    assert (settings.required_models, settings.serves_every_model) == (required, every)
+
+
+def test_an_override_wins_and_none_means_no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_PORT", "6000")
+    assert load_settings(port=7000).port == 7000
+    assert load_settings(port=None).port == 6000
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().port = 1
