@@ -94,10 +94,15 @@ class Fleet:
         slot = self.slots.get(name) or Slot(name, self._metrics, settings.max_batch_rows)
         try:
             live = load_live(name, cached, settings.engine, settings.max_batch_rows)
-        except VigieError as failure:
+        except Exception as failure:
+            # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
             self._metrics.model_reloads.labels(name, "failed").inc()
-            log.error("%s version %s cannot be loaded: %s", name, cached.version, failure)
+            unexplained = None if isinstance(failure, VigieError) else failure
+            log.error(
+                "%s version %s cannot be loaded: %s",
+                name, cached.version, failure, exc_info=unexplained,
+            )  # fmt: skip
             return
         seconds = time.perf_counter() - started
         self._failed.pop(name, None)
