@@ -1,5 +1,3 @@
 """Vigie: a Keras model registered in MLflow becomes a monitored service."""
 
-from importlib.metadata import version
-
-__version__ = version("vigie")
+__version__ = "0.1.0"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-import orjson
-from rich.console import Console
-from rich.table import Table
 
-from vigie.client import ServiceClient, parse_values
 from vigie.errors import VigieError
-from vigie.models.document import text_in
 from vigie.settings import load_settings
+
+if TYPE_CHECKING:
+    from vigie.client import ServiceClient
+
+# Commands import what they need themselves: `vigie serve` must not wait for the tables of others.
 
 
 class _Commands(click.Group):
@@ -47,6 +48,8 @@ def main() -> None:
 @click.option("--workers", type=int, help="Worker processes (VIGIE_WORKERS).")
 def serve(port: int | None, workers: int | None) -> None:
     """Serve the models of the cache on HTTP."""
+    # before numpy is imported: the workers are the parallelism, idle threads cost time and memory
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.serving.server import serve as run
 
     run(load_settings(port=port, workers=workers))
@@ -91,6 +94,7 @@ def train(
 
     RECIPE is housing, iris, king_county, california, or a YAML file.
     """
+    from vigie.models.document import text_in
     from vigie.recipes.catalogue import find_recipe
     from vigie.training.steps import Steps
 
@@ -161,6 +165,10 @@ _url_option = click.option("--url", help="Address of the service.  [default: the
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool) -> None:
     """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …"""
+    import orjson
+
+    from vigie.client import parse_values
+
     client = _service(url)
     answer = client.predict(model, [parse_values(values, client.inputs(model))])
     if as_json:
@@ -183,6 +191,9 @@ def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool)
 @_url_option
 def status(url: str | None) -> None:
     """Show what a running service serves."""
+    from rich.console import Console
+    from rich.table import Table
+
     client = _service(url)
     table = Table(title=f"service: {client.readiness()}", title_justify="left")
     for heading in ("model", "state", "version", "engine", "loaded", "refused"):
@@ -202,6 +213,8 @@ def status(url: str | None) -> None:
 
 
 def _service(url: str | None) -> ServiceClient:
+    from vigie.client import ServiceClient
+
     return ServiceClient(url or f"http://127.0.0.1:{load_settings().port}")
 
 

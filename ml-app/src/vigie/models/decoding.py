@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,10 @@ class RowDecoder:
     def _explain_row(self, index: int, row: Any) -> list[FieldError]:
         if type(row) is not dict:
             return [FieldError(index, "", "object with one value per input", kind_of(row))]
+        unknown = (name for name in row if name not in self._names)
         errors = [
             FieldError(index, _printable(name), "no such input", kind_of(row[name]))
-            for name in row
-            if name not in self._names
+            for name in islice(unknown, MOST_FIELD_ERRORS)
         ]
         for column in self._columns:
             value = row.get(column.name)

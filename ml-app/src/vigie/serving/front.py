@@ -7,16 +7,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from flask import Flask
-
 from vigie.errors import TooLarge
-from vigie.serving.app import create_app
 from vigie.serving.call import Call, Reply
-from vigie.serving.operations import readiness
 from vigie.serving.pipeline import JSON, NOSNIFF, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body
+from vigie.serving.readiness import readiness
 from vigie.serving.services import Services, assemble
-from vigie.serving.wsgi import call_wsgi
+from vigie.serving.wsgi import LateApp, WsgiApp, call_wsgi
 from vigie.settings import Settings, load_settings
 
 Scope = dict[str, Any]
@@ -24,6 +21,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 FLASK_THREADS = 4
+FLASK_DELAY_SECONDS = 1.0
 
 
 class ClientGone(Exception):
@@ -33,7 +31,7 @@ class ClientGone(Exception):
 class Front:
     """One worker's ASGI application."""
 
-    def __init__(self, services: Services, app: Flask) -> None:
+    def __init__(self, services: Services, app: WsgiApp) -> None:
         self.services = services
         self._app = app
         self._pipeline = services.pipeline
@@ -103,7 +101,7 @@ class Front:
     def _health(self, call: Call) -> Reply:
         status, body = 200, b'{"status":"alive"}'
         if call.path == "/readyz":
-            status, body = readiness(self.services)
+            status, body = readiness(self.services.fleet)
         self.services.metrics.count_request(call.method, call.path, status, 0.0)
         headers = _headers(body, JSON, request_id_of(call))
         if status == 503:
@@ -115,6 +113,10 @@ class Front:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
+                if isinstance(self._app, LateApp):
+                    asyncio.get_running_loop().call_later(
+                        FLASK_DELAY_SECONDS, self._threads.submit, self._app.make
+                    )
             elif message["type"] == "lifespan.shutdown":
                 self.services.close()
                 await send({"type": "lifespan.shutdown.complete"})
@@ -134,4 +136,14 @@ def create_front(settings: Settings | None = None) -> Front:
     """The service as an ASGI application, its models loaded."""
     services = assemble(settings or load_settings())
     services.start()
-    return Front(services, create_app(services=services))
+    app = LateApp(lambda: _create_app(services))
+    if not services.settings.fast_lane:
+        app.make()
+    return Front(services, app)
+
+
+def _create_app(services: Services) -> WsgiApp:
+    # Flask costs as much time as all else together, and no prediction of the fast lane needs it
+    from vigie.serving.app import create_app
+
+    return create_app(services=services)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, request
 
 from vigie.errors import NotFound, Unavailable
 from vigie.serving.openapi import build_openapi
+from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
 
 blueprint = Blueprint("operations", __name__)
@@ -34,21 +35,11 @@ def livez() -> Response:
 @blueprint.get("/health")
 def readyz() -> Response:
     """200 while every configured model has a verified, warm version and nothing is stopping."""
-    status, body = readiness(_services())
+    status, body = readiness(_services().fleet)
     response = Response(body, status, content_type="application/json")
     if status == 503:
         response.headers["Retry-After"] = "5"
     return response
-
-
-def readiness(services: Services) -> tuple[int, bytes]:
-    """Status and body of `/readyz`, for both doors."""
-    if services.fleet.draining:
-        return 503, orjson.dumps({"status": "draining"})
-    unready = services.fleet.unready()
-    if unready:
-        return 503, orjson.dumps({"status": "not ready", "models": unready})
-    return 200, orjson.dumps({"status": "ready"})
 
 
 @blueprint.get("/metrics")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gc
+import importlib
 import os
 import signal
 import socket
@@ -33,7 +35,24 @@ def serve(settings: Settings) -> None:
         raise ConfigurationError(
             f"VIGIE_STATE: the folder cannot be written ({failure.strerror})"
         ) from None
+    _prepare_for_forks()
     _Application(settings).run()
+
+
+def _prepare_for_forks() -> None:
+    """Imports what every worker needs, so that they share it; loads no model.
+
+    Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
+    """
+    for module in (
+        "uvloop",
+        "vigie.engines.onnx",
+        "vigie.serving.front",
+        WORKER.rpartition(".")[0],
+    ):
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def require_free_port(host: str, port: int, setting: str) -> None:

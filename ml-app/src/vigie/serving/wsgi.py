@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -11,6 +12,28 @@ from urllib.parse import unquote_to_bytes
 from vigie.serving.call import Call, Reply
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class LateApp:
+    """A WSGI application that is made when it is first called, or when `make` is."""
+
+    def __init__(self, create: Callable[[], WsgiApp]) -> None:
+        self._create = create
+        self._lock = threading.Lock()
+        self._app: WsgiApp | None = None
+
+    def make(self) -> WsgiApp:
+        """The application, made once."""
+        with self._lock:
+            if self._app is None:
+                self._app = self._create()
+            return self._app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answers as the application does."""
+        return (self._app or self.make())(environ, start_response)
+
+
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
