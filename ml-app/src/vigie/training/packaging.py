@@ -48,6 +48,7 @@ class Trained:
 def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
     """Writes the package below `root`, its export checked on training rows; gives its digest."""
     shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
     sample = _sample(trained.training, CHECKED_ROWS)
     feeds = _feeds(trained, sample)
     save_model(
@@ -55,6 +56,7 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
         str(root),
         mlflow_model=mlflow_model,
         signature=signature_of(trained.model),
+        input_example=_example(feeds),
         pip_requirements=[f"keras=={keras.__version__}", "tensorflow==2.21.*"],
     )
     (root / "vigie").mkdir()
@@ -130,6 +132,14 @@ def describe(trained: Trained, difference: float | None) -> PackageDocument:
 def _feeds(trained: Trained, rows: Dataset) -> dict[str, np.ndarray]:
     decoded = RowDecoder(trained.plan.inputs).decode(rows.rows())
     return feeds_of(trained.plan.inputs, decoded.columns)
+
+
+def _example(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Two rows as the Keras model takes them, for readers of the MLflow page."""
+    return {
+        name: values[:2].astype(str) if values.dtype == object else values[:2]
+        for name, values in feeds.items()
+    }
 
 
 def _sample(dataset: Dataset, count: int) -> Dataset:
