@@ -390,3 +390,17 @@ def test_the_master_survives_a_reload_signal(service: LiveService) -> None:
     wait_until(lambda: not before & {worker.pid for worker in service.workers})
     service.wait_ready()
     assert service.predict("housing", HOME).status == 200
+
+
+def test_a_stop_leaves_nothing_behind(service: LiveService) -> None:
+    assert service.predict("housing", HOME).status == 200
+    assert service.get("/").status == 200
+    assert service.stop() == 0
+    assert service.orphans == []
+    said = service.log.read_text()
+    assert "SIGABRT" not in said
+    assert "terminate called" not in said
+    # both ports are free again at once
+    service.start()
+    service.wait_ready()
+    assert service.stop() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import importlib
@@ -43,13 +44,9 @@ def _prepare_for_forks() -> None:
     """Imports what every worker needs, so that they share it; loads no model.
 
     Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
+    No engine is among them: ONNX Runtime starts a thread that a fork loses, and aborts at exit.
     """
-    for module in (
-        "uvloop",
-        "vigie.engines.onnx",
-        "vigie.serving.front",
-        WORKER.rpartition(".")[0],
-    ):
+    for module in ("uvloop", "vigie.serving.front", WORKER.rpartition(".")[0]):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
@@ -118,6 +115,14 @@ class _Master(Arbiter):  # type: ignore[misc]
         super().manage_workers()
         if self._publisher is None or not _is_running(self._publisher):
             self._publisher = self._fork_publisher()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stops the workers, then the publisher, so that a next start finds its port free."""
+        super().stop(graceful)
+        if self._publisher is not None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._publisher, signal.SIGTERM)
+                os.waitpid(self._publisher, 0)
 
     def _fork_publisher(self) -> int:
         """A fork shares the master's memory; it holds no model and no listening socket."""
