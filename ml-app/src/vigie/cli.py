@@ -72,14 +72,17 @@ def follow(once: bool) -> None:
     follower.run(stop)
 
 
-@main.command()
-@click.argument("recipe")
-@click.option(
+_data_option = click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     help="A data file; may be given several times.",
 )
+
+
+@main.command()
+@click.argument("recipe")
+@_data_option
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--trials", type=click.IntRange(1, 100), default=1, help="Networks to compare.")
 @click.option("--architecture", type=click.Choice(["linear", "dense", "conv"]))
@@ -121,12 +124,7 @@ def train(
 
 @main.command()
 @click.argument("recipe")
-@click.option(
-    "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    help="A data file; may be given several times.",
-)
+@_data_option
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
 @click.option("--repeats", type=click.IntRange(1, 50), default=1, show_default=True)
 def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> None:
