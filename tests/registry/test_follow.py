@@ -70,10 +70,10 @@ class Registry:
         self._mlflow.register(name, version, root, digest)
         return digest
 
-    def iris(self) -> str:
-        root = self._folder / "iris"
+    def iris(self, version: str = "1") -> str:
+        root = self._folder / f"iris-{version}"
         digest = write_package(root, iris_document(), iris_graph(), IRIS_ROWS)
-        self._mlflow.register("iris", "1", root, digest)
+        self._mlflow.register("iris", version, root, digest)
         return digest
 
     def wrong(self, version: str) -> str:
@@ -277,9 +277,17 @@ def test_a_model_that_cannot_be_fetched_does_not_hold_up_the_others(
 
     mlflow.answers[uri] = only_iris
     both = settings.model_copy(update={"models": ("housing", "iris")})
-    with pytest.raises(RegistryError, match="--serve-artifacts"):
+    assert Follower(both).follow_once() == {"housing": "refused", "iris": "installed"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert "--serve-artifacts" in refusal.reason
+    del mlflow.answers[uri]
+    registry.housing("2")
+    mlflow.answers[f"{ARTIFACTS}/1/models/housing/2/MLmodel"] = lambda h: send(h, b"", status=500)
+    registry.iris("2")
+    with pytest.raises(RegistryError, match="answered 500"):
         Follower(both).follow_once()
-    assert served(cache, "iris").version == "1"
+    assert served(cache, "iris").version == "2"
     assert cache.champion("housing") is None
 
 

@@ -22,9 +22,7 @@ class Follower:
     def __init__(self, settings: Settings, client: RegistryClient | None = None) -> None:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
-        self._client = client or RegistryClient(
-            settings.mlflow_url, settings.registry_timeout_seconds
-        )
+        self._client = client or RegistryClient.of(settings)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 

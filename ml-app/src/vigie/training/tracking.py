@@ -35,7 +35,7 @@ class Tracking:
     """One experiment of an MLflow server."""
 
     def __init__(self, settings: Settings, experiment: str) -> None:
-        client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+        client = RegistryClient.of(settings)
         if not client.healthy():
             raise RegistryError(
                 "MLflow does not answer; start it with `make run`, or set VIGIE_MLFLOW_URL"

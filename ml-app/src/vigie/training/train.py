@@ -210,7 +210,7 @@ def _calibrate(plan: Plan, fitted: Fitted) -> Interval | None:
 def _judge(
     plan: Plan, error: float, baselines: dict[str, float], held_out: Dataset, settings: Settings
 ) -> Verdict:
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     champion = client.version_of(plan.name, CHAMPION)
     return judge(plan.task, error, baselines, champion, held_out, settings)
 
