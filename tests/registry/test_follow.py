@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -68,6 +69,15 @@ class Registry:
         document = housing_document(name, factor)
         digest = write_package(root, document, housing_graph(factor), HOUSING_ROWS)
         self._mlflow.register(name, version, root, digest)
+        return digest
+
+    def narrower(self, version: str) -> str:
+        """A version that takes fewer rooms than version 1 did."""
+        root = self._folder / f"narrower-{version}"
+        document = copy.deepcopy(housing_document())
+        document["inputs"][1]["limits"] = [1, 20]
+        digest = write_package(root, document, housing_graph(2.0), HOUSING_ROWS)
+        self._mlflow.register("housing", version, root, digest)
         return digest
 
     def iris(self, version: str = "1") -> str:
@@ -233,6 +243,34 @@ def test_a_package_above_the_limit_is_refused(
     refusal = cache.refusal("housing")
     assert refusal is not None
     assert "VIGIE_MAX_PACKAGE_BYTES" in refusal.reason
+
+
+def test_a_version_that_breaks_callers_is_refused_unless_that_is_allowed(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.narrower("2")
+    assert Follower(settings).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "1"
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert "version 1: input rooms: limits 1 to 50 became 1 to 20" in refusal.reason
+    allowing = settings.model_copy(update={"allow_breaking": True})
+    assert Follower(allowing).follow_once() == {"housing": "installed"}
+    assert served(cache).version == "2"
+
+
+def test_going_back_is_open_even_where_it_breaks_callers_of_the_newer(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.narrower("1")
+    Follower(settings).follow_once()
+    registry.housing("2")
+    assert Follower(settings).follow_once() == {"housing": "installed"}
+    mlflow.aliases["housing"]["champion"] = "1"
+    assert Follower(settings).follow_once() == {"housing": "installed"}
+    assert served(cache).version == "1"
 
 
 def test_a_registry_that_is_away_leaves_the_cache_as_it_is(

@@ -8,6 +8,7 @@ import threading
 import time
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.verify import verify_package
@@ -89,7 +90,9 @@ class Follower:
             try:
                 if self._cache.find(name, digest) is None:
                     self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    verify_package(incoming, digest, name, self._settings.engine)
+                    candidate = verify_package(incoming, digest, name, self._settings.engine)
+                    # a package that is still in the cache has served: going back is always open
+                    admit(candidate, self._cache.champion(name), self._settings)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
             except RefusedPackage as reason:
                 return self._refuse(wanted, str(reason))
