@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,53 @@ def test_promote_refuses_then_obeys_and_rollback_returns(two: FakeMlflow) -> Non
         "housing version 1 is the champion now, in place of version 2: that is why\n"
     )
     assert two.aliases["housing"] == {"champion": "1"}
+
+
+def cells(said: Result) -> list[list[str]]:
+    """The cells of every table line, without its frame."""
+    lines = [line for line in said.stdout.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+def test_diff_shows_figures_signature_and_answers(two: FakeMlflow, tmp_path: Path) -> None:
+    document = copy.deepcopy(housing_document(factor=2.0))
+    document["inputs"][0]["limits"] = [100, 2000]
+    document["inputs"][4]["choices"]["values"].append("4")
+    digest = write_package(tmp_path / "3", document, housing_graph(2.0), HOUSING_ROWS[1:])
+    two.register("housing", "3", tmp_path / "3", digest, None)
+    said = vigie("diff", "housing", "champion", "3")
+    assert said.exit_code == 0, said.stderr
+    assert ["mae", "10,000", "20,000", "+100.0%"] in cells(said)
+    assert "breaks callers: input surface_m2: limits 9 to 1000 became 100 to 2000" in said.stdout
+    assert "changes: input district knows 4 too" in said.stdout
+    answers = [(row[0], *row[2:]) for row in cells(said) if row[0] in ("1", "3")]
+    assert answers == [
+        ("1", "164,500", "refused: surface_m2: number from 100 to 2000"),
+        ("1", "390,300", "751,800"),
+        ("3", "390,300", "751,800"),
+    ]
+
+
+def test_diff_of_the_same_signature_says_so(two: FakeMlflow) -> None:
+    said = vigie("diff", "housing", "1", "2")
+    assert "the signature is the same" in said.stdout
+    rows = cells(said)
+    answers = [(row[0], *row[2:]) for row in rows if row[0] in ("1", "2")]
+    assert answers == [
+        ("1", "164,500", "326,500"),
+        ("1", "390,300", "751,800"),
+        ("2", "164,500", "326,500"),
+        ("2", "390,300", "751,800"),
+    ]
+
+
+def test_diff_names_a_version_that_is_missing_or_damaged(two: FakeMlflow, tmp_path: Path) -> None:
+    assert "housing has no version 9" in vigie("diff", "housing", "1", "9").stderr
+    assert "housing has no version gold" in vigie("diff", "housing", "gold", "1").stderr
+    (tmp_path / "2/MLmodel").write_text("changed")
+    said = vigie("diff", "housing", "1", "2")
+    assert said.exit_code == 1
+    assert "version 2 cannot be compared: a file differs from its sha256" in said.stderr
 
 
 def test_a_registry_that_is_away_is_one_sentence(

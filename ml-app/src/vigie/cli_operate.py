@@ -1,4 +1,4 @@
-"""The commands that look after registered versions: `models`, `promote`, `rollback`."""
+"""The commands that look after registered versions: `models`, `promote`, `rollback`, `diff`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import click
 from vigie.settings import MODEL_NAME, load_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vigie.registry.client import RegisteredModel, RegisteredVersion
+    from vigie.registry.difference import Difference
     from vigie.registry.promotion import Move
 
 
@@ -27,14 +30,11 @@ _reason_option = click.option("--reason", help="Why, for the record.")
 def models() -> None:
     """Show the registered models: what serves, what served before, what is newest."""
     from rich.console import Console
-    from rich.table import Table
 
     from vigie.registry.client import RegistryClient
 
     client = RegistryClient.of(load_settings())
-    table = Table()
-    for heading in ("model", "champion", "challenger", "previous", "newest", "error", "verdict"):
-        table.add_column(heading)
+    table = _table("model", "champion", "challenger", "previous", "newest", "error", "verdict")
     for model in client.models():
         if MODEL_NAME.fullmatch(model.name):
             table.add_row(*_row(model, client.versions(model.name)))
@@ -77,9 +77,63 @@ def rollback(model: str, reason: str | None) -> None:
     _tell(Promotions(load_settings()).rollback(model, reason))
 
 
+@click.command()
+@_model_argument
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+def diff(model: str, first: str, second: str) -> None:
+    """Compare two versions of MODEL, by number or alias: figures, signature, golden answers."""
+    from rich.console import Console
+
+    from vigie.registry.difference import compare_versions
+
+    found = compare_versions(load_settings(), model, first, second)
+    console = Console()
+    console.print(_metrics_table(found))
+    for title, sentences in (("breaks callers", found.breaking), ("changes", found.harmless)):
+        for sentence in sentences:
+            console.print(f"{title}: {sentence}", markup=False, highlight=False)
+    if not found.breaking and not found.harmless:
+        console.print("the signature is the same")
+    console.print(_answers_table(found))
+
+
+def _metrics_table(found: Difference) -> Table:
+    from vigie.registry.figures import shown
+
+    table = _table("metric", *(f"version {version}" for version in found.versions), "change")
+    for name, one, other in found.metrics:
+        change = None if one is None or other is None or not one else (other - one) / abs(one)
+        table.add_row(
+            name,
+            "" if one is None else shown(one),
+            "" if other is None else shown(other),
+            "" if change is None else f"{change:+.1%}",
+        )
+    return table
+
+
+def _answers_table(found: Difference) -> Table:
+    first, second = (f"version {version}" for version in found.versions)
+    table = _table("golden row of", "row", first, second)
+    for answers in found.answers:
+        row = ", ".join(f"{name}={value}" for name, value in answers.row.items())
+        table.add_row(answers.origin, row, answers.first, answers.second)
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
 def _tell(move: Move) -> None:
     instead = f", in place of version {move.left}" if move.left else ""
     click.echo(f"{move.name} version {move.version} is the champion now{instead}: {move.because}")
 
 
-COMMANDS = (models, promote, rollback)
+COMMANDS = (models, promote, rollback, diff)
