@@ -31,6 +31,7 @@ class FakeMlflow:
         self.aliases: dict[str, dict[str, str]] = {}
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.changes: list[tuple[str, str, dict[str, str]]] = []
 
     def register(
         self,
@@ -39,11 +40,14 @@ class FakeMlflow:
         folder: Path,
         digest: str | None,
         alias: str | None = "champion",
+        **tags: str,
     ) -> None:
         """Registers a folder as a version, and points an alias to it."""
-        tags = [] if digest is None else [{"key": DIGEST_TAG, "value": digest}]
+        named = {f"vigie.{key}": value for key, value in tags.items()}
+        named |= {} if digest is None else {DIGEST_TAG: digest}
         self.versions[name, version] = {
-            "name": name, "version": version, "run_id": f"run{version}", "tags": tags,
+            "name": name, "version": version, "run_id": f"run{version}",
+            "tags": [{"key": key, "value": value} for key, value in named.items()],
         }  # fmt: skip
         self.folders[name, version] = folder
         names = self.aliases.setdefault(name, {})
@@ -60,6 +64,9 @@ class FakeMlflow:
         path = unquote(address.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         self.asked.append(path)
+        if handler.command != "GET" and path not in self.answers:
+            self._change(handler, path.removeprefix(REST))
+            return
         if path in self.answers:
             self.answers[path](handler)
         elif path == "/health":
@@ -86,11 +93,47 @@ class FakeMlflow:
                 send_json(handler, {"model_version": self.versions[name, version]})
         elif route == "registered-models/search":
             send_json(handler, self._page(int(query.get("page_token") or 0)))
+        elif route == "model-versions/search":
+            wanted = query["filter"].removeprefix("name='").removesuffix("'")
+            found = [v for (model, _), v in self.versions.items() if model == wanted]
+            send_json(handler, {"model_versions": found} if found else {})
+        elif route == "model-versions/get":
+            self._send_version(handler, name, query["version"])
         elif route == "model-versions/get-download-uri":
             uri = f"mlflow-artifacts:/1/models/{name}/{query['version']}"
             send_json(handler, {"artifact_uri": uri})
         else:
             send_json(handler, {"error_code": "ENDPOINT_NOT_FOUND"}, 404)
+
+    def _send_version(self, handler: BaseHTTPRequestHandler, name: str, version: str) -> None:
+        if (name, version) in self.versions:
+            send_json(handler, {"model_version": self.versions[name, version]})
+        else:
+            send_json(handler, {"error_code": "RESOURCE_DOES_NOT_EXIST"}, 404)
+
+    def _change(self, handler: BaseHTTPRequestHandler, route: str) -> None:
+        """Moves an alias or sets a tag, as MLflow does."""
+        said = orjson.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        change = (handler.command, route, said)
+        if (said["name"], said.get("version", "")) not in self.versions and "version" in said:
+            send_json(handler, {"error_code": "RESOURCE_DOES_NOT_EXIST"}, 404)
+            return
+        self.changes.append(change)
+        match change:
+            case "POST", "registered-models/alias", _:
+                self.aliases[said["name"]][said["alias"]] = said["version"]
+            case "DELETE", "registered-models/alias", _:
+                self.aliases[said["name"]].pop(said["alias"], None)
+            case _, "model-versions/set-tag" | "model-versions/delete-tag", _:
+                version = self.versions[said["name"], said["version"]]
+                version["tags"] = [tag for tag in version["tags"] if tag["key"] != said["key"]]
+                if handler.command == "POST":
+                    version["tags"].append({"key": said["key"], "value": said["value"]})
+        send_json(handler, {})
+
+    def tags(self, name: str, version: str) -> dict[str, str]:
+        """The tags of a version."""
+        return {tag["key"]: tag["value"] for tag in self.versions[name, version]["tags"]}
 
     def _page(self, start: int) -> dict[str, Any]:
         names = sorted(self.aliases)
@@ -147,7 +190,7 @@ def send_json(handler: BaseHTTPRequestHandler, content: object, status: int = 20
 
 @contextlib.contextmanager
 def http_server(answer: Answer) -> Iterator[str]:
-    """Serves GET and POST on a free port while the block runs; gives the address."""
+    """Serves GET, POST and DELETE on a free port while the block runs; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -155,7 +198,7 @@ def http_server(answer: Answer) -> Iterator[str]:
             with contextlib.suppress(ConnectionError):
                 answer(self)
 
-        do_POST = do_GET  # noqa: N815 -- http.server's name
+        do_POST = do_DELETE = do_GET  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

@@ -50,7 +50,8 @@ def test_every_setting_is_read_from_its_variable(
 ) -> None:
     kind = Settings.model_fields[name].annotation
     plain: dict[object, tuple[str, object]] = {
-        int: ("2048", 2048), float: ("7.5", 7.5), str: ("x", "x"), Path: ("x/y", Path("x/y")),
+        bool: ("yes", True), int: ("2048", 2048), float: ("7.5", 7.5), str: ("x", "x"),
+        Path: ("x/y", Path("x/y")),
     }  # fmt: skip
     text, expected = EXAMPLES.get(name) or plain[kind]
     if name == "workers":

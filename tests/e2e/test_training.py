@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 import requests
 
 from conftest import free_port
+from vigie.errors import RefusedPackage
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.registry.follow import Follower
+from vigie.registry.operate import OperatorClient
+from vigie.registry.promotion import Promotions
 from vigie.serving.services import assemble
 from vigie.settings import Settings, load_settings
 
@@ -131,3 +135,51 @@ def test_trials_are_child_runs(settings: Settings) -> None:
     ]
     assert len(parents) == 2
     assert len(set(parents)) == 1
+
+
+def audit(settings: Settings) -> list[tuple[str, str | None, str]]:
+    lines = (settings.state / "audit.log").read_bytes().splitlines()
+    found = [orjson.loads(line) for line in lines]
+    return [(line["what"], line["from_version"], line["to_version"]) for line in found]
+
+
+def test_a_worse_version_is_promoted_by_force_only_and_one_command_goes_back(
+    settings: Settings,
+) -> None:
+    client = OperatorClient.of(settings)
+    promotions = Promotions(settings)
+    first, second = client.version("iris", "1"), client.version("iris", "2")
+    assert first is not None
+    assert second is not None
+    assert first.tags["vigie.held_out_sha256"] == second.tags["vigie.held_out_sha256"]
+    assert first.tags["vigie.promoted_because"] == "training: the first version"
+    assert float(second.tags["vigie.error"]) >= float(first.tags["vigie.error"])
+    client.tag("iris", "2", {"vigie.error": "0.9"})
+    with pytest.raises(RefusedPackage, match="worse than version 1 on the same rows"):
+        promotions.promote("iris", "2", None, force=False)
+    assert Follower(settings).follow_once() == {"iris": "current"}
+
+    promotions.promote("iris", "2", "a rehearsal", force=True)
+    assert Follower(settings).follow_once() == {"iris": "installed"}
+    (model,) = client.models()
+    assert model.aliases == {"champion": "2", "previous": "1"}
+    forced = client.versions("iris")[0]
+    assert forced.tags["vigie.promoted_because"].startswith("a rehearsal, forced although it is")
+    assert forced.tags["vigie.promoted_from"] == "1"
+
+    promotions.rollback("iris", None)
+    assert Follower(settings).follow_once() == {"iris": "installed"}
+    served = ModelCache(settings.cache).champion("iris")
+    assert served is not None
+    assert served.version == "1"
+    (model,) = client.models()
+    assert model.aliases == {"champion": "1"}
+    assert "vigie.rolled_back_at" in client.versions("iris")[0].tags
+    assert audit(settings) == [
+        ("promote", None, "1"),
+        ("promote", "1", "2"),
+        ("rollback", "2", "1"),
+    ]
+    client.tag("iris", "2", {"vigie.error": "0"})
+    promotions.promote("iris", "2", None, force=False)
+    assert "vigie.rolled_back_at" not in client.versions("iris")[0].tags

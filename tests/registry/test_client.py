@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import errno
+import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -221,11 +225,10 @@ def test_a_server_that_is_away_is_a_registry_error() -> None:
     [
         lambda h: send(h, b"half", length=4000),
         lambda h: send(h, b"not gzip", headers={"Content-Encoding": "gzip"}),
-        lambda h: send(h, b"", status=404),
         lambda h: send(h, b"", status=302, headers={"Location": "http://127.0.0.1:1/x"}),
         _drop,
     ],
-    ids=["half", "not gzip", "404", "redirect", "dropped"],
+    ids=["half", "not gzip", "redirect", "dropped"],
 )
 def test_a_file_that_does_not_arrive_whole_is_a_registry_error(
     client: RegistryClient,
@@ -301,5 +304,111 @@ def test_artifacts_that_mlflow_does_not_serve_are_explained(
     client: RegistryClient, mlflow: FakeMlflow, tmp_path: Path, uri: object
 ) -> None:
     mlflow.answers[URI] = lambda h: send_json(h, {"artifact_uri": uri})
-    with pytest.raises(RegistryError, match="--serve-artifacts"):
+    with pytest.raises(RefusedPackage, match="--serve-artifacts"):
         client.download(ONE, tmp_path, MUCH)
+
+
+def test_a_listed_file_that_is_not_there_is_the_fault_of_the_version(
+    client: RegistryClient, mlflow: FakeMlflow, files: Path, tmp_path: Path
+) -> None:
+    (files / "vigie/package.json").unlink()
+    mlflow.answers[f"{ROOT}/MLmodel"] = lambda h: send_json(h, {"error_code": "NOT_FOUND"}, 404)
+    with pytest.raises(RefusedPackage, match="does not have it"):
+        client.download(ONE, tmp_path / "here", MUCH)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [{"path": "x" * 300}],
+        [{"path": "same"}, {"path": "same", "is_dir": True}],
+    ],
+    ids=["too long", "file and folder"],
+)
+def test_a_name_that_cannot_be_written_is_the_fault_of_the_version(
+    client: RegistryClient, mlflow: FakeMlflow, tmp_path: Path, listed: list[dict[str, Any]]
+) -> None:
+    def listing(handler: BaseHTTPRequestHandler) -> None:
+        inner = handler.path.endswith("same")
+        body = json.dumps({"files": [{"path": "inner"}] if inner else listed})
+        send(handler, body.encode(), "application/json")
+
+    mlflow.answers[ARTIFACTS] = listing
+    for name in ("x" * 300, "same", "same/inner"):
+        mlflow.answers[f"{ROOT}/{name}"] = lambda h: send(h, b"x")
+    with pytest.raises(RefusedPackage, match="name"):
+        client.download(ONE, tmp_path / "here", MUCH)
+
+
+def test_a_full_disk_is_not_the_fault_of_the_version(
+    client: RegistryClient, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert files.is_dir()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OSError, match="No space"):
+        client.download(ONE, tmp_path / "here", MUCH)
+
+
+def _drip(handler: BaseHTTPRequestHandler) -> None:
+    """A byte now and then: never silent for long, never done."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    for _ in range(400):
+        handler.wfile.write(b" ")
+        time.sleep(0.01)
+
+
+def test_a_download_has_a_deadline_however_it_drips(
+    mlflow: FakeMlflow, files: Path, tmp_path: Path
+) -> None:
+    assert files.is_dir()
+    mlflow.answers[f"{ROOT}/MLmodel"] = _drip
+    client = RegistryClient(mlflow.url, 5, download_seconds=0.2)
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match="VIGIE_DOWNLOAD_TIMEOUT_SECONDS"):
+        client.download(ONE, tmp_path / "here", MUCH)
+    assert time.monotonic() - started < 2
+
+
+def test_an_answer_has_a_deadline_however_it_drips(mlflow: FakeMlflow) -> None:
+    mlflow.answers[ALIAS] = _drip
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match="timeout"):
+        RegistryClient(mlflow.url, 0.1).version_of("housing", "champion")
+    assert time.monotonic() - started < 2
+
+
+def test_an_answer_that_is_too_large_is_not_read(
+    client: RegistryClient, mlflow: FakeMlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.registry.transport.MOST_JSON_BYTES", 2**20)
+    mlflow.answers[ALIAS] = lambda h: send(h, b" " * 2**24, "application/json")
+    with pytest.raises(RegistryError, match="larger than 1 MiB"):
+        client.version_of("housing", "champion")
+
+
+def test_the_account_of_the_environment_is_used_and_never_told(
+    mlflow: FakeMlflow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
+    seen: list[str | None] = []
+
+    def denied(handler: BaseHTTPRequestHandler) -> None:
+        seen.append(handler.headers["Authorization"])
+        send(handler, b"You are not authenticated", "text/plain", 401)
+
+    mlflow.answers[ALIAS] = denied
+    with pytest.raises(RegistryError, match="MLFLOW_TRACKING_USERNAME") as failed:
+        RegistryClient(mlflow.url, 5).version_of("housing", "champion")
+    token = base64.b64encode(b"reader:s3cret").decode()
+    assert seen == [f"Basic {token}"]
+    for told in (str(failed.value), caplog.text):
+        assert "s3cret" not in told
+        assert token not in told

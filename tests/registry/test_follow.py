@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -70,10 +71,19 @@ class Registry:
         self._mlflow.register(name, version, root, digest)
         return digest
 
-    def iris(self) -> str:
-        root = self._folder / "iris"
+    def narrower(self, version: str) -> str:
+        """A version that takes fewer rooms than version 1 did."""
+        root = self._folder / f"narrower-{version}"
+        document = copy.deepcopy(housing_document())
+        document["inputs"][1]["limits"] = [1, 20]
+        digest = write_package(root, document, housing_graph(2.0), HOUSING_ROWS)
+        self._mlflow.register("housing", version, root, digest)
+        return digest
+
+    def iris(self, version: str = "1") -> str:
+        root = self._folder / f"iris-{version}"
         digest = write_package(root, iris_document(), iris_graph(), IRIS_ROWS)
-        self._mlflow.register("iris", "1", root, digest)
+        self._mlflow.register("iris", version, root, digest)
         return digest
 
     def wrong(self, version: str) -> str:
@@ -235,6 +245,34 @@ def test_a_package_above_the_limit_is_refused(
     assert "VIGIE_MAX_PACKAGE_BYTES" in refusal.reason
 
 
+def test_a_version_that_breaks_callers_is_refused_unless_that_is_allowed(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.narrower("2")
+    assert Follower(settings).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "1"
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert "version 1: input rooms: limits 1 to 50 became 1 to 20" in refusal.reason
+    allowing = settings.model_copy(update={"allow_breaking": True})
+    assert Follower(allowing).follow_once() == {"housing": "installed"}
+    assert served(cache).version == "2"
+
+
+def test_going_back_is_open_even_where_it_breaks_callers_of_the_newer(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.narrower("1")
+    Follower(settings).follow_once()
+    registry.housing("2")
+    assert Follower(settings).follow_once() == {"housing": "installed"}
+    mlflow.aliases["housing"]["champion"] = "1"
+    assert Follower(settings).follow_once() == {"housing": "installed"}
+    assert served(cache).version == "1"
+
+
 def test_a_registry_that_is_away_leaves_the_cache_as_it_is(
     settings: Settings, cache: ModelCache, registry: Registry
 ) -> None:
@@ -277,9 +315,17 @@ def test_a_model_that_cannot_be_fetched_does_not_hold_up_the_others(
 
     mlflow.answers[uri] = only_iris
     both = settings.model_copy(update={"models": ("housing", "iris")})
-    with pytest.raises(RegistryError, match="--serve-artifacts"):
+    assert Follower(both).follow_once() == {"housing": "refused", "iris": "installed"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert "--serve-artifacts" in refusal.reason
+    del mlflow.answers[uri]
+    registry.housing("2")
+    mlflow.answers[f"{ARTIFACTS}/1/models/housing/2/MLmodel"] = lambda h: send(h, b"", status=500)
+    registry.iris("2")
+    with pytest.raises(RegistryError, match="answered 500"):
         Follower(both).follow_once()
-    assert served(cache, "iris").version == "1"
+    assert served(cache, "iris").version == "2"
     assert cache.champion("housing") is None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,19 @@ def test_rows_of_one_id_stay_together() -> None:
 
 def test_rows_leave_absent_values_out() -> None:
     assert make(["p", "q"]).rows() == [{"a": 0, "b": "x"}, {"a": 1}]
+
+
+def test_the_digest_of_the_rows_tells_other_rows_apart() -> None:
+    ids = ["p", "q"]
+    assert make(ids).rows_sha256() == make(ids).rows_sha256()
+    other = make(ids)
+    other.target[0] += 1
+    columns = {**make(ids).columns, "a": [5, 1]}
+    digests = {
+        make(ids).rows_sha256(),
+        make(["p", "r"]).rows_sha256(),
+        make(ids).take(np.array([0])).rows_sha256(),
+        other.rows_sha256(),
+        replace(make(ids), columns=columns).rows_sha256(),
+    }
+    assert len(digests) == 5

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vigie.cli_operate import COMMANDS
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 
@@ -208,6 +209,10 @@ def status(url: str | None) -> None:
             f"version {refused['version']}: {refused['reason']}" if refused else "",
         )
     Console().print(table)
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 def _service(url: str | None) -> ServiceClient:

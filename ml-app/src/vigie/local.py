@@ -155,7 +155,7 @@ def _start_mlflow(processes: _Processes, root: Path, port: int, say: Callable[[s
 
 
 def _await_mlflow(processes: _Processes, settings: Settings) -> None:
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     deadline = time.monotonic() + MLFLOW_START_SECONDS
     while not client.healthy():
         if processes.ended() or time.monotonic() > deadline:
@@ -171,7 +171,7 @@ def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
 
 
 def _train_missing(settings: Settings, say: Callable[[str], None]) -> None:
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     for name in settings.required_models:
         if name not in DEFAULT_RECIPES or client.version_of(name, CHAMPION) is not None:
             continue

@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     registry_timeout_seconds: float = Field(
         default=5.0, gt=0, le=120, description="Longest wait for one answer of MLflow, seconds."
     )
+    download_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="Longest download of one model package, seconds."
+    )
+    allow_breaking: bool = Field(
+        default=False,
+        description="Take a version whose inputs or outputs break callers of the one that serves.",
+    )
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )

@@ -119,7 +119,9 @@ class ModelCache:
         """Moves a verified package from its working folder into the cache. Needs the lock."""
         root = self.folder / model / "versions" / digest
         if not root.exists():
+            _sync_tree(incoming)
             incoming.rename(root)
+            _sync(root.parent)
         self.record(model, digest, version, run_id)
         return CachedVersion(root, digest, version, run_id)
 
@@ -135,6 +137,7 @@ class ModelCache:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(Path("versions") / digest)
         fresh.replace(home / alias)
+        _sync(home)
 
     def refuse(self, model: str, refusal: Refusal) -> None:
         """Records a refused candidate, for the status route and the log."""
@@ -182,5 +185,25 @@ class ModelCache:
 def write_atomically(path: Path, content: object) -> None:
     """Writes JSON so that a reader sees the old or the new file, never a part."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_bytes(orjson.dumps(content))
+    with fresh.open("wb") as file:
+        file.write(orjson.dumps(content))
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    _sync(path.parent)
+
+
+def _sync_tree(root: Path) -> None:
+    """Brings a package to the disk before its name says that it is complete."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            _sync(Path(folder) / name)
+        _sync(Path(folder))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

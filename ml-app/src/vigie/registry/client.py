@@ -1,27 +1,33 @@
 """MLflow's registry over its REST API, with short timeouts and no trust in what it answers.
 
 MLflow's own client blocks for minutes when the server is away and costs 110 MB; the registry
-process needs four calls. https://mlflow.org/docs/latest/rest-api.html
+process needs a few calls. https://mlflow.org/docs/latest/rest-api.html
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import quote
-
-import requests
+from typing import Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.transport import MlflowHttp
+from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
 _PROXIED = "mlflow-artifacts:/"
-_CHUNK = 1 << 20
 _MOST_FILES = 1000
 _DEEPEST = 8
 _MOST_PAGES = 1000
+_NAME_FAULTS = frozenset(
+    {
+        errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +44,100 @@ class RegisteredVersion:
         """The sha256 of the manifest that was registered, where the version is a package."""
         return self.tags.get(DIGEST_TAG)
 
+    @property
+    def number(self) -> int:
+        """The version as a number, to sort by."""
+        return int(self.version) if self.version.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """One registered model and what its aliases name."""
+
+    name: str
+    aliases: Mapping[str, str]
+
 
 class RegistryClient:
     """Reads an MLflow server. Every failure is a `RegistryError` that names no address."""
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
-        self._url = url.rstrip("/")
-        self._timeout = timeout_seconds
-        self._session = requests.Session()
+    def __init__(self, url: str, timeout_seconds: float, download_seconds: float = 600.0) -> None:
+        self._http = MlflowHttp(url, timeout_seconds)
+        self._download_seconds = download_seconds
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """A client of the server that the settings name."""
+        return cls(
+            settings.mlflow_url,
+            settings.registry_timeout_seconds,
+            settings.download_timeout_seconds,
+        )
 
     def healthy(self) -> bool:
         """True where the server answers its health route."""
-        try:
-            return bool(self._session.get(f"{self._url}/health", timeout=self._timeout).ok)
-        except requests.RequestException:
-            return False
+        return self._http.healthy()
 
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """The version that an alias names; `None` where there is no such model or alias."""
-        found = self._get("registered-models/alias", {"name": name, "alias": alias})
-        version = None if found is None else _version(found.get("model_version"))
-        if version and version.name != name:
-            raise RegistryError("MLflow answered with a version of another model")
-        return version
+        found = self._http.ask("registered-models/alias", {"name": name, "alias": alias})
+        return None if found is None else _version(found.get("model_version"), name)
+
+    def version(self, name: str, number: str) -> RegisteredVersion | None:
+        """The version with this number; `None` where there is none."""
+        found = self._http.ask("model-versions/get", {"name": name, "version": number})
+        return None if found is None else _version(found.get("model_version"), name)
+
+    def versions(self, name: str) -> list[RegisteredVersion]:
+        """All versions of a model, the newest first."""
+        found = [
+            _version(entry, name)
+            for entry in self._pages(
+                "model-versions/search", "model_versions", {"filter": f"name='{name}'"}
+            )
+        ]
+        return sorted(found, key=lambda version: version.number, reverse=True)
+
+    def models(self) -> list[RegisteredModel]:
+        """All registered models, sorted by name."""
+        return sorted(
+            (
+                RegisteredModel(
+                    str(model.get("name")),
+                    {
+                        str(entry.get("alias")): str(entry.get("version"))
+                        for entry in _objects(model, "aliases")
+                    },
+                )
+                for model in self._pages("registered-models/search", "registered_models", {})
+            ),
+            key=lambda model: model.name,
+        )
 
     def models_with(self, alias: str) -> list[str]:
         """The names of all registered models that have the alias, sorted."""
-        names: list[str] = []
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self._get(
-                "registered-models/search", {"max_results": "100", "page_token": token}
-            )
-            for model in _objects(page, "registered_models"):
-                aliases = {entry.get("alias") for entry in _objects(model, "aliases")}
-                if alias in aliases:
-                    names.append(str(model.get("name")))
-            token = str((page or {}).get("next_page_token") or "")
-            if not token:
-                return sorted(names)
-        raise RegistryError("MLflow's list of models has no end")
+        return [model.name for model in self.models() if alias in model.aliases]
 
     def download(self, version: RegisteredVersion, folder: Path, most_bytes: int) -> None:
         """Writes the files of a version below `folder`; refuses one that is too large."""
         root = self._artifact_root(version)
+        deadline = time.monotonic() + self._download_seconds
         left = most_bytes
         for count, name in enumerate(self._files(root, PurePosixPath()), start=1):
             if count > _MOST_FILES:
                 raise RefusedPackage(f"the version has more than {_MOST_FILES} files")
-            left -= self._fetch(f"{root}/{name}", folder / name, left)
+            with _named_safely():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                left -= self._http.fetch(f"{root}/{name}", target, left, deadline)
 
     def _artifact_root(self, version: RegisteredVersion) -> str:
-        found = self._get(
+        found = self._http.ask(
             "model-versions/get-download-uri", {"name": version.name, "version": version.version}
         )
         uri = str((found or {}).get("artifact_uri", ""))
         if not uri.startswith(_PROXIED):
-            raise RegistryError(
+            raise RefusedPackage(
                 "MLflow does not serve this version's artifacts; start it with --serve-artifacts "
                 "and register the version again"
             )
@@ -103,9 +146,7 @@ class RegistryClient:
     def _files(self, root: str, folder: PurePosixPath) -> Iterator[PurePosixPath]:
         if len(folder.parts) > _DEEPEST:
             raise RefusedPackage(f"the version has folders deeper than {_DEEPEST}")
-        listing = self._json(f"{self._url}/api/2.0/mlflow-artifacts/artifacts", {
-            "path": f"{root}/{folder}" if folder.parts else root
-        })  # fmt: skip
+        listing = self._http.list_folder(f"{root}/{folder}" if folder.parts else root)
         for entry in _objects(listing, "files"):
             path = folder / _safe_name(str(entry.get("path", "")))
             if entry.get("is_dir"):
@@ -113,52 +154,30 @@ class RegistryClient:
             else:
                 yield path
 
-    def _fetch(self, remote: str, target: Path, most_bytes: int) -> int:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        url = f"{self._url}/api/2.0/mlflow-artifacts/artifacts/{quote(remote)}"
-        taken = 0
-        try:
-            with self._session.get(
-                url, timeout=self._timeout, stream=True, allow_redirects=False
-            ) as answer:
-                _require_ok(answer)
-                with target.open("wb") as file:
-                    for chunk in answer.iter_content(_CHUNK):
-                        taken += len(chunk)
-                        if taken > most_bytes:
-                            raise RefusedPackage(
-                                "the version is larger than VIGIE_MAX_PACKAGE_BYTES"
-                            )
-                        file.write(chunk)
-        except requests.RequestException as broken:
-            raise RegistryError(f"a download from MLflow broke off ({_kind(broken)})") from None
-        return taken
-
-    def _get(self, route: str, parameters: Mapping[str, str]) -> dict[str, Any] | None:
-        return self._json(f"{self._url}/api/2.0/mlflow/{route}", parameters)
-
-    def _json(self, url: str, parameters: Mapping[str, str]) -> dict[str, Any] | None:
-        try:
-            answer = self._session.get(
-                url, params=dict(parameters), timeout=self._timeout, allow_redirects=False
-            )
-        except requests.RequestException as broken:
-            raise RegistryError(f"MLflow does not answer ({_kind(broken)})") from None
-        try:
-            body = answer.json()
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise RegistryError(f"MLflow's address answered {answer.status_code} without JSON")
-        if body.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        _require_ok(answer)
-        return body
+    def _pages(
+        self, route: str, what: str, parameters: Mapping[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page = self._http.ask(route, {**parameters, "max_results": "100", "page_token": token})
+            yield from _objects(page, what)
+            token = str((page or {}).get("next_page_token") or "")
+            if not token:
+                return
+        raise RegistryError(f"MLflow's list of {what.split('_')[1]} has no end")
 
 
-def _require_ok(answer: requests.Response) -> None:
-    if answer.is_redirect or answer.status_code != 200:
-        raise RegistryError(f"MLflow answered {answer.status_code}")
+@contextlib.contextmanager
+def _named_safely() -> Iterator[None]:
+    """A name that this machine cannot write is the fault of the package, a full disk is not."""
+    try:
+        yield
+    except ValueError:
+        raise RefusedPackage("the version has a file whose name is not safe") from None
+    except OSError as failure:
+        if failure.errno not in _NAME_FAULTS:
+            raise
+        raise RefusedPackage("the version has a file whose name cannot be written") from None
 
 
 def _objects(body: Mapping[str, Any] | None, name: str) -> list[dict[str, Any]]:
@@ -169,12 +188,6 @@ def _objects(body: Mapping[str, Any] | None, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def _kind(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "timeout"
-    return "connection refused or lost"
-
-
 def _safe_name(path: str) -> str:
     """The last part of an artifact's path, refused where it could leave the folder."""
     name = PurePosixPath(path).name
@@ -183,9 +196,9 @@ def _safe_name(path: str) -> str:
     return name
 
 
-def _version(found: Any) -> RegisteredVersion:
+def _version(found: Any, name: str) -> RegisteredVersion:
     try:
-        return RegisteredVersion(
+        version = RegisteredVersion(
             name=str(found["name"]),
             version=str(found["version"]),
             run_id=str(found.get("run_id", "")),
@@ -193,3 +206,6 @@ def _version(found: Any) -> RegisteredVersion:
         )
     except (KeyError, TypeError, AttributeError):
         raise RegistryError("MLflow answered with something that is not a version") from None
+    if version.name != name:
+        raise RegistryError("MLflow answered with a version of another model")
+    return version

@@ -8,6 +8,7 @@ import threading
 import time
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.verify import verify_package
@@ -22,9 +23,7 @@ class Follower:
     def __init__(self, settings: Settings, client: RegistryClient | None = None) -> None:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
-        self._client = client or RegistryClient(
-            settings.mlflow_url, settings.registry_timeout_seconds
-        )
+        self._client = client or RegistryClient.of(settings)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -91,7 +90,9 @@ class Follower:
             try:
                 if self._cache.find(name, digest) is None:
                     self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    verify_package(incoming, digest, name, self._settings.engine)
+                    candidate = verify_package(incoming, digest, name, self._settings.engine)
+                    # a package that is still in the cache has served: going back is always open
+                    admit(candidate, self._cache.champion(name), self._settings)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
             except RefusedPackage as reason:
                 return self._refuse(wanted, str(reason))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from vigie.models.document import Rule, Text
 
@@ -52,6 +53,14 @@ class Dataset:
             {name: value for name, value in zip(names, row, strict=True) if value is not None}
             for row in zip(*self.columns.values(), strict=True)
         ]
+
+    def rows_sha256(self) -> str:
+        """A digest of ids, inputs and targets: equal where the rows are the same."""
+        digest = hashlib.sha256()
+        for row_id, row, target in zip(self.ids, self.rows(), self.target.tolist(), strict=True):
+            line = [row_id, sorted(row.items()), target]
+            digest.update(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        return digest.hexdigest()
 
 
 def is_held_out(row_id: str, percent: int = HELD_OUT_PERCENT) -> bool:

@@ -55,6 +55,11 @@ def main_error(task: str, scores: dict[str, float]) -> float:
     return 1 - scores["accuracy"] if task == "classification" else scores["mae"]
 
 
+def main_metric(task: str) -> str:
+    """The name of that figure."""
+    return "error_rate" if task == "classification" else "mae"
+
+
 def error_by_slice(
     dataset: Dataset, names: Sequence[str], errors: np.ndarray
 ) -> list[dict[str, Any]]:

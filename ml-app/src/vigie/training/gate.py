@@ -101,7 +101,7 @@ def judge(
         return Verdict(True, "the first version")
     if champion.digest is None:
         return Verdict(True, f"version {champion.version} is not a package and cannot serve")
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         try:

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from vigie.errors import RegistryError
-from vigie.registry.cache import CHAMPION
 from vigie.registry.client import DIGEST_TAG, RegistryClient
 from vigie.settings import Settings
 from vigie.training.dataset import Dataset
@@ -28,14 +27,12 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 import mlflow
 from mlflow.models import Model
 
-Promotion = str
-
 
 class Tracking:
     """One experiment of an MLflow server."""
 
     def __init__(self, settings: Settings, experiment: str) -> None:
-        client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+        client = RegistryClient.of(settings)
         if not client.healthy():
             raise RegistryError(
                 "MLflow does not answer; start it with `make run`, or set VIGIE_MLFLOW_URL"
@@ -126,10 +123,6 @@ class Tracking:
             tags={DIGEST_TAG: digest, **tags},
         )
         return str(version.version)
-
-    def promote(self, name: str, version: str) -> None:
-        """Makes a version the champion."""
-        self._client.set_registered_model_alias(name, CHAMPION, version)
 
     def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
         """Tags of a registered version."""

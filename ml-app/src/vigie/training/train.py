@@ -11,15 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
-from vigie.errors import DataError
+from vigie.errors import DataError, RegistryError
 from vigie.models.interval import Interval
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
+from vigie.registry.figures import GENERATED, figures_tags
+from vigie.registry.operate import OperatorClient
+from vigie.registry.promotion import Promotions
 from vigie.settings import Settings
 from vigie.training.baselines import predict_baselines
 from vigie.training.card import model_card
 from vigie.training.dataset import Dataset, split
-from vigie.training.evaluation import coverage, error_by_slice, errors_of, main_error, score
+from vigie.training.evaluation import (
+    coverage,
+    error_by_slice,
+    errors_of,
+    main_error,
+    main_metric,
+    score,
+)
 from vigie.training.export import predict_keras
 from vigie.training.features import network_columns
 from vigie.training.fit import Fitted
@@ -63,6 +73,7 @@ def train(
     training, held_out = split(dataset)
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
+    rows_held_out = held_out.rows_sha256()
     plan = plan.fitted_to(training)
     held_out = _answerable(plan, held_out)
     labels = _labels(plan, training)
@@ -90,17 +101,21 @@ def train(
         with steps.step("package and registration"), tempfile.TemporaryDirectory() as folder_name:
             model = tracking.new_model(plan.name, run_id)
             digest = write_package(trained, Path(folder_name) / "package", model)
-            tags = {"vigie.data_sha256": dataset.sha256, "vigie.generated": str(dataset.generated)}
+            error = main_error(plan.task, evaluated.metrics)
+            tags = {
+                "vigie.data_sha256": dataset.sha256,
+                GENERATED: str(dataset.generated),
+                **figures_tags(main_metric(plan.task), error, rows_held_out),
+            }
             version = tracking.register(
                 model, Path(folder_name) / "package", plan.name, digest, tags
             )
         with steps.step("gate"):
-            error = main_error(plan.task, evaluated.metrics)
             verdict = _judge(plan, error, baselines, held_out, settings)
             tracking.tag_version(plan.name, version, {"vigie.verdict": verdict.reason})
             tracking.log_tags({"vigie.promoted": str(verdict.promote).lower()})
             if verdict.promote:
-                tracking.promote(plan.name, version)
+                _promote(plan.name, version, verdict, settings)
     return TrainingResult(plan.name, version, digest, evaluated.metrics, baselines, verdict)
 
 
@@ -210,9 +225,18 @@ def _calibrate(plan: Plan, fitted: Fitted) -> Interval | None:
 def _judge(
     plan: Plan, error: float, baselines: dict[str, float], held_out: Dataset, settings: Settings
 ) -> Verdict:
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     champion = client.version_of(plan.name, CHAMPION)
     return judge(plan.task, error, baselines, champion, held_out, settings)
+
+
+def _promote(name: str, number: str, verdict: Verdict, settings: Settings) -> None:
+    client = OperatorClient.of(settings)
+    candidate = client.version(name, number)
+    if candidate is None:
+        raise RegistryError(f"MLflow lost version {number} of {name}")
+    champion = client.version_of(name, CHAMPION)
+    Promotions(settings, client).move(candidate, champion, f"training: {verdict.reason}")
 
 
 def _revision() -> str | None:

@@ -1,0 +1,180 @@
+"""Which version serves: promote one, go back to the one before, and record who did it and why."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from vigie.engines.predictor import Predictor
+from vigie.errors import NotFound, RefusedPackage
+from vigie.registry.admission import require_compatible
+from vigie.registry.audit import audited, now, who_am_i
+from vigie.registry.cache import CHAMPION
+from vigie.registry.client import RegisteredVersion
+from vigie.registry.figures import compare_figures
+from vigie.registry.operate import OperatorClient
+from vigie.registry.verify import verify_package
+from vigie.settings import Settings
+
+PREVIOUS = "previous"
+PROMOTED_FROM = "vigie.promoted_from"
+ROLLED_BACK_AT = "vigie.rolled_back_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of the champion: from which version, to which, and why."""
+
+    name: str
+    version: str
+    left: str | None
+    because: str
+
+
+class Promotions:
+    """Moves the champion of a model, and records every move in MLflow and in the audit log."""
+
+    def __init__(self, settings: Settings, client: OperatorClient | None = None) -> None:
+        self._settings = settings
+        self._client = client or OperatorClient.of(settings)
+
+    def promote(self, name: str, number: str, reason: str | None, force: bool) -> Move:
+        """Makes a version the champion; refused where it is worse, broken or not comparable."""
+        candidate = self.find(name, number)
+        champion = self._client.version_of(name, CHAMPION)
+        if champion and champion.version == candidate.version:
+            raise RefusedPackage(f"{name} version {number} is the champion already")
+        because = reason or "promoted by hand"
+        try:
+            found = self._gate(candidate, champion)
+            because = reason or found
+        except RefusedPackage as refusal:
+            if not force:
+                raise RefusedPackage(
+                    f"{name} version {number} is not promoted: {refusal}; "
+                    "--force promotes it all the same"
+                ) from None
+            because = f"{because}, forced although {refusal}"
+        return self.move(candidate, champion, because)
+
+    def move(
+        self, candidate: RegisteredVersion, champion: RegisteredVersion | None, because: str
+    ) -> Move:
+        """Makes a version the champion without a question, recorded as a promotion."""
+        name, number = candidate.name, candidate.version
+        left = None if champion is None else champion.version
+        with audited(self._settings.state) as record:
+            if ROLLED_BACK_AT in candidate.tags:
+                self._client.untag(name, number, ROLLED_BACK_AT)
+            # tags first: whoever sees the new champion finds the way back beside it
+            self._tag_promoted(candidate, because, {PROMOTED_FROM: left or ""})
+            self._client.point(name, CHAMPION, number)
+            record(_entry("promote", candidate, champion, because))
+            if left:
+                self._client.point(name, PREVIOUS, left)
+        return Move(name, number, left, because)
+
+    def rollback(self, name: str, reason: str | None) -> Move:
+        """Goes back to the version that was champion before; twice goes back twice."""
+        champion = self._client.version_of(name, CHAMPION)
+        if champion is None:
+            raise NotFound(f"{name} has no champion to go back from")
+        target = self._before(champion)
+        because = reason or f"rolled back from version {champion.version}"
+        earlier = target.tags.get(PROMOTED_FROM)
+        with audited(self._settings.state) as record:
+            self._tag_promoted(target, because, {})
+            self._client.point(name, CHAMPION, target.version)
+            record(_entry("rollback", target, champion, because))
+            left = {
+                "vigie.rolled_back_by": who_am_i(),
+                "vigie.rolled_back_because": because,
+                ROLLED_BACK_AT: now(),
+            }
+            self._client.tag(name, champion.version, left)
+            if earlier and earlier != champion.version:
+                self._client.point(name, PREVIOUS, earlier)
+            elif self._client.version_of(name, PREVIOUS):
+                self._client.unpoint(name, PREVIOUS)
+        return Move(name, target.version, champion.version, because)
+
+    def find(self, name: str, number: str) -> RegisteredVersion:
+        """The version with this number; `NotFound` names what there is."""
+        found = self._client.version(name, number)
+        if found is None:
+            there = ", ".join(version.version for version in self._client.versions(name)[:5])
+            remedy = f"the newest are {there}" if there else "MLflow has no such model"
+            raise NotFound(f"there is no version {number} of {name}: {remedy}")
+        return found
+
+    def verified(self, version: RegisteredVersion, root: Path) -> Predictor:
+        """A predictor for a version, downloaded below `root` and verified as the service does."""
+        if version.digest is None:
+            raise RefusedPackage("it is not a package; register it with `vigie train`")
+        self._client.download(version, root, self._settings.max_package_bytes)
+        return verify_package(root, version.digest, version.name, self._settings.engine)
+
+    def _gate(self, candidate: RegisteredVersion, champion: RegisteredVersion | None) -> str:
+        """Why the candidate may serve; refused with the reason why it may not."""
+        with tempfile.TemporaryDirectory() as folder:
+            checked = self.verified(candidate, Path(folder) / "candidate")
+            if champion is None:
+                return "the first version"
+            verdict = compare_figures(candidate, champion)
+            try:
+                serving = self.verified(champion, Path(folder) / "champion")
+            except RefusedPackage as broken:
+                return f"version {champion.version} cannot serve: {broken}"
+            require_compatible(
+                serving.package.document,
+                champion.version,
+                checked.package.document,
+                self._settings,
+            )
+        if not verdict.promote:
+            raise RefusedPackage(verdict.reason)
+        return verdict.reason
+
+    def _before(self, champion: RegisteredVersion) -> RegisteredVersion:
+        number = champion.tags.get(PROMOTED_FROM)
+        if number:
+            target = self._client.version(champion.name, number)
+        else:
+            target = self._client.version_of(champion.name, PREVIOUS)
+        if target is None or target.version == champion.version:
+            raise NotFound(
+                f"{champion.name} version {champion.version} has no version before it; "
+                f"choose one with `vigie promote {champion.name} --version N`"
+            )
+        if when := target.tags.get(ROLLED_BACK_AT):
+            raise RefusedPackage(
+                f"version {target.version} was itself rolled back at {when}; "
+                f"choose one with `vigie promote {champion.name} --version N`"
+            )
+        return target
+
+    def _tag_promoted(self, version: RegisteredVersion, because: str, more: dict[str, str]) -> None:
+        tags = {
+            "vigie.promoted_by": who_am_i(),
+            "vigie.promoted_at": now(),
+            "vigie.promoted_because": because,
+            "vigie.promoted_digest": version.digest or "",
+        }
+        self._client.tag(version.name, version.version, tags | more)
+
+
+def _entry(
+    what: str, to: RegisteredVersion, left: RegisteredVersion | None, because: str
+) -> dict[str, object]:
+    return {
+        "when": now(),
+        "who": who_am_i(),
+        "what": what,
+        "model": to.name,
+        "from_version": left.version if left else None,
+        "from_digest": left.digest if left else None,
+        "to_version": to.version,
+        "to_digest": to.digest,
+        "why": because,
+    }
