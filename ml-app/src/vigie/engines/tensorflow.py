@@ -10,6 +10,7 @@ import numpy as np
 from vigie.engines.base import Feeds
 from vigie.engines.quiet import quieten_tensorflow
 from vigie.errors import ModelFailure, RefusedPackage
+from vigie.models.keras_archive import check_keras_file
 
 quieten_tensorflow()
 
@@ -23,6 +24,7 @@ class TensorFlowEngine:
     name = "tensorflow"
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        check_keras_file(path)
         _limit_threads(threads)
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import onnx
 
+from vigie.engines.deferred import DeferredEngine
 from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.trial import try_on_tensorflow
 from vigie.errors import RefusedPackage, VigieError
+from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
 
@@ -21,7 +24,13 @@ def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> 
     if package.document.name != name:
         raise RefusedPackage(f"the package says that it is {package.document.name}, not {name}")
     check_graph(package)
+    if package.keras_path.exists():
+        check_keras_file(package.keras_path)
+    wanted = package.document.engine if engine == "auto" else engine
     try:
+        if wanted == "tensorflow":
+            try_on_tensorflow(package)
+            return _when_asked(package)
         predictor = open_predictor(package, engine)
         predictor.check_golden()
     except RefusedPackage:
@@ -32,6 +41,14 @@ def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> 
         # whatever is wrong with a package, the registry process goes on
         raise RefusedPackage(f"the model cannot be run ({type(failure).__name__})") from None
     return predictor
+
+
+def _when_asked(package: Package) -> Predictor:
+    """A predictor that loads TensorFlow only where somebody asks it."""
+    return Predictor(
+        package,
+        DeferredEngine("tensorflow", lambda: open_predictor(package, "tensorflow").engine),
+    )
 
 
 def check_graph(package: Package) -> None:
