@@ -63,7 +63,7 @@ def _is_loopback(address: str | None) -> bool:
 def models() -> Response:
     """Every model here: its version, digest, engine, age, and the candidate refused last."""
     fleet = _services().fleet
-    return json_response({"models": [_describe(name) for name in fleet.slots]})
+    return json_response({"models": [_describe(slot) for slot in fleet.slots.values()]})
 
 
 @blueprint.get("/v1/models/<model>")
@@ -72,7 +72,7 @@ def model(model: str) -> Response:
     slot = _services().fleet.slots.get(model)
     if slot is None:
         raise NotFound("There is no such model here; GET /v1/models lists them.")
-    return json_response(_describe(model) | {"versions": _in_memory(slot)})
+    return json_response(_describe(slot) | {"versions": _in_memory(slot)})
 
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:
@@ -88,9 +88,9 @@ def _in_memory(slot: Slot) -> list[dict[str, object]]:
     ]
 
 
-def _describe(name: str) -> dict[str, object]:
+def _describe(slot: Slot) -> dict[str, object]:
     services = _services()
-    live = services.fleet.slots[name].live
+    name, live = slot.name, slot.live
     refusal = services.fleet.cache.refusal(name)
     described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
     if live is not None:

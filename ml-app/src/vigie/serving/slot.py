@@ -64,6 +64,16 @@ class Slot:
             forgotten = self._bound.pop(version)
             metrics.forget_version(self.name, version, tuple(forgotten.outside))
 
+    def retire(self) -> None:
+        """Ends the model: its series go. Jobs that are under way end on the version they began."""
+        if self.live is not None:
+            self._metrics.model_info.remove(*self._bound[self.live.version].info)
+        for version, bound in self._bound.items():
+            self._metrics.forget_version(self.name, version, tuple(bound.outside))
+        self._bound = {}
+        self.live = self._previous = None
+        self._metrics.forget_model(self.name)
+
     def ending(self) -> list[LiveModel]:
         """The replaced versions that a request still runs on."""
         return [live for ref in self._still_there() if (live := ref()) is not None]
