@@ -344,6 +344,43 @@ def test_every_other_model_is_discovered(
     assert cache.models() == ["cottages", "housing"]
 
 
+def test_a_discovered_model_goes_with_its_alias_and_a_required_one_stays(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.housing("1", 2.0, "cottages")
+    every = Follower(settings.model_copy(update={"models": ("housing", "*")}))
+    every.follow_once()
+    del mlflow.aliases["cottages"]["champion"], mlflow.aliases["housing"]["champion"]
+    assert every.follow_once() == {"housing": "absent", "cottages": "removed"}
+    assert cache.models() == ["housing"]
+    assert [*(cache.folder / "cottages" / "versions").iterdir()] == []
+    assert served(cache).version == "1"
+    mlflow.aliases["cottages"]["champion"] = "1"
+    assert every.follow_once()["cottages"] == "installed"
+
+
+def test_without_a_star_other_cached_models_are_left_alone(
+    follower: Follower, cache: ModelCache, registry: Registry
+) -> None:
+    registry.housing("1", 2.0, "cottages")
+    settings = follower._settings.model_copy(update={"models": ("*",)})
+    Follower(settings).follow_once()
+    follower.follow_once()
+    assert cache.models() == ["cottages"]
+
+
+def test_a_short_list_of_models_removes_nothing(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    every = Follower(settings.model_copy(update={"models": ("*",)}))
+    every.follow_once()
+    mlflow.answers[f"{REST}registered-models/search"] = lambda h: send_json(h, {})
+    assert every.follow_once() == {}
+    assert cache.models() == ["housing"]
+
+
 def test_the_last_success_is_noted(follower: Follower, cache: ModelCache) -> None:
     before = time.time()
     follower.follow_once()

@@ -158,6 +158,8 @@ CORPUS: dict[str, Asked] = {
     "livez, PUT": Asked(405, method="PUT", path="/livez", headers={}),
     "livez, OPTIONS": Asked(200, method="OPTIONS", path="/livez", headers={}),
     "models": Asked(200, method="GET", path="/v1/models", headers={}),
+    "one model": Asked(200, method="GET", path="/v1/models/housing", headers={}),
+    "no such model": Asked(404, method="GET", path="/v1/models/castle", headers={}),
     "OpenAPI": Asked(200, method="GET", path="/openapi.json", headers={}),
     "unknown route": Asked(404, method="GET", path="/nothing", headers={}),
     "unknown route, escaped": Asked(404, method="GET", path="/..%2f%3Cb%3E", headers={}),

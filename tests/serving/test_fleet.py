@@ -6,6 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
+import orjson
 import pytest
 
 from conftest import HOME, filled_cache, loaded, settings_for
@@ -13,7 +14,9 @@ from packages import housing_document, install
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import ModelCache, Refusal
 from vigie.serving import fleet as fleets
+from vigie.serving.call import Call
 from vigie.serving.fleet import Fleet
+from vigie.serving.job import Job
 from vigie.serving.services import Services
 
 
@@ -34,6 +37,22 @@ def reloads(services: Services, outcome: str) -> float:
     labels = {"model": "housing", "outcome": outcome}
     value = services.metrics.registry.get_sample_value
     return float(value("vigie_model_reloads_total", labels) or 0.0)
+
+
+def ask_once(services: Services) -> None:
+    route = services.pipeline.route("/predict/housing")
+    assert route is not None
+    call = Call("POST", "/predict/housing", {}, orjson.dumps(HOME))
+    assert services.pipeline.answer(call, route).status == 200
+
+
+def series_of(services: Services, name: str) -> list[str]:
+    return [
+        sample.name
+        for family in services.metrics.registry.collect()
+        for sample in family.samples
+        if sample.labels.get("model") == name
+    ]
 
 
 def break_graph(cache: ModelCache, digest: str) -> None:
@@ -207,6 +226,55 @@ def test_the_first_named_model_is_first(tmp_path: Path) -> None:
     services = loaded(settings_for(cache, tmp_path / "state", models=("iris", "housing")))
     assert services.fleet.first == "iris"
     assert services.fleet.slot(None).name == "iris"
+
+
+def test_a_discovered_model_goes_with_its_champion(tmp_path: Path) -> None:
+    cache = filled_cache(tmp_path / "cache")
+    services = loaded(settings_for(cache, tmp_path / "state", models=("iris", "*")))
+    ask_once(services)
+    with cache.lock("housing"):
+        cache.forget("housing")
+    services.fleet.refresh()
+    assert list(services.fleet.slots) == ["iris"]
+    with pytest.raises(NotFound):
+        services.fleet.slot("housing")
+    assert series_of(services, "housing") == []
+    assert services.fleet.unready() == {}
+    install(cache, "housing", "2")
+    services.fleet.refresh()
+    assert version(services.fleet) == "2"
+    ask_once(services)
+
+
+def test_a_required_model_outlives_its_champion(cache: ModelCache, services: Services) -> None:
+    with cache.lock("housing"):
+        cache.forget("housing")
+    services.fleet.refresh()
+    assert version(services.fleet) == "1"
+    assert services.fleet.unready() == {}
+    ask_once(services)
+
+
+def test_a_lost_cache_takes_no_discovered_model(tmp_path: Path) -> None:
+    cache = filled_cache(tmp_path / "cache")
+    services = loaded(settings_for(cache, tmp_path / "state", models=("*",)))
+    cache.folder.rename(tmp_path / "lost")
+    services.fleet.refresh()
+    assert list(services.fleet.slots) == ["housing", "iris"]
+
+
+def test_a_request_under_way_ends_on_a_model_that_is_gone(tmp_path: Path) -> None:
+    cache = filled_cache(tmp_path / "cache")
+    services = loaded(settings_for(cache, tmp_path / "state", models=("iris", "*")))
+    slot = services.fleet.slot("housing")
+    live = slot.live
+    assert live is not None
+    job = Job(live, live.predictor.decoder.decode([HOME]), float("inf"))
+    with cache.lock("housing"):
+        cache.forget("housing")
+    services.fleet.refresh()
+    assert slot.run(job).answers.outputs["price_eur"].shape == (1,)
+    assert series_of(services, "housing") == []
 
 
 # --- in the background

@@ -139,6 +139,14 @@ class Metrics:
         for stage in STAGES:
             self.stage_seconds.labels(model, version, stage)
 
+    def forget_model(self, model: str) -> None:
+        """Removes the series of a model that is served no longer, but for those of its versions."""
+        for outcome in RELOADS:
+            self.model_reloads.remove(model, outcome)
+        for metric in (self.queue_depth, self.batch_rows, self.model_loaded):
+            metric.remove(model)
+        self.model_load_seconds.remove(model)
+
     def forget_version(self, model: str, version: str, features: tuple[str, ...]) -> None:
         """Removes the series of a version that neither serves nor served just before."""
         self.predictions.remove(model, version)

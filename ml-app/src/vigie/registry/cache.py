@@ -139,6 +139,12 @@ class ModelCache:
         fresh.replace(home / alias)
         _sync(home)
 
+    def forget(self, model: str) -> None:
+        """Removes a model: the pointer first, so that nobody begins to load it. Needs the lock."""
+        (self.folder / model / CHAMPION).unlink(missing_ok=True)
+        self.clear_refusal(model)
+        self.prune(model, set())
+
     def refuse(self, model: str, refusal: Refusal) -> None:
         """Records a refused candidate, for the status route and the log."""
         (self.folder / model).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Container
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.registry.admission import admit
@@ -39,6 +40,9 @@ class Follower:
                 failures.append(failure)
         if failures:
             raise failures[0]
+        for name in self._abandoned(outcomes):
+            self._forget(name)
+            outcomes[name] = "removed"
         self._cache.note_registry(RegistryState(time.time(), self._refusals))
         return outcomes
 
@@ -65,6 +69,21 @@ class Follower:
             others = self._client.models_with(CHAMPION)
             names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
         return names
+
+    def _abandoned(self, followed: Container[str]) -> list[str]:
+        """The cached models whose champion the registry has withdrawn; never a required one."""
+        if not self._settings.serves_every_model:
+            return []
+        others = [name for name in self._cache.models() if name not in followed]
+        # asked once more by name: a list that came back short must not empty the cache
+        return [name for name in others if self._client.version_of(name, CHAMPION) is None]
+
+    def _forget(self, name: str) -> None:
+        with self._cache.lock(name):
+            self._cache.forget(name)
+        self._refused.pop(name, None)
+        self._refusals.pop(name, None)
+        log.info("%s has no champion any more and is removed", name)
 
     def _follow(self, name: str) -> str:
         wanted = self._client.version_of(name, CHAMPION)

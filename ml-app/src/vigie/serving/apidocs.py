@@ -29,6 +29,7 @@ _ROUTES_FR: Mapping[str, str] = {
     "/livez": "Le processus répond.",
     "/readyz": "Chaque modèle configuré est en service.",
     "/v1/models": "Les modèles de ce service.",
+    "/v1/models/{model}": "Un modèle : sa version, les versions en mémoire, un candidat refusé.",
 }
 
 

@@ -33,8 +33,16 @@ class Fleet:
         self.draining = False
 
     def refresh(self) -> None:
-        """Loads what the cache points to and does not serve; a failure keeps the old version."""
-        for name in self._wanted():
+        """Loads what the cache points to and does not serve; a failure keeps the old version.
+
+        A model that is not a required one goes with its pointer in the cache.
+        """
+        wanted = self._wanted()
+        # a cache that is away as a whole says nothing about its models
+        if self.cache.folder.is_dir():
+            for name in self.slots.keys() - set(wanted):
+                self._retire(name)
+        for name in wanted:
             cached = self.cache.champion(name)
             if cached is not None and not self._is_current(name, cached):
                 self._load(name, cached)
@@ -111,6 +119,14 @@ class Fleet:
         self.slots = {**self.slots, name: slot}
         _freeze_heap()
         log.info("%s version %s serves on %s", name, cached.version, live.engine)
+
+    def _retire(self, name: str) -> None:
+        slots = dict(self.slots)
+        slot = slots.pop(name)
+        self.slots = slots
+        self._failed.pop(name, None)
+        slot.retire()
+        log.info("%s is served no longer: it has no champion any more", name)
 
     def _why_not(self, name: str) -> str:
         refused = self.cache.refusal(name)

@@ -16,7 +16,7 @@ from vigie.registry.cache import CHAMPION, CachedVersion
 WARM_UP_CALLS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class LiveModel:
     """One served version of one model. Never changes; a swap replaces the whole object."""
 

@@ -153,15 +153,7 @@ def _prediction_path(live: LiveModel, operation: str) -> Schema:
             instances,
         ]
     }
-    problems = {
-        status: {
-            "description": text,
-            "content": {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-            },
-        }
-        for status, text in _PROBLEM_STATUSES.items()
-    }
+    problems = {status: _problem(text) for status, text in _PROBLEM_STATUSES.items()}
     return {
         "post": {
             "operationId": operation,
@@ -187,6 +179,11 @@ def _prediction_path(live: LiveModel, operation: str) -> Schema:
             },
         }
     }
+
+
+def _problem(text: str) -> Schema:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _headers() -> Schema:
@@ -239,4 +236,13 @@ def _operation_paths() -> Schema:
             }
         },
         "/v1/models": {"get": {"summary": "The models here.", "responses": {"200": state}}},
+        "/v1/models/{model}": {
+            "get": {
+                "summary": "One model: its version, the versions in memory, a refused candidate.",
+                "parameters": [
+                    {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+                ],
+                "responses": {"200": state, "404": _problem("No such model.")},
+            }
+        },
     }

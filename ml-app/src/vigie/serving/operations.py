@@ -11,6 +11,7 @@ from vigie.errors import NotFound, Unavailable
 from vigie.serving.openapi import build_openapi
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
+from vigie.serving.slot import Slot
 
 blueprint = Blueprint("operations", __name__)
 
@@ -62,12 +63,34 @@ def _is_loopback(address: str | None) -> bool:
 def models() -> Response:
     """Every model here: its version, digest, engine, age, and the candidate refused last."""
     fleet = _services().fleet
-    return json_response({"models": [_describe(name) for name in fleet.slots]})
+    return json_response({"models": [_describe(slot) for slot in fleet.slots.values()]})
 
 
-def _describe(name: str) -> dict[str, object]:
+@blueprint.get("/v1/models/<model>")
+def model(model: str) -> Response:
+    """One model as in the list, and the versions of it that are in memory."""
+    slot = _services().fleet.slots.get(model)
+    if slot is None:
+        raise NotFound("There is no such model here; GET /v1/models lists them.")
+    return json_response(_describe(slot) | {"versions": _in_memory(slot)})
+
+
+def _in_memory(slot: Slot) -> list[dict[str, object]]:
+    serving = [(slot.live, "serving")] if slot.live else []
+    return [
+        {
+            "version": live.version,
+            "digest": live.digest,
+            "state": state,
+            "loaded_at": live.loaded_at,
+        }
+        for live, state in [*serving, *((live, "ending") for live in slot.ending())]
+    ]
+
+
+def _describe(slot: Slot) -> dict[str, object]:
     services = _services()
-    live = services.fleet.slots[name].live
+    name, live = slot.name, slot.live
     refusal = services.fleet.cache.refusal(name)
     described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
     if live is not None:

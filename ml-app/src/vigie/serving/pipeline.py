@@ -46,6 +46,7 @@ class Work:
     route: Route
     request_id: str
     live: LiveModel | None = None
+    slot: Slot | None = None
     decode_seconds: float = 0.0
 
 
@@ -112,8 +113,9 @@ class Pipeline:
             raise NotFound("There is no such model here.")
         slot = self._fleet.slot(name)
         live = slot.live
-        assert live is not None
-        work.live = live
+        if live is None:
+            raise Unavailable("The model is served no longer.", "no_model")
+        work.live, work.slot = live, slot
         started = time.perf_counter()
         decoded = work.route.dialect.decode(work.call, live)
         work.decode_seconds = time.perf_counter() - started
@@ -159,7 +161,7 @@ class Pipeline:
             log.error("request %s failed", work.request_id, exc_info=failure)
             failure = VigieError("The service failed; its log has the cause.")
         live = work.live
-        if isinstance(failure, ModelFailure) and live is not None:
+        if isinstance(failure, ModelFailure) and live and work.slot and work.slot.bound_to(live):
             self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
         if isinstance(failure, Unavailable):
             self._metrics.rejected.labels(failure.reason).inc()

@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 
 from vigie.errors import DeadlineExceeded, ModelFailure, VigieError
@@ -40,26 +41,45 @@ class Slot:
         self._batch_rows = batch_rows
         self._batch_sizes = metrics.batch_rows.labels(name)
         self._depth = metrics.queue_depth.labels(name)
-        self._previous: LiveModel | None = None
+        self._previous: str | None = None
+        self._replaced: list[weakref.ref[LiveModel]] = []
         self._waiting: list[Waiting] = []
         self._thread: _ModelThread | None = None
         metrics.start_at_zero(name)
 
     def swap(self, live: LiveModel) -> None:
         """Makes `live` the serving version. Jobs that are under way end on the one they began."""
-        metrics, replaced, forgotten = self._metrics, self.live, self._previous
+        metrics, replaced = self._metrics, self.live
         bound = LiveMetrics(metrics, live)
         if replaced is not None:
             metrics.model_info.remove(*self._bound[replaced.version].info)
+            # only requests keep the old version alive: what it takes goes when the last one ends
+            self._replaced = [*self._still_there(), weakref.ref(replaced)]
         self._bound[live.version] = bound
-        self.live, self._previous = live, replaced
+        self.live, self._previous = live, replaced.version if replaced else None
         metrics.model_info.labels(*bound.info).set(1)
         metrics.model_loaded.labels(self.name).set(live.loaded_at)
         metrics.model_reloads.labels(self.name, "swapped").inc()
-        kept = {live.version, replaced.version if replaced else None}
-        if forgotten is not None and forgotten.version not in kept:
-            del self._bound[forgotten.version]
-            metrics.forget_version(self.name, forgotten.version, tuple(forgotten.inputs))
+        for version in self._bound.keys() - {live.version, self._previous}:
+            forgotten = self._bound.pop(version)
+            metrics.forget_version(self.name, version, tuple(forgotten.outside))
+
+    def retire(self) -> None:
+        """Ends the model: its series go. Jobs that are under way end on the version they began."""
+        if self.live is not None:
+            self._metrics.model_info.remove(*self._bound[self.live.version].info)
+        for version, bound in self._bound.items():
+            self._metrics.forget_version(self.name, version, tuple(bound.outside))
+        self._bound = {}
+        self.live = self._previous = None
+        self._metrics.forget_model(self.name)
+
+    def ending(self) -> list[LiveModel]:
+        """The replaced versions that a request still runs on."""
+        return [live for ref in self._still_there() if (live := ref()) is not None]
+
+    def _still_there(self) -> list[weakref.ref[LiveModel]]:
+        return [ref for ref in self._replaced if ref() is not None]
 
     def bound_to(self, live: LiveModel) -> LiveMetrics | None:
         """The series of a version; `None` where neither it nor its successor serves any more."""
