@@ -25,6 +25,7 @@ from packages import (
 )
 from vigie.errors import RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
+from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CachedVersion, ModelCache
 from vigie.registry.follow import Follower
 from vigie.settings import Settings, load_settings
@@ -271,6 +272,51 @@ def test_going_back_is_open_even_where_it_breaks_callers_of_the_newer(
     mlflow.aliases["housing"]["champion"] = "1"
     assert Follower(settings).follow_once() == {"housing": "installed"}
     assert served(cache).version == "1"
+
+
+def test_only_a_signed_version_is_taken_where_keys_are_set(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new_keys(tmp_path / "mine")
+    new_keys(tmp_path / "thief")
+    registry.housing("1")
+    keys = (tmp_path / "mine.pub",)
+    follower = Follower(settings.model_copy(update={"public_keys": keys}))
+    with monkeypatch.context() as patch:
+        patch.setattr("vigie.registry.verify.verify_manifest", pytest.fail)
+        assert follower.follow_once() == {"housing": "refused"}
+        registry.housing("2", 2.0)
+        package = tmp_path / "registered/housing-2"
+        sign_package(package, load_private_key(tmp_path / "thief"))
+        assert follower.follow_once() == {"housing": "refused"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert (refusal.version, refusal.reason) == (
+        "2",
+        "its signature is by none of VIGIE_PUBLIC_KEYS",
+    )
+    registry.housing("3", 3.0)
+    sign_package(tmp_path / "registered/housing-3", load_private_key(tmp_path / "mine"))
+    assert follower.follow_once() == {"housing": "installed"}
+    assert served(cache).version == "3"
+
+
+def test_a_version_in_the_cache_is_asked_for_its_signature_too(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.housing("2", 2.0)
+    Follower(settings).follow_once()
+    new_keys(tmp_path / "mine")
+    mlflow.aliases["housing"]["champion"] = "1"
+    asking = settings.model_copy(update={"public_keys": (tmp_path / "mine.pub",)})
+    assert Follower(asking).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "2"
 
 
 def test_a_registry_that_is_away_leaves_the_cache_as_it_is(

@@ -8,6 +8,7 @@ import threading
 import time
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import RegisteredVersion, RegistryClient
@@ -24,6 +25,7 @@ class Follower:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
         self._client = client or RegistryClient.of(settings)
+        self._keys = load_public_keys(settings.public_keys)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -88,9 +90,15 @@ class Follower:
         name = wanted.name
         with self._cache.lock(name) as incoming:
             try:
-                if self._cache.find(name, digest) is None:
+                cached = self._cache.find(name, digest)
+                if cached is not None:
+                    # the keys may be others than when it was verified
+                    verify_signature(cached.root, self._keys)
+                else:
                     self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    candidate = verify_package(incoming, digest, name, self._settings.engine)
+                    candidate = verify_package(
+                        incoming, digest, name, self._settings.engine, self._keys
+                    )
                     # a package that is still in the cache has served: going back is always open
                     admit(candidate, self._cache.champion(name), self._settings)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
