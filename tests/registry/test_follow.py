@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from packages import (
     housing_graph,
     iris_document,
     iris_graph,
+    slow_housing_graph,
     write_package,
 )
 from vigie.errors import RegistryError
@@ -78,6 +80,13 @@ class Registry:
         document = copy.deepcopy(housing_document())
         document["inputs"][1]["limits"] = [1, 20]
         digest = write_package(root, document, housing_graph(2.0), HOUSING_ROWS)
+        self._mlflow.register("housing", version, root, digest)
+        return digest
+
+    def slow(self, version: str) -> str:
+        """A version whose graph multiplies large matrices for every row."""
+        root = self._folder / f"slow-{version}"
+        digest = write_package(root, housing_document(), slow_housing_graph(), HOUSING_ROWS)
         self._mlflow.register("housing", version, root, digest)
         return digest
 
@@ -272,6 +281,25 @@ def test_going_back_is_open_even_where_it_breaks_callers_of_the_newer(
     mlflow.aliases["housing"]["champion"] = "1"
     assert Follower(settings).follow_once() == {"housing": "installed"}
     assert served(cache).version == "1"
+
+
+def test_a_version_that_is_much_slower_is_refused_unless_that_is_allowed(
+    settings: Settings, cache: ModelCache, registry: Registry
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.slow("2")
+    assert Follower(settings).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "1"
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert re.fullmatch(
+        r"it is too slow: \d+\.\d ms for 256 rows, the version that serves takes \d\.\d ms "
+        r"\(VIGIE_LATENCY_FACTOR=3\)",
+        refusal.reason,
+    )
+    unlimited = settings.model_copy(update={"latency_factor": 0.0})
+    assert Follower(unlimited).follow_once() == {"housing": "installed"}
 
 
 def test_only_a_signed_version_is_taken_where_keys_are_set(

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         default=(),
         description="Files of public keys, comma-separated; one must have signed a version.",
     )
+    latency_factor: float = Field(
+        default=3.0,
+        ge=0,
+        description="How many times slower than the live version a new one may be; 0 is no limit.",
+    )
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )
