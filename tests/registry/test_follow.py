@@ -29,7 +29,7 @@ from vigie.errors import RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CachedVersion, ModelCache
-from vigie.registry.follow import Follower
+from vigie.registry.follow import Follower, pause
 from vigie.settings import Settings, load_settings
 
 
@@ -448,6 +448,15 @@ def test_the_process_outlives_an_outage_and_says_so_once(
     process.join()
     assert sum(message.startswith("the registry is away") for message in caplog.messages) == 1
     assert mlflow.url not in caplog.text
+
+
+def test_an_outage_is_asked_about_less_often_and_its_end_is_seen_soon() -> None:
+    pauses = [[pause(2.0, failed) for _ in range(50)] for failed in (0, 1, 2, 3, 100_000)]
+    assert all(len(set(drawn)) > 1 for drawn in pauses)
+    expected = [2.0, 4.0, 8.0, 10.0, 10.0]
+    for drawn, middle in zip(pauses, expected, strict=True):
+        assert middle * 0.8 <= min(drawn) <= max(drawn) <= middle * 1.2
+    assert pause(60.0, 5) <= 72.0
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = 5) -> None:

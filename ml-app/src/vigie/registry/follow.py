@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import random
 import threading
 import time
 
@@ -16,6 +17,17 @@ from vigie.registry.verify import verify_package
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")
+
+
+LONGEST_PAUSE = 10.0
+
+
+def pause(poll_seconds: float, failed: int) -> float:
+    """Seconds until the next look: longer while the registry is away, never the same for all."""
+    longest = max(poll_seconds, LONGEST_PAUSE)
+    # the exponent is bounded: an outage may last for days
+    seconds = min(poll_seconds * 2.0 ** min(failed, 10), longest)
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311 -- no secret
 
 
 class Follower:
@@ -46,20 +58,20 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
-        away = False
+        failed = 0
         while not stop.is_set():
             try:
                 self.follow_once()
-                if away:
+                if failed:
                     log.info("the registry is back")
-                away = False
+                failed = 0
             except RegistryError as failure:
-                if not away:
+                if not failed:
                     log.warning("the registry is away, serving goes on: %s", failure)
-                away = True
+                failed += 1
             except OSError as failure:
                 log.error("the cache cannot be written: %s", failure.strerror)
-            stop.wait(self._settings.poll_seconds)
+            stop.wait(pause(self._settings.poll_seconds, failed))
 
     def _followed(self) -> list[str]:
         names = list(self._settings.required_models)
