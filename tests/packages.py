@@ -166,6 +166,27 @@ def housing_graph(factor: float = 1.0) -> onnx.ModelProto:
     return _model(nodes, inputs, "price_eur", [None, 1], {"weights": weights})
 
 
+def slow_housing_graph(width: int = 1500) -> onnx.ModelProto:
+    """The same answers, after a detour through wide matrices."""
+    model = housing_graph()
+    last = model.graph.node[-1]
+    last.output[0] = "plain"
+    model.graph.node.extend(
+        [
+            helper.make_node("MatMul", ["plain", "wide"], ["stretched"]),
+            helper.make_node("MatMul", ["stretched", "square"], ["turned"]),
+            helper.make_node("MatMul", ["turned", "narrow"], ["nothing"]),
+            helper.make_node("Add", ["plain", "nothing"], ["price_eur"]),
+        ]
+    )
+    shapes = {"wide": (1, width), "square": (width, width), "narrow": (width, 1)}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name)
+        for name, shape in shapes.items()
+    )
+    return model
+
+
 def iris_graph() -> onnx.ModelProto:
     """A linear softmax of four numbers."""
     names = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]

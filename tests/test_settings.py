@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "models": ("iris, housing ,", ("iris", "housing")),
     "engine": ("tensorflow", "tensorflow"),
     "fast_lane": ("off", False),
+    "signing_key": ("a/key", Path("a/key")),
+    "public_keys": ("a.pub, b.pub ,", (Path("a.pub"), Path("b.pub"))),
     "housing_department": ("2A", "2A"),
     "housing_years": ("2022,2023", (2022, 2023)),
 }

@@ -14,6 +14,7 @@ import requests
 
 from conftest import free_port
 from vigie.errors import RefusedPackage
+from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.registry.follow import Follower
@@ -62,9 +63,11 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def settings(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("vigie")
+    public = new_keys(folder / "key")
     return load_settings(
-        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state", models="iris"
-    )
+        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state", models="iris",
+        signing_key=folder / "key", public_keys=(public,),
+    )  # fmt: skip
 
 
 def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
@@ -135,6 +138,14 @@ def test_trials_are_child_runs(settings: Settings) -> None:
     ]
     assert len(parents) == 2
     assert len(set(parents)) == 1
+
+
+def test_a_version_of_another_key_is_refused(settings: Settings, tmp_path: Path) -> None:
+    strict = {"public_keys": (new_keys(tmp_path / "other"),), "cache": tmp_path / "cache"}
+    assert Follower(settings.model_copy(update=strict)).follow_once() == {"iris": "refused"}
+    refusal = ModelCache(tmp_path / "cache").refusal("iris")
+    assert refusal is not None
+    assert "by none of VIGIE_PUBLIC_KEYS" in refusal.reason
 
 
 def audit(settings: Settings) -> list[tuple[str, str | None, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,12 +22,14 @@ from packages import (
     housing_graph,
     iris_document,
     iris_graph,
+    slow_housing_graph,
     write_package,
 )
 from vigie.errors import RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
+from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CachedVersion, ModelCache
-from vigie.registry.follow import Follower
+from vigie.registry.follow import Follower, pause
 from vigie.settings import Settings, load_settings
 
 
@@ -77,6 +80,13 @@ class Registry:
         document = copy.deepcopy(housing_document())
         document["inputs"][1]["limits"] = [1, 20]
         digest = write_package(root, document, housing_graph(2.0), HOUSING_ROWS)
+        self._mlflow.register("housing", version, root, digest)
+        return digest
+
+    def slow(self, version: str) -> str:
+        """A version whose graph multiplies large matrices for every row."""
+        root = self._folder / f"slow-{version}"
+        digest = write_package(root, housing_document(), slow_housing_graph(), HOUSING_ROWS)
         self._mlflow.register("housing", version, root, digest)
         return digest
 
@@ -273,6 +283,70 @@ def test_going_back_is_open_even_where_it_breaks_callers_of_the_newer(
     assert served(cache).version == "1"
 
 
+def test_a_version_that_is_much_slower_is_refused_unless_that_is_allowed(
+    settings: Settings, cache: ModelCache, registry: Registry
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.slow("2")
+    assert Follower(settings).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "1"
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert re.fullmatch(
+        r"it is too slow: \d+\.\d ms for 256 rows, the version that serves takes \d\.\d ms "
+        r"\(VIGIE_LATENCY_FACTOR=3\)",
+        refusal.reason,
+    )
+    unlimited = settings.model_copy(update={"latency_factor": 0.0})
+    assert Follower(unlimited).follow_once() == {"housing": "installed"}
+
+
+def test_only_a_signed_version_is_taken_where_keys_are_set(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    new_keys(tmp_path / "mine")
+    new_keys(tmp_path / "thief")
+    registry.housing("1")
+    keys = (tmp_path / "mine.pub",)
+    follower = Follower(settings.model_copy(update={"public_keys": keys}))
+    with monkeypatch.context() as patch:
+        patch.setattr("vigie.registry.verify.verify_manifest", pytest.fail)
+        assert follower.follow_once() == {"housing": "refused"}
+        registry.housing("2", 2.0)
+        package = tmp_path / "registered/housing-2"
+        sign_package(package, load_private_key(tmp_path / "thief"))
+        assert follower.follow_once() == {"housing": "refused"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert (refusal.version, refusal.reason) == (
+        "2",
+        "its signature is by none of VIGIE_PUBLIC_KEYS",
+    )
+    registry.housing("3", 3.0)
+    sign_package(tmp_path / "registered/housing-3", load_private_key(tmp_path / "mine"))
+    assert follower.follow_once() == {"housing": "installed"}
+    assert served(cache).version == "3"
+
+
+def test_a_version_in_the_cache_is_asked_for_its_signature_too(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    registry.housing("1")
+    Follower(settings).follow_once()
+    registry.housing("2", 2.0)
+    Follower(settings).follow_once()
+    new_keys(tmp_path / "mine")
+    mlflow.aliases["housing"]["champion"] = "1"
+    asking = settings.model_copy(update={"public_keys": (tmp_path / "mine.pub",)})
+    assert Follower(asking).follow_once() == {"housing": "refused"}
+    assert served(cache).version == "2"
+
+
 def test_a_registry_that_is_away_leaves_the_cache_as_it_is(
     settings: Settings, cache: ModelCache, registry: Registry
 ) -> None:
@@ -411,6 +485,15 @@ def test_the_process_outlives_an_outage_and_says_so_once(
     process.join()
     assert sum(message.startswith("the registry is away") for message in caplog.messages) == 1
     assert mlflow.url not in caplog.text
+
+
+def test_an_outage_is_asked_about_less_often_and_its_end_is_seen_soon() -> None:
+    pauses = [[pause(2.0, failed) for _ in range(50)] for failed in (0, 1, 2, 3, 100_000)]
+    assert all(len(set(drawn)) > 1 for drawn in pauses)
+    expected = [2.0, 4.0, 8.0, 10.0, 10.0]
+    for drawn, middle in zip(pauses, expected, strict=True):
+        assert middle * 0.8 <= min(drawn) <= max(drawn) <= middle * 1.2
+    assert pause(60.0, 5) <= 72.0
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = 5) -> None:

@@ -1,7 +1,8 @@
-"""The commands that look after registered versions: `models`, `promote`, `rollback`, `diff`."""
+"""The commands that look after registered versions, and the keys that sign them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -136,4 +137,20 @@ def _tell(move: Move) -> None:
     click.echo(f"{move.name} version {move.version} is the champion now{instead}: {move.because}")
 
 
-COMMANDS = (models, promote, rollback, diff)
+@click.group()
+def keys() -> None:
+    """Make keys that sign packages."""
+
+
+@keys.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def new(file: Path) -> None:
+    """Make a private key FILE and its public key FILE.pub."""
+    from vigie.models.signing import new_keys
+
+    public = new_keys(file)
+    click.echo(f"{file}: the private key, for VIGIE_SIGNING_KEY where models are trained")
+    click.echo(f"{public}: the public key, for VIGIE_PUBLIC_KEYS where they are served")
+
+
+COMMANDS = (models, promote, rollback, diff, keys)

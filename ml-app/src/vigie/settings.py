@@ -82,6 +82,18 @@ class Settings(BaseSettings):
         default=False,
         description="Take a version whose inputs or outputs break callers of the one that serves.",
     )
+    signing_key: Path | None = Field(
+        default=None, description="File of the private key with which training signs packages."
+    )
+    public_keys: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Files of public keys, comma-separated; one must have signed a version.",
+    )
+    latency_factor: float = Field(
+        default=3.0,
+        ge=0,
+        description="How many times slower than the live version a new one may be; 0 is no limit.",
+    )
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )
@@ -118,9 +130,14 @@ class Settings(BaseSettings):
     def _split_years(cls, value: object) -> object:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("models", mode="before")
+    @field_validator("signing_key", mode="before")
     @classmethod
-    def _split_models(cls, value: object) -> object:
+    def _no_key(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("models", "public_keys", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
         return (
             tuple(part.strip() for part in value.split(",") if part.strip())
             if isinstance(value, str)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from vigie.engines.predictor import Predictor
+import logging
+
+from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage, VigieError
 from vigie.models.document import PackageDocument
-from vigie.models.package import read_package
+from vigie.models.package import Package, read_package
 from vigie.registry.cache import CachedVersion
 from vigie.registry.compatibility import breaking_changes
+from vigie.registry.latency import measure, too_slow
 from vigie.settings import Settings
+
+log = logging.getLogger("vigie.registry")
 
 
 def admit(candidate: Predictor, live: CachedVersion | None, settings: Settings) -> None:
-    """Refuses a candidate that would break the callers of the live version."""
+    """Refuses a candidate that would break the callers of the live version, or slow them down."""
     if live is None:
         return
     try:
@@ -21,6 +26,20 @@ def admit(candidate: Predictor, live: CachedVersion | None, settings: Settings) 
         # a live version that cannot be read serves nobody: anything is better
         return
     require_compatible(serving.document, live.version, candidate.package.document, settings)
+    _require_quick(candidate, serving, settings)
+
+
+def _require_quick(candidate: Predictor, live: Package, settings: Settings) -> None:
+    if not settings.latency_factor:
+        return
+    try:
+        timing = measure(candidate, open_predictor(live, settings.engine))
+    except Exception as failure:
+        # its golden rows passed: that they cannot be measured is no fault of the candidate
+        log.warning("the time of a prediction was not compared (%s)", type(failure).__name__)
+        return
+    if reason := too_slow(timing, settings.latency_factor):
+        raise RefusedPackage(reason)
 
 
 def require_compatible(

@@ -9,6 +9,7 @@ from typing import Any
 
 from vigie.engines.predictor import Predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
+from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.compatibility import breaking_changes, harmless_changes
 from vigie.registry.verify import verify_package
@@ -99,6 +100,7 @@ def _open(
         if version.digest is None:
             raise RefusedPackage("it is not a package; register it with `vigie train`")
         client.download(version, root, settings.max_package_bytes)
-        return verify_package(root, version.digest, version.name, settings.engine)
+        keys = load_public_keys(settings.public_keys)
+        return verify_package(root, version.digest, version.name, settings.engine, keys)
     except RefusedPackage as reason:
         raise RefusedPackage(f"version {version.version} cannot be compared: {reason}") from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import random
 import threading
 import time
 from collections.abc import Container
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import RegisteredVersion, RegistryClient
@@ -18,6 +20,17 @@ from vigie.settings import MODEL_NAME, Settings
 log = logging.getLogger("vigie.registry")
 
 
+LONGEST_PAUSE = 10.0
+
+
+def pause(poll_seconds: float, failed: int) -> float:
+    """Seconds until the next look: longer while the registry is away, never the same for all."""
+    longest = max(poll_seconds, LONGEST_PAUSE)
+    # the exponent is bounded: an outage may last for days
+    seconds = min(poll_seconds * 2.0 ** min(failed, 10), longest)
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311 -- no secret
+
+
 class Follower:
     """One look at the registry per `follow_once`; the cache changes only for a verified package."""
 
@@ -25,6 +38,7 @@ class Follower:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
         self._client = client or RegistryClient.of(settings)
+        self._keys = load_public_keys(settings.public_keys)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -48,20 +62,20 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
-        away = False
+        failed = 0
         while not stop.is_set():
             try:
                 self.follow_once()
-                if away:
+                if failed:
                     log.info("the registry is back")
-                away = False
+                failed = 0
             except RegistryError as failure:
-                if not away:
+                if not failed:
                     log.warning("the registry is away, serving goes on: %s", failure)
-                away = True
+                failed += 1
             except OSError as failure:
                 log.error("the cache cannot be written: %s", failure.strerror)
-            stop.wait(self._settings.poll_seconds)
+            stop.wait(pause(self._settings.poll_seconds, failed))
 
     def _followed(self) -> list[str]:
         names = list(self._settings.required_models)
@@ -107,9 +121,15 @@ class Follower:
         name = wanted.name
         with self._cache.lock(name) as incoming:
             try:
-                if self._cache.find(name, digest) is None:
+                cached = self._cache.find(name, digest)
+                if cached is not None:
+                    # the keys may be others than when it was verified
+                    verify_signature(cached.root, self._keys)
+                else:
                     self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    candidate = verify_package(incoming, digest, name, self._settings.engine)
+                    candidate = verify_package(
+                        incoming, digest, name, self._settings.engine, self._keys
+                    )
                     # a package that is still in the cache has served: going back is always open
                     admit(candidate, self._cache.champion(name), self._settings)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)

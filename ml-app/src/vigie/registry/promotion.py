@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vigie.engines.predictor import Predictor
 from vigie.errors import NotFound, RefusedPackage
+from vigie.models.signing import load_public_keys
 from vigie.registry.admission import require_compatible
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
@@ -113,7 +114,8 @@ class Promotions:
         if version.digest is None:
             raise RefusedPackage("it is not a package; register it with `vigie train`")
         self._client.download(version, root, self._settings.max_package_bytes)
-        return verify_package(root, version.digest, version.name, self._settings.engine)
+        keys = load_public_keys(self._settings.public_keys)
+        return verify_package(root, version.digest, version.name, self._settings.engine, keys)
 
     def _gate(self, candidate: RegisteredVersion, champion: RegisteredVersion | None) -> str:
         """Why the candidate may serve; refused with the reason why it may not."""

@@ -1,8 +1,10 @@
-"""What a package must show before it may serve: digest first, parse second, answers third."""
+"""What a package must show before it may serve: who made it, then bytes, parts, answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 
@@ -13,12 +15,22 @@ from vigie.errors import RefusedPackage, VigieError
 from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
+from vigie.models.signing import verify_signature
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 
-def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> Predictor:
-    """A predictor for the package in `root`; `RefusedPackage` says why it must not serve."""
+def verify_package(
+    root: Path, digest: str, name: str, engine: str = "auto", keys: Sequence[Ed25519PublicKey] = ()
+) -> Predictor:
+    """A predictor for the package in `root`; `RefusedPackage` says why it must not serve.
+
+    Where there are `keys`, one of them must have signed it: that is looked at first.
+    """
+    verify_signature(root, keys)
     verify_manifest(root, digest)
     package = read_package(root, digest)
     if package.document.name != name:

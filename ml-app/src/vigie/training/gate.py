@@ -10,6 +10,7 @@ import numpy as np
 
 from vigie.engines.predictor import Predictor
 from vigie.errors import InvalidInput, RefusedPackage, VigieError
+from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.verify import verify_package
 from vigie.settings import Settings
@@ -102,11 +103,12 @@ def judge(
     if champion.digest is None:
         return Verdict(True, f"version {champion.version} is not a package and cannot serve")
     client = RegistryClient.of(settings)
+    keys = load_public_keys(settings.public_keys)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         try:
             client.download(champion, root, settings.max_package_bytes)
-            predictor = verify_package(root, champion.digest, champion.name)
+            predictor = verify_package(root, champion.digest, champion.name, keys=keys)
         except RefusedPackage as reason:
             return Verdict(True, f"version {champion.version} cannot serve: {reason}")
         return compare_origin(predictor, held_out, champion.version) or compare_with_champion(

@@ -13,6 +13,7 @@ import numpy as np
 
 from vigie.errors import DataError, RegistryError
 from vigie.models.interval import Interval
+from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
 from vigie.registry.figures import GENERATED, figures_tags
@@ -73,6 +74,8 @@ def train(
     training, held_out = split(dataset)
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
+    # before the work: a key that cannot be read would cost a training
+    key = load_private_key(settings.signing_key) if settings.signing_key else None
     rows_held_out = held_out.rows_sha256()
     plan = plan.fitted_to(training)
     held_out = _answerable(plan, held_out)
@@ -101,6 +104,8 @@ def train(
         with steps.step("package and registration"), tempfile.TemporaryDirectory() as folder_name:
             model = tracking.new_model(plan.name, run_id)
             digest = write_package(trained, Path(folder_name) / "package", model)
+            if key is not None:
+                sign_package(Path(folder_name) / "package", key)
             error = main_error(plan.task, evaluated.metrics)
             tags = {
                 "vigie.data_sha256": dataset.sha256,
