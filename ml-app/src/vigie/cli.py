@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vigie.commands_import import import_command
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 
@@ -217,6 +218,8 @@ def _service(url: str | None) -> ServiceClient:
 
     return ServiceClient(url or f"http://127.0.0.1:{load_settings().port}")
 
+
+main.add_command(import_command)
 
 if __name__ == "__main__":
     sys.exit(main())
