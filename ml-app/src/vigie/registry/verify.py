@@ -10,6 +10,7 @@ from vigie.engines.deferred import DeferredEngine
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.engines.trial import try_on_tensorflow
 from vigie.errors import RefusedPackage, VigieError
+from vigie.models.harmless import check_harmless
 from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
@@ -20,6 +21,7 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 def verify_package(root: Path, digest: str, name: str, engine: str = "auto") -> Predictor:
     """A predictor for the package in `root`; `RefusedPackage` says why it must not serve."""
     verify_manifest(root, digest)
+    check_harmless(root)
     package = read_package(root, digest)
     if package.document.name != name:
         raise RefusedPackage(f"the package says that it is {package.document.name}, not {name}")
