@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from vigie.cli_operate import COMMANDS
+from vigie.commands_import import import_command
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 
@@ -220,6 +221,8 @@ def _service(url: str | None) -> ServiceClient:
 
     return ServiceClient(url or f"http://127.0.0.1:{load_settings().port}")
 
+
+main.add_command(import_command)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -42,7 +42,8 @@ def verify_manifest(root: Path, digest: str) -> None:
     path = root / MANIFEST
     if not path.is_file():
         raise RefusedPackage(
-            "the version has no vigie/manifest.json; register it with `vigie train`"
+            "the version has no vigie/manifest.json; "
+            "register it with `vigie train` or `vigie import`"
         )
     if file_digest(path) != digest:
         raise RefusedPackage("the manifest is not the one that was registered (digest differs)")

@@ -60,7 +60,7 @@ def read_package(root: Path, digest: str) -> Package:
 def _read(path: Path, kind: type[_Document]) -> _Document:
     name = f"vigie/{path.name}"
     if not path.is_file():
-        raise RefusedPackage(f"{name} is missing; register it with `vigie train`")
+        raise RefusedPackage(f"{name} is missing; register it with `vigie train` or `vigie import`")
     if path.stat().st_size > MAX_JSON_BYTES:
         raise RefusedPackage(f"{name} is larger than {MAX_JSON_BYTES} bytes")
     try:

@@ -12,6 +12,7 @@ from vigie.engines.deferred import DeferredEngine
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.engines.trial import try_on_tensorflow
 from vigie.errors import RefusedPackage, VigieError
+from vigie.models.harmless import check_harmless
 from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
@@ -32,6 +33,7 @@ def verify_package(
     """
     verify_signature(root, keys)
     verify_manifest(root, digest)
+    check_harmless(root)
     package = read_package(root, digest)
     if package.document.name != name:
         raise RefusedPackage(f"the package says that it is {package.document.name}, not {name}")

@@ -22,14 +22,29 @@ ABSOLUTE_TOLERANCE = 1e-6
 
 def export_onnx(model: keras.Model, path: Path) -> None:
     """Writes the whole graph, text look-ups included. Tensors keep the names of the model's."""
+    call, inputs, outputs = _traced(model)
+    export_function(model, call, inputs, outputs, path, model.name)
+
+
+def export_function(
+    owner: Any,
+    call: Any,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    path: Path,
+    name: str = "model",
+) -> None:
+    """Writes the graph of a concrete function; `inputs` and `outputs` give its tensors' names.
+
+    `owner` holds the variables and look-up tables that the function uses.
+    """
     from tf2onnx import optimizer, tf_loader
     from tf2onnx.tfonnx import process_tf_graph
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    call, inputs, outputs = _traced(model)
-    # from the model and not from the function: constants and look-up tables are frozen in
+    # from the owner and not from the function: constants and look-up tables are frozen in
     frozen, tables = tf_loader.from_trackable(
-        model, call, list(inputs), list(outputs), large_model=False
+        owner, call, list(inputs), list(outputs), large_model=False
     )
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
@@ -43,7 +58,7 @@ def export_onnx(model: keras.Model, path: Path) -> None:
                 initialized_tables=tables,
                 tensors_to_rename={**inputs, **outputs},
             )
-    made = optimizer.optimize_graph(converted).make_model(model.name)
+    made = optimizer.optimize_graph(converted).make_model(name)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())
 
@@ -89,12 +104,19 @@ def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -
 
     Raises `DataError` where they differ by more than 1e-4 relative and 1e-6 absolute.
     """
+    return compare_graph(path, feeds, predict_keras(model, feeds))
+
+
+def compare_graph(
+    path: Path, feeds: dict[str, np.ndarray], answers: dict[str, np.ndarray]
+) -> float:
+    """The same for a graph and the answers that it ought to give."""
     try:
         graph = OnnxEngine(path).run(feeds)
     except ModelFailure:
         raise DataError("the exported graph does not run on the training rows") from None
     worst = 0.0
-    for name, expected in predict_keras(model, feeds).items():
+    for name, expected in answers.items():
         if not (np.isfinite(expected).all() and np.isfinite(graph[name]).all()):
             raise DataError(f"the model answers its own training rows with a {name} not finite")
         difference = np.abs(graph[name] - expected)

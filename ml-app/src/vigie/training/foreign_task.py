@@ -1,0 +1,119 @@
+"""What the sandbox runs to turn somebody else's model into the parts of a package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tf2onnx.optimizer
+import tf2onnx.tf_loader
+import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
+
+from vigie.errors import DataError
+from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.document import Input
+from vigie.training import foreign_keras, foreign_saved
+from vigie.training.export import check_export, export_onnx, predict_keras
+from vigie.training.foreign_inputs import describe_inputs, example_rows
+
+
+def convert(
+    folder: Path,
+    source: str,
+    labels: Sequence[str],
+    columns: Sequence[str],
+    examples: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says."""
+    path = Path(source)
+    if path.is_dir():
+        return _convert_saved(folder, path, tuple(labels), columns, list(examples))
+    model = foreign_keras.load_keras(path, folder)
+    inputs = describe_inputs(foreign_keras.tensors_of(model), columns)
+    rows, feeds = _rows(inputs, list(examples))
+    served = foreign_keras.with_inputs(model, inputs, bool(columns), len(labels))
+    served.save(folder / "model.keras")
+    difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
+    answers = predict_keras(served, feeds)
+    return _parts(inputs, rows, answers, tuple(labels), difference, problem)
+
+
+def _convert_saved(
+    folder: Path,
+    path: Path,
+    labels: tuple[str, ...],
+    columns: Sequence[str],
+    examples: list[dict[str, Any]],
+) -> dict[str, Any]:
+    graph = foreign_saved.load_saved_model(path)
+    inputs = describe_inputs(graph.tensors, columns)
+    rows, feeds = _rows(inputs, examples)
+    found = foreign_saved.answer(graph, inputs, foreign_saved.tensors_for(feeds))
+    foreign_saved.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
+    try:
+        difference = foreign_saved.export_saved(graph, inputs, folder / "model.onnx", feeds)
+    except DataError:
+        raise
+    except Exception as failure:
+        raise DataError(
+            f"this SavedModel cannot be turned into ONNX ({type(failure).__name__}); "
+            "import the Keras model it was made from"
+        ) from None
+    answers = {n: v.numpy() for n, v in foreign_saved.numbers_of(graph, found).items()}
+    return _parts(inputs, rows, answers, graph.labels, difference, None)
+
+
+def _rows(
+    inputs: Sequence[Input], examples: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    rows = examples or example_rows(inputs)
+    return rows, feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
+
+
+def _try_onnx(
+    model: keras.Model, path: Path, feeds: dict[str, np.ndarray]
+) -> tuple[float | None, str | None]:
+    """The difference of the export, or why there is none: then TensorFlow serves."""
+    try:
+        export_onnx(model, path)
+        return check_export(model, path, feeds), None
+    except DataError as differs:
+        problem = str(differs)
+    except Exception as failure:
+        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
+    path.unlink(missing_ok=True)
+    return None, problem
+
+
+def _parts(
+    inputs: Sequence[Input],
+    rows: list[dict[str, Any]],
+    answers: dict[str, np.ndarray],
+    labels: tuple[str, ...],
+    difference: float | None,
+    problem: str | None,
+) -> dict[str, Any]:
+    outputs: list[dict[str, Any]] = []
+    for name, values in answers.items():
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"the model answers with a {name} that is not finite; give rows with --examples"
+            )
+        shape = () if values.shape[1:] == (1,) else values.shape[1:]
+        outputs.append({"name": name, "label": name.replace("_", " "), "tensor": name,
+                        "shape": shape})  # fmt: skip
+    return {
+        "inputs": [item.model_dump() for item in inputs],
+        "outputs": outputs,
+        "labels": labels,
+        "rows": rows,
+        "answers": {
+            output["name"]: answers[output["name"]].reshape(-1, *output["shape"]).tolist()
+            for output in outputs
+        },
+        "difference": difference,
+        "problem": problem,
+    }

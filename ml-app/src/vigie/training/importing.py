@@ -1,0 +1,182 @@
+"""Makes a package of somebody else's model and registers it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+from pydantic import ValidationError
+
+from vigie.engines.sandbox import Limits, run_confined
+from vigie.errors import DataError
+from vigie.models.document import Input, PackageDocument
+from vigie.models.golden import Golden
+from vigie.models.keras_archive import check_keras_file
+from vigie.models.manifest import write_manifest
+from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.registry.cache import CHAMPION
+from vigie.registry.client import RegistryClient
+from vigie.registry.verify import verify_package
+from vigie.settings import Settings
+from vigie.training.sources import fetch, keep_original
+from vigie.training.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says about the model: its name, and what its file does not tell."""
+
+    name: str
+    title: str | None = None
+    task: str | None = None
+    labels: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    examples: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A registered version, and what to tell about it."""
+
+    version: str
+    digest: str
+    engine: str
+    difference: float | None
+    problem: str | None
+    champion: bool
+
+
+def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
+    """The rows of a JSON file: a list of objects."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(f"{path.name} is not readable JSON") from None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path.name} is not a list of rows, each an object")
+    return tuple(rows)
+
+
+def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
+    """Converts, checks and registers a model; the first version of its name becomes champion."""
+    registry = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    tracking = Tracking(settings, wanted.name)
+    with tempfile.TemporaryDirectory() as folder:
+        found = fetch(source, Path(folder), settings)
+        title = f"{wanted.name} imported {datetime.now(UTC):%Y-%m-%d %H:%M}"
+        with tracking.run(title) as run_id:
+            root = Path(folder) / "package"
+            model = tracking.new_model(wanted.name, run_id)
+            digest, parts = write_imported(found, wanted, root, model)
+            # the same look that the service will have
+            verify_package(root, digest, wanted.name)
+            version = tracking.register(
+                model, root, wanted.name, digest, {"vigie.imported": found.name}
+            )
+        first = registry.version_of(wanted.name, CHAMPION) is None
+        if first:
+            tracking.promote(wanted.name, version)
+    engine = "tensorflow" if parts["problem"] else "onnx"
+    return Imported(version, digest, engine, parts["difference"], parts["problem"], first)
+
+
+def write_imported(
+    source: Path, wanted: Wanted, root: Path, mlflow_model: Model, limits: Limits | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Writes the package of the model at `source` below `root`; gives its digest and parts."""
+    if source.suffix == ".keras":
+        check_keras_file(source, source.name)
+    (root / "vigie").mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        parts = run_confined(
+            "vigie.training.foreign_task:convert",
+            {
+                "source": str(source.resolve()),
+                "labels": wanted.labels,
+                "columns": wanted.columns,
+                "examples": wanted.examples,
+            },
+            work,
+            [source],
+            limits,
+        )
+        _take(work / "model.onnx", root / ONNX_MODEL)
+        _take(work / "model.keras", root / KERAS_MODEL)
+    if source.is_dir():
+        keep_original(source, root)
+    document = _document(source.name, wanted, parts)
+    golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
+    (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
+    (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
+    _write_mlmodel(root, mlflow_model, document)
+    return write_manifest(root), parts
+
+
+def _take(made: Path, target: Path) -> None:
+    if made.is_file() and not made.is_symlink():
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(made, target)
+
+
+def _document(source: str, wanted: Wanted, parts: Mapping[str, Any]) -> PackageDocument:
+    labels, outputs = tuple(parts["labels"]), parts["outputs"]
+    single = not outputs[0]["shape"]
+    task = wanted.task or ("classification" if labels else "regression" if single else "embedding")
+    first = parts["rows"][0]
+    inputs = [{**item, "example": first.get(item["name"])} for item in parts["inputs"]]
+    try:
+        return PackageDocument.model_validate(
+            {
+                "name": wanted.name,
+                "title": wanted.title or wanted.name.replace("_", " ").capitalize(),
+                "task": task,
+                "engine": "tensorflow" if parts["problem"] else "onnx",
+                "inputs": inputs,
+                "outputs": outputs,
+                "labels": labels,
+                "provenance": {
+                    "source": f"imported from {source}",
+                    "exported_difference": parts["difference"],
+                    "trained_at": None,
+                },
+            }
+        )
+    except ValidationError as invalid:
+        raise DataError(invalid.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _write_mlmodel(root: Path, model: Model, document: PackageDocument) -> None:
+    """MLflow's own description; the Keras flavour where the package has a Keras model."""
+    if (root / KERAS_MODEL).exists():
+        model.add_flavor(
+            "keras", data="data", keras_backend="tensorflow", save_exported_model=False
+        )
+        (root / "data" / "keras_module.txt").write_text("keras", encoding="utf-8")
+    model.signature = ModelSignature(inputs=Schema([_spec(item) for item in document.inputs]))
+    model.save(str(root / "MLmodel"))
+
+
+def _spec(item: Input) -> TensorSpec:
+    kind: Any = object if item.tensor == "string" else item.tensor
+    return TensorSpec(np.dtype(kind), (-1, *(item.shape or (1,))), item.name)
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """The parts of a comma-separated option."""
+    return _unique([part.strip() for part in (text or "").split(",") if part.strip()])
+
+
+def _unique(parts: Sequence[str]) -> tuple[str, ...]:
+    if len(set(parts)) != len(parts):
+        raise DataError("a list of names has the same name twice")
+    return tuple(parts)

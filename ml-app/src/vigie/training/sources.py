@@ -1,0 +1,96 @@
+"""Where a model to import lies: on this machine, in a bucket, or bare in MLflow."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+from vigie.errors import DataError, RegistryError
+from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.settings import Settings
+
+_BUCKETS = {"gs": "gcsfs", "s3": "s3fs"}
+MOST_FILES = 1000
+
+
+def fetch(source: str, folder: Path, settings: Settings) -> Path:
+    """The model's file or folder on this machine, found or downloaded into `folder`."""
+    scheme, separator, rest = source.partition(":")
+    if separator and scheme == "models":
+        return _registered(rest.lstrip("/"), folder, settings)
+    if "://" in source:
+        return _model_in(_from_bucket(scheme, source, folder))
+    path = Path(source)
+    if not path.exists():
+        raise DataError(f"there is no {source}")
+    return _model_in(path)
+
+
+def _model_in(path: Path) -> Path:
+    """The SavedModel in a folder or in its highest version folder; a file as it is."""
+    if path.is_file():
+        if path.suffix not in (".keras", ".h5", ".hdf5"):
+            raise DataError(f"{path.name} is neither .keras, .h5 nor a SavedModel folder")
+        return path
+    versions = sorted((p for p in path.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
+    for candidate in (path, *reversed(versions)):
+        if (candidate / "saved_model.pb").is_file():
+            return candidate
+    raise DataError(f"{path.name} holds no saved_model.pb, nor does a version folder in it")
+
+
+def _from_bucket(scheme: str, source: str, folder: Path) -> Path:
+    module = _BUCKETS.get(scheme)
+    if module is None:
+        raise DataError(f"{scheme}:// is not read; use a local path, gs:// or s3://")
+    if source.endswith((".h5", ".hdf5")):
+        raise DataError("a .h5 file is taken from this machine only; download it first")
+    if importlib.util.find_spec("fsspec") is None or importlib.util.find_spec(module) is None:
+        raise DataError(f"{scheme}:// needs a package more: pip install fsspec {module}")
+    import fsspec
+
+    target = folder / (source.rstrip("/").rsplit("/", 1)[-1] or "model")
+    try:
+        files = fsspec.filesystem(scheme)
+        single = files.isfile(source)
+        if not single and len(files.find(source)) > MOST_FILES:
+            raise DataError(f"{source} holds more than {MOST_FILES} files")
+        files.get(source.rstrip("/"), str(target), recursive=not single)
+    except DataError:
+        raise
+    except Exception as failure:
+        raise DataError(f"{source} cannot be read ({type(failure).__name__})") from None
+    return target
+
+
+def _registered(name_and_version: str, folder: Path, settings: Settings) -> Path:
+    """The Keras file of a version that was logged with MLflow's own Keras flavour."""
+    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    numbered = re.fullmatch(r"([^/@]+)/(\d+)", name_and_version)
+    aliased = re.fullmatch(r"([^/@]+)@([\w-]+)", name_and_version)
+    version: RegisteredVersion | None = None
+    if numbered:
+        version = RegisteredVersion(numbered[1], numbered[2], "")
+    elif aliased:
+        version = client.version_of(aliased[1], aliased[2])
+    if version is None:
+        raise DataError("write models:/NAME/VERSION or models:/NAME@ALIAS, of a version there is")
+    try:
+        client.download(version, folder / "version", settings.max_package_bytes)
+    except RegistryError as failure:
+        raise RegistryError(f"models:/{name_and_version} cannot be fetched: {failure}") from None
+    # nothing in MLmodel is followed: the one file that counts has one place
+    found = folder / "version" / "data" / "model.keras"
+    if not found.is_file():
+        raise DataError("that version has no data/model.keras; log it with mlflow.keras.log_model")
+    return found
+
+
+def keep_original(source: Path, root: Path) -> None:
+    """Copies a SavedModel beside the package's own files; the service never opens it."""
+    for path in source.rglob("*"):
+        if path.is_symlink():
+            raise DataError("the SavedModel holds a link")
+    shutil.copytree(source, root / "source")
