@@ -119,7 +119,8 @@ class _Run:
         self._data = tuple(map(tf.constant, (encoded, truth, learnt.astype(np.float32))))
         self._optimizer = _optimizer(architecture, epochs * (rows // self._batch))
         self._optimizer.build(self._members.trainable_variables)
-        self._pass = tf.function(self._one_pass)
+        # a loop of TensorFlow's own: autograph reads source code, which newer Pythons hide from it
+        self._pass = tf.function(self._one_pass, autograph=False)
 
     def epoch(self, rng: np.random.Generator) -> dict[str, float]:
         steps = self._rows // self._batch
@@ -129,19 +130,27 @@ class _Run:
 
     def _one_pass(self, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Means over the epoch; a batch is judged before it is learnt from: validation is free."""
-        sums = tf.zeros(4)
-        for chosen in order:
-            encoded, truth, learnt = (tf.gather(part, chosen) for part in self._data)
-            with tf.GradientTape() as tape:
-                losses = self._loss(truth, self._members(encoded, training=True))
-                rows = tf.maximum(tf.reduce_sum(learnt, axis=0), 1.0)
-                loss = tf.reduce_sum(tf.reduce_sum(losses * learnt, axis=0) / rows)
-            variables = self._members.trainable_variables
-            self._optimizer.apply(tape.gradient(loss, variables), variables)
-            unseen = 1.0 - learnt
-            parts = (losses * learnt, learnt, losses * unseen, unseen)
-            sums += tf.stack([tf.reduce_sum(part) for part in parts])
+        steps = tf.shape(order)[0]
+        _, sums = tf.while_loop(
+            lambda step, _: step < steps,
+            lambda step, sums: (step + 1, sums + self._learn(order[step])),
+            (tf.constant(0), tf.zeros(4)),
+            parallel_iterations=1,
+        )
         return sums[0] / tf.maximum(sums[1], 1.0), sums[2] / tf.maximum(sums[3], 1.0)
+
+    def _learn(self, chosen: tf.Tensor) -> tf.Tensor:
+        """One step on these rows: sums and counts of the losses, learnt from and kept from."""
+        encoded, truth, learnt = (tf.gather(part, chosen) for part in self._data)
+        with tf.GradientTape() as tape:
+            losses = self._loss(truth, self._members(encoded, training=True))
+            rows = tf.maximum(tf.reduce_sum(learnt, axis=0), 1.0)
+            loss = tf.reduce_sum(tf.reduce_sum(losses * learnt, axis=0) / rows)
+        variables = self._members.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        unseen = 1.0 - learnt
+        parts = (losses * learnt, learnt, losses * unseen, unseen)
+        return tf.stack([tf.reduce_sum(part) for part in parts])
 
 
 def batch_size(rows: int) -> int:
