@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
@@ -12,11 +13,13 @@ from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import CachedVersion, ModelCache
 from vigie.serving.live import load_live
 from vigie.serving.slot import Slot
+from vigie.serving.turns import swap_turn
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
 LOOK_SECONDS = 1.0
+CROWDED_SECONDS = 30.0
 
 
 class Fleet:
@@ -30,6 +33,7 @@ class Fleet:
             name: Slot(name, metrics, settings.max_batch_rows) for name in settings.required_models
         }
         self._failed: dict[str, tuple[str, str]] = {}
+        self._follows = False
         self.draining = False
 
     def refresh(self) -> None:
@@ -43,12 +47,15 @@ class Fleet:
             for name in self.slots.keys() - set(wanted):
                 self._retire(name)
         for name in wanted:
-            cached = self.cache.champion(name)
-            if cached is not None and not self._is_current(name, cached):
-                self._load(name, cached)
+            if self._next(name):
+                with self._turn():
+                    # asked again: the pointer may have moved while the others had their turn
+                    if cached := self._next(name):
+                        self._load(name, cached)
 
     def follow(self, stop: threading.Event) -> None:
-        """Refreshes until `stop` is set."""
+        """Refreshes until `stop` is set, one worker of the service at a time."""
+        self._follows = True
         while not stop.wait(LOOK_SECONDS):
             try:
                 self.refresh()
@@ -90,11 +97,23 @@ class Fleet:
             wanted += [name for name in self.cache.models() if name not in wanted]
         return wanted
 
-    def _is_current(self, name: str, cached: CachedVersion) -> bool:
-        serving = self.slots[name].live if name in self.slots else None
+    def _next(self, name: str) -> CachedVersion | None:
+        """The version that a model is to load now, if there is one."""
+        cached = self.cache.champion(name)
+        if cached is None or self._failed.get(name) == (cached.digest, cached.version):
+            return None
+        slot = self.slots.get(name)
+        serving = slot.live if slot else None
         if serving and (serving.digest, serving.version) == (cached.digest, cached.version):
-            return True
-        return self._failed.get(name) == (cached.digest, cached.version)
+            return None
+        if slot and slot.ending() and time.monotonic() - slot.swapped < CROWDED_SECONDS:
+            # two versions are in memory; the next waits until the requests of the oldest end
+            return None
+        return cached
+
+    def _turn(self) -> contextlib.AbstractContextManager[None]:
+        # at the start nothing serves that a second load beside it could slow down
+        return swap_turn(self._settings.state) if self._follows else contextlib.nullcontext()
 
     def _load(self, name: str, cached: CachedVersion) -> None:
         started = time.perf_counter()
@@ -117,7 +136,7 @@ class Fleet:
         self._metrics.model_load_seconds.labels(name).set(seconds)
         slot.swap(live)
         self.slots = {**self.slots, name: slot}
-        _freeze_heap()
+        _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s serves on %s", name, cached.version, live.engine)
 
     def _retire(self, name: str) -> None:
@@ -137,8 +156,13 @@ class Fleet:
         return "no verified version in the cache yet; train one, or wait for the registry"
 
 
-def _freeze_heap() -> None:
-    """Takes the loaded model out of the garbage collector's sight: no long pause over it."""
-    gc.unfreeze()
+def _freeze_heap(thorough: bool) -> None:
+    """Takes the loaded model out of the garbage collector's sight: no long pause over it.
+
+    A replaced version of ours has no cycles and goes with its last reference. That of a foreign
+    engine may have some: `thorough` looks at the whole heap, which holds up the loop for 40 ms.
+    """
+    if thorough:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -43,6 +43,7 @@ class Slot:
         self._depth = metrics.queue_depth.labels(name)
         self._previous: str | None = None
         self._replaced: list[weakref.ref[LiveModel]] = []
+        self.swapped = 0.0
         self._waiting: list[Waiting] = []
         self._thread: _ModelThread | None = None
         metrics.start_at_zero(name)
@@ -55,6 +56,7 @@ class Slot:
             metrics.model_info.remove(*self._bound[replaced.version].info)
             # only requests keep the old version alive: what it takes goes when the last one ends
             self._replaced = [*self._still_there(), weakref.ref(replaced)]
+        self.swapped = time.monotonic()
         self._bound[live.version] = bound
         self.live, self._previous = live, replaced.version if replaced else None
         metrics.model_info.labels(*bound.info).set(1)
