@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "models": ("iris, housing ,", ("iris", "housing")),
     "engine": ("tensorflow", "tensorflow"),
     "fast_lane": ("off", False),
+    "challenger_share": ("0.5", 0.5),
+    "canary_share": ("0.25", 0.25),
     "housing_department": ("2A", "2A"),
     "housing_years": ("2022,2023", (2022, 2023)),
 }

@@ -10,6 +10,7 @@ from collections.abc import Container
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
+from vigie.registry.challenger import ChallengerFollower
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.verify import verify_package
 from vigie.settings import MODEL_NAME, Settings
@@ -26,6 +27,7 @@ class Follower:
         self._client = client or RegistryClient(
             settings.mlflow_url, settings.registry_timeout_seconds
         )
+        self._challengers = ChallengerFollower(settings, self._client, self._cache)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -37,6 +39,7 @@ class Follower:
             # a version that cannot be fetched must not hold up the other models
             try:
                 outcomes[name] = self._follow(name)
+                self._challengers.follow(name)
             except RegistryError as failure:
                 failures.append(failure)
         if failures:

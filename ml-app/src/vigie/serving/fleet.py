@@ -11,6 +11,7 @@ import time
 from vigie.errors import NotFound, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.live import load_live
 from vigie.serving.slot import Slot
 from vigie.serving.turns import swap_turn
@@ -33,6 +34,7 @@ class Fleet:
             name: Slot(name, metrics, settings.max_batch_rows) for name in settings.required_models
         }
         self._failed: dict[str, tuple[str, str]] = {}
+        self._failed_challengers: dict[str, tuple[str, str]] = {}
         self._follows = False
         self.draining = False
 
@@ -52,6 +54,8 @@ class Fleet:
                     # asked again: the pointer may have moved while the others had their turn
                     if cached := self._next(name):
                         self._load(name, cached)
+            if self._settings.tries_challengers and name in self.slots:
+                self._challenge(self.slots[name])
 
     def follow(self, stop: threading.Event) -> None:
         """Refreshes until `stop` is set, one worker of the service at a time."""
@@ -119,8 +123,12 @@ class Fleet:
         started = time.perf_counter()
         settings = self._settings
         slot = self.slots.get(name) or Slot(name, self._metrics, settings.max_batch_rows)
+        tried = slot.challenger.live if slot.challenger else None
         try:
-            live = load_live(name, cached, settings.engine, settings.max_batch_rows)
+            if tried and (tried.digest, tried.version) == (cached.digest, cached.version):
+                live = tried
+            else:
+                live = load_live(name, cached, settings.engine, settings.max_batch_rows)
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
@@ -138,6 +146,40 @@ class Fleet:
         self.slots = {**self.slots, name: slot}
         _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s serves on %s", name, cached.version, live.engine)
+
+    def _challenge(self, slot: Slot) -> None:
+        """Loads, replaces or ends the challenger of a model as the cache has it."""
+        cached = self.cache.challenger(slot.name)
+        champion, tried = slot.live, slot.challenger.live if slot.challenger else None
+        if cached is None or champion is None or champion.digest == cached.digest:
+            if tried is not None:
+                slot.challenge(None)
+            return
+        wanted = (cached.digest, cached.version)
+        failed = self._failed_challengers.get(slot.name) == wanted
+        if failed or (tried and (tried.digest, tried.version) == wanted):
+            return
+        # the old one goes first: never two challengers in memory
+        slot.challenge(None)
+        with self._turn():
+            self._load_challenger(slot, cached)
+
+    def _load_challenger(self, slot: Slot, cached: CachedVersion) -> None:
+        settings = self._settings
+        try:
+            live = load_live(slot.name, cached, settings.engine, settings.max_batch_rows)
+        except Exception as failure:
+            # a challenger that cannot be loaded costs what it would have told, nothing else
+            self._failed_challengers[slot.name] = (cached.digest, cached.version)
+            log.error("%s challenger %s: %s", slot.name, cached.version, failure)
+            return
+        challenger = Challenger(live, self._metrics.challenger, settings.challenger_share)
+        canary = None
+        if settings.canary_share > 0:
+            canary = Canary(live, settings.canary_share, settings.canary_header)
+        slot.challenge(challenger, canary)
+        _freeze_heap(thorough=live.engine != "onnx")
+        log.info("%s version %s is tried as the challenger", slot.name, cached.version)
 
     def _retire(self, name: str) -> None:
         slots = dict(self.slots)
