@@ -84,7 +84,7 @@ class Metrics:
             "vigie_queue_depth", "Requests that wait for the model.", ("model",), registry=registry
         )
         self.model_info = Gauge(
-            "vigie_model_info", "1 for the version that serves.",
+            "vigie_model_info", "1 for the version of an alias: the champion serves.",
             ("model", "version", "alias", "run_id", "engine"), registry=registry,
         )  # fmt: skip
         self.model_loaded = Gauge(
