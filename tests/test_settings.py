@@ -41,6 +41,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "fast_lane": ("off", False),
     "signing_key": ("a/key", Path("a/key")),
     "public_keys": ("a.pub, b.pub ,", (Path("a.pub"), Path("b.pub"))),
+    "challenger_share": ("0.5", 0.5),
+    "canary_share": ("0.25", 0.25),
     "housing_department": ("2A", "2A"),
     "housing_years": ("2022,2023", (2022, 2023)),
 }

@@ -27,6 +27,8 @@ from conftest import (
     value_of,
     wait_until,
 )
+from memory import pss_mb, tell
+from openloop import ask_at, request_of
 from packages import install
 from vigie.registry.cache import ModelCache
 
@@ -94,20 +96,6 @@ def answered(samples: Samples, code: str = "200") -> float:
 
 def rows(samples: Samples) -> float:
     return value_of(samples, "vigie_predictions_total", model="housing")
-
-
-def pss_mb(processes: list[psutil.Process]) -> float:
-    """The memory of processes that share some of it, MB."""
-    total = 0
-    for process in processes:
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
-
-
-def tell(figure: str) -> None:
-    """Shows a figure where pytest is run with `-s`."""
-    sys.stdout.write(f"\n{figure}\n")
 
 
 def test_cold_start_and_clean_stop(make_service: MakeService) -> None:
@@ -328,6 +316,29 @@ def test_a_new_champion_takes_over_without_a_failed_request(
     wait_until(lambda: rows(service.samples()) == len(answers))
     info = [labels for name, labels in service.samples() if name == "vigie_model_info"]
     assert {dict(labels)["version"] for labels in info if ("model", "housing") in labels} == {"2"}
+
+
+def test_promotions_back_and_forth_fail_no_request(service: LiveService, cache: ModelCache) -> None:
+    """The short form of the drill."""
+    first = cache.pointer("housing")
+    assert first is not None
+    digests = [install(cache, "housing", "2", factor=2.0), first]
+    stop = threading.Event()
+
+    def swap() -> None:
+        for number in range(6):
+            cache.point("housing", digests[number % 2])
+            stop.wait(1.1)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        seen = ask_at(service.port, request_of("housing", HOME), 300, 6.6, 8)
+    finally:
+        stop.set()
+        swapper.join()
+    tell(f"6 promotions: {seen}")
+    assert (seen.lost, set(seen.statuses), set(seen.versions)) == (0, {200}, {"1", "2"})
 
 
 # --- the same through Flask

@@ -28,7 +28,7 @@ from packages import (
 from vigie.errors import RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
-from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.registry.cache import CHALLENGER, CachedVersion, ModelCache
 from vigie.registry.follow import Follower, pause
 from vigie.settings import Settings, load_settings
 
@@ -453,6 +453,89 @@ def test_a_short_list_of_models_removes_nothing(
     mlflow.answers[f"{REST}registered-models/search"] = lambda h: send_json(h, {})
     assert every.follow_once() == {}
     assert cache.models() == ["housing"]
+
+
+# --- the challenger
+
+
+def test_a_challenger_is_verified_and_kept_beside_the_champion(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.housing("2", 2.0)
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    follower.follow_once()
+    assert (served(cache).version, tried(cache)) == ("1", "2")
+    downloads = mlflow.downloads()
+    follower.follow_once()
+    assert mlflow.downloads() == downloads
+    registry.housing("3", 3.0)
+    mlflow.aliases["housing"] = {"champion": "3", "challenger": "2"}
+    follower.follow_once()
+    assert (served(cache).version, tried(cache)) == ("3", "2")
+    downloads = mlflow.downloads()
+    mlflow.aliases["housing"] = {"champion": "2"}
+    follower.follow_once()
+    assert (served(cache).version, tried(cache), mlflow.downloads()) == ("2", None, downloads)
+    verify_manifest(served(cache).root, served(cache).digest)
+
+
+def test_challengers_that_follow_each_other_leave_nothing_behind(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    for version in ("2", "3", "4"):
+        registry.housing(version, float(version))
+        mlflow.aliases["housing"] = {"champion": "1", "challenger": version}
+        follower.follow_once()
+        assert tried(cache) == version
+    assert len([*(cache.folder / "housing" / "versions").iterdir()]) == 4
+    del mlflow.aliases["housing"]["challenger"]
+    follower.follow_once()
+    assert tried(cache) is None
+    assert len([*(cache.folder / "housing" / "versions").iterdir()]) == 2
+
+
+def test_a_refused_challenger_has_its_reason_and_harms_no_champion(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.wrong("2")
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    for _ in range(2):
+        assert follower.follow_once()["housing"] in ("installed", "current")
+    refusal = cache.refusal("housing", CHALLENGER)
+    assert refusal is not None
+    assert "differs by up to" in refusal.reason
+    assert (tried(cache), cache.refusal("housing")) == (None, None)
+    del mlflow.aliases["housing"]["challenger"]
+    follower.follow_once()
+    assert cache.refusal("housing", CHALLENGER) is None
+
+
+def test_the_champions_own_package_is_no_challenger(
+    follower: Follower, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    digest = registry.housing("1")
+    mlflow.register("housing", "8", tmp_path / "registered/housing-1", digest, "challenger")
+    follower.follow_once()
+    follower.follow_once()
+    assert (served(cache).version, tried(cache)) == ("1", None)
+
+
+def test_challengers_that_nobody_uses_are_not_downloaded(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.housing("2", 2.0)
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    Follower(settings.model_copy(update={"challenger_share": 0.0})).follow_once()
+    assert tried(cache) is None
+
+
+def tried(cache: ModelCache) -> str | None:
+    found = cache.challenger("housing")
+    return found.version if found else None
 
 
 def test_the_last_success_is_noted(follower: Follower, cache: ModelCache) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from conftest import HOME, filled_cache, loaded, settings_for
+from conftest import HOME, filled_cache, loaded, settings_for, wait_until
 from packages import housing_document, install
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import ModelCache, Refusal
@@ -17,6 +20,7 @@ from vigie.serving import fleet as fleets
 from vigie.serving.call import Call
 from vigie.serving.fleet import Fleet
 from vigie.serving.job import Job
+from vigie.serving.live import LiveModel, load_live
 from vigie.serving.services import Services
 
 
@@ -142,6 +146,74 @@ def test_a_package_that_vanishes_is_waited_for(cache: ModelCache, services: Serv
     cache.point("housing", "a" * 64)
     services.fleet.refresh()
     assert version(services.fleet) == "1"
+
+
+def test_a_replaced_version_leaves_memory_with_its_last_request(
+    cache: ModelCache, services: Services
+) -> None:
+    """No look of the garbage collector is needed: it would hold up the loop."""
+    first = services.fleet.slot("housing").live
+    assert first is not None
+    engine, old = weakref.ref(first.predictor.engine), weakref.ref(first)
+    job: Job | None = Job(first, first.predictor.decoder.decode([HOME]), float("inf"))
+    del first
+    gc.collect()
+    gc.disable()
+    try:
+        install(cache, "housing", "2", factor=2.0)
+        services.fleet.refresh()
+        ask_once(services)
+        assert old() is not None
+        job = None
+        assert (old(), engine(), job) == (None, None, None)
+    finally:
+        gc.enable()
+
+
+def test_a_third_version_waits_for_the_requests_of_the_first(
+    cache: ModelCache, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = services.fleet
+    request = fleet.slot("housing").live
+    for number in ("2", "3"):
+        install(cache, "housing", number, factor=float(number))
+        fleet.refresh()
+    assert (version(fleet), request is None) == ("2", False)
+    monkeypatch.setattr(fleets, "CROWDED_SECONDS", 0.0)
+    fleet.refresh()
+    assert version(fleet) == "3"
+    monkeypatch.undo()
+    install(cache, "housing", "4", factor=4.0)
+    request = None
+    fleet.refresh()
+    assert version(fleet) == "4"
+
+
+def test_workers_swap_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleets, "LOOK_SECONDS", 0.001)
+    cache = filled_cache(tmp_path / "cache")
+    (tmp_path / "state").mkdir()
+    workers = [loaded(settings_for(cache, tmp_path / "state")) for _ in range(4)]
+    inside, most = [0], [0]
+
+    def watched(*given: Any) -> LiveModel:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        live = load_live(*given)
+        inside[0] -= 1
+        return live
+
+    monkeypatch.setattr(fleets, "load_live", watched)
+    stop = threading.Event()
+    threads = [threading.Thread(target=worker.fleet.follow, args=(stop,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    install(cache, "housing", "2", factor=2.0)
+    wait_until(lambda: {version(worker.fleet) for worker in workers} == {"2"})
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
 
 
 # --- readiness

@@ -110,6 +110,25 @@ class Settings(BaseSettings):
     graceful_timeout_seconds: int = Field(
         default=30, ge=0, description="Time that requests have to end when a worker stops, seconds."
     )
+    challenger_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of the requests of which the challenger, where there is one, gets a "
+        "copy; callers never wait for it.",
+    )
+    canary_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the requests that the challenger answers instead of the champion.",
+    )
+    canary_header: str = Field(
+        default="X-Canary-Key",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Request header whose value decides who answers under `VIGIE_CANARY_SHARE`: "
+        "the same value, the same version.",
+    )
     max_package_bytes: int = Field(
         default=2 * 2**30, ge=1024, description="Largest model package that is downloaded, bytes."
     )
@@ -158,6 +177,11 @@ class Settings(BaseSettings):
     def required_models(self) -> tuple[str, ...]:
         """The models without which the service is not ready, in the order of the setting."""
         return tuple(name for name in self.models if name != EVERY_OTHER)
+
+    @property
+    def tries_challengers(self) -> bool:
+        """True where challengers get copies or requests."""
+        return self.challenger_share > 0 or self.canary_share > 0
 
     @property
     def serves_every_model(self) -> bool:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from vigie.monitoring.challenger import ChallengerMetrics
+
 LATENCY_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 )  # fmt: skip
@@ -82,7 +84,7 @@ class Metrics:
             "vigie_queue_depth", "Requests that wait for the model.", ("model",), registry=registry
         )
         self.model_info = Gauge(
-            "vigie_model_info", "1 for the version that serves.",
+            "vigie_model_info", "1 for the version of an alias: the champion serves.",
             ("model", "version", "alias", "run_id", "engine"), registry=registry,
         )  # fmt: skip
         self.model_loaded = Gauge(
@@ -107,6 +109,7 @@ class Metrics:
             ("version", "python"), registry=registry,
         )  # fmt: skip
         self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
+        self.challenger = ChallengerMetrics(registry)
         ProcessCollector(registry=registry)
         self._requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         for reason in REJECTIONS:

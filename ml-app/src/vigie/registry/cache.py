@@ -2,6 +2,7 @@
 
     <cache>/<model>/versions/<digest>/…      a package, complete and verified
     <cache>/<model>/champion -> versions/<digest>
+    <cache>/<model>/challenger               the same of the version that is tried on copies
     <cache>/<model>/versions/<digest>.json   its registry version and run
     <cache>/<model>/refused.json             the candidate that was refused last, and why
     <cache>/registry.json                    when the registry answered last, and refusals so far
@@ -26,6 +27,8 @@ import orjson
 from vigie.settings import MODEL_NAME
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+_REFUSED = {CHAMPION: "refused.json", CHALLENGER: "refused-challenger.json"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -98,6 +101,11 @@ class ModelCache:
         digest = self.pointer(model)
         return None if digest is None else self.find(model, digest)
 
+    def challenger(self, model: str) -> CachedVersion | None:
+        """The package that is tried beside the one that serves, if there is one."""
+        digest = self.pointer(model, CHALLENGER)
+        return None if digest is None else self.find(model, digest)
+
     @contextlib.contextmanager
     def lock(self, model: str) -> Iterator[Path]:
         """Makes the caller the only writer of this model; gives an empty folder to work in."""
@@ -141,26 +149,31 @@ class ModelCache:
 
     def forget(self, model: str) -> None:
         """Removes a model: the pointer first, so that nobody begins to load it. Needs the lock."""
-        (self.folder / model / CHAMPION).unlink(missing_ok=True)
-        self.clear_refusal(model)
+        for alias in (CHAMPION, CHALLENGER):
+            self.unpoint(model, alias)
+            self.clear_refusal(model, alias)
         self.prune(model, set())
 
-    def refuse(self, model: str, refusal: Refusal) -> None:
+    def unpoint(self, model: str, alias: str) -> None:
+        """Makes an alias name nothing. Needs the lock."""
+        (self.folder / model / alias).unlink(missing_ok=True)
+
+    def refuse(self, model: str, refusal: Refusal, alias: str = CHAMPION) -> None:
         """Records a refused candidate, for the status route and the log."""
         (self.folder / model).mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / model / "refused.json", asdict(refusal))
+        write_atomically(self.folder / model / _REFUSED[alias], asdict(refusal))
 
-    def refusal(self, model: str) -> Refusal | None:
+    def refusal(self, model: str, alias: str = CHAMPION) -> Refusal | None:
         """The candidate that was refused last, unless one was accepted since."""
         try:
-            found = orjson.loads((self.folder / model / "refused.json").read_bytes())
+            found = orjson.loads((self.folder / model / _REFUSED[alias]).read_bytes())
             return Refusal(found["version"], found["digest"], found["reason"])
         except (OSError, orjson.JSONDecodeError, KeyError):
             return None
 
-    def clear_refusal(self, model: str) -> None:
+    def clear_refusal(self, model: str, alias: str = CHAMPION) -> None:
         """Forgets the refused candidate."""
-        (self.folder / model / "refused.json").unlink(missing_ok=True)
+        (self.folder / model / _REFUSED[alias]).unlink(missing_ok=True)
 
     def registry_state(self) -> RegistryState:
         """What the registry process noted last; zeros before its first note."""
@@ -176,16 +189,23 @@ class ModelCache:
         write_atomically(self.folder / "registry.json", asdict(state))
 
     def prune(self, model: str, keep: set[str]) -> None:
-        """Removes the packages that are not in `keep`. Needs the lock."""
-        home = self.folder / model
-        for root in (home / "versions").iterdir():
-            if root.name.removesuffix(".json") not in keep:
-                if root.is_dir():
-                    # out of sight first: a stop in the middle must not leave half a package
-                    gone = root.rename(home / f".incoming-{root.name}")
-                    shutil.rmtree(gone, ignore_errors=True)
-                else:
-                    root.unlink(missing_ok=True)
+        """Removes the packages that neither `keep` nor an alias names. Needs the lock."""
+        named = {self.pointer(model, alias) for alias in (CHAMPION, CHALLENGER)}
+        found = {root.name.removesuffix(".json") for root in self._versions(model).iterdir()}
+        for digest in found - keep - named:
+            self.drop(model, digest)
+
+    def drop(self, model: str, digest: str) -> None:
+        """Removes a package. Needs the lock."""
+        root = self._versions(model) / digest
+        if root.is_dir():
+            # out of sight first: a stop in the middle must not leave half a package
+            gone = root.rename(self.folder / model / f".incoming-{digest}")
+            shutil.rmtree(gone, ignore_errors=True)
+        root.with_name(f"{digest}.json").unlink(missing_ok=True)
+
+    def _versions(self, model: str) -> Path:
+        return self.folder / model / "versions"
 
 
 def write_atomically(path: Path, content: object) -> None:

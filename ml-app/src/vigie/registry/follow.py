@@ -13,6 +13,7 @@ from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
+from vigie.registry.challenger import ChallengerFollower
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.verify import verify_package
 from vigie.settings import MODEL_NAME, Settings
@@ -39,6 +40,7 @@ class Follower:
         self._cache = ModelCache(settings.cache)
         self._client = client or RegistryClient.of(settings)
         self._keys = load_public_keys(settings.public_keys)
+        self._challengers = ChallengerFollower(settings, self._client, self._cache)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -50,6 +52,7 @@ class Follower:
             # a version that cannot be fetched must not hold up the other models
             try:
                 outcomes[name] = self._follow(name)
+                self._challengers.follow(name)
             except RegistryError as failure:
                 failures.append(failure)
         if failures:

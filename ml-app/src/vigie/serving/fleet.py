@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
@@ -10,13 +11,16 @@ import time
 from vigie.errors import NotFound, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.live import load_live
 from vigie.serving.slot import Slot
+from vigie.serving.turns import swap_turn
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
 LOOK_SECONDS = 1.0
+CROWDED_SECONDS = 30.0
 
 
 class Fleet:
@@ -30,6 +34,8 @@ class Fleet:
             name: Slot(name, metrics, settings.max_batch_rows) for name in settings.required_models
         }
         self._failed: dict[str, tuple[str, str]] = {}
+        self._failed_challengers: dict[str, tuple[str, str]] = {}
+        self._follows = False
         self.draining = False
 
     def refresh(self) -> None:
@@ -43,12 +49,17 @@ class Fleet:
             for name in self.slots.keys() - set(wanted):
                 self._retire(name)
         for name in wanted:
-            cached = self.cache.champion(name)
-            if cached is not None and not self._is_current(name, cached):
-                self._load(name, cached)
+            if self._next(name):
+                with self._turn():
+                    # asked again: the pointer may have moved while the others had their turn
+                    if cached := self._next(name):
+                        self._load(name, cached)
+            if self._settings.tries_challengers and name in self.slots:
+                self._challenge(self.slots[name])
 
     def follow(self, stop: threading.Event) -> None:
-        """Refreshes until `stop` is set."""
+        """Refreshes until `stop` is set, one worker of the service at a time."""
+        self._follows = True
         while not stop.wait(LOOK_SECONDS):
             try:
                 self.refresh()
@@ -90,18 +101,34 @@ class Fleet:
             wanted += [name for name in self.cache.models() if name not in wanted]
         return wanted
 
-    def _is_current(self, name: str, cached: CachedVersion) -> bool:
-        serving = self.slots[name].live if name in self.slots else None
+    def _next(self, name: str) -> CachedVersion | None:
+        """The version that a model is to load now, if there is one."""
+        cached = self.cache.champion(name)
+        if cached is None or self._failed.get(name) == (cached.digest, cached.version):
+            return None
+        slot = self.slots.get(name)
+        serving = slot.live if slot else None
         if serving and (serving.digest, serving.version) == (cached.digest, cached.version):
-            return True
-        return self._failed.get(name) == (cached.digest, cached.version)
+            return None
+        if slot and slot.ending() and time.monotonic() - slot.swapped < CROWDED_SECONDS:
+            # two versions are in memory; the next waits until the requests of the oldest end
+            return None
+        return cached
+
+    def _turn(self) -> contextlib.AbstractContextManager[None]:
+        # at the start nothing serves that a second load beside it could slow down
+        return swap_turn(self._settings.state) if self._follows else contextlib.nullcontext()
 
     def _load(self, name: str, cached: CachedVersion) -> None:
         started = time.perf_counter()
         settings = self._settings
         slot = self.slots.get(name) or Slot(name, self._metrics, settings.max_batch_rows)
+        tried = slot.challenger.live if slot.challenger else None
         try:
-            live = load_live(name, cached, settings.engine, settings.max_batch_rows)
+            if tried and (tried.digest, tried.version) == (cached.digest, cached.version):
+                live = tried
+            else:
+                live = load_live(name, cached, settings.engine, settings.max_batch_rows)
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
@@ -117,8 +144,42 @@ class Fleet:
         self._metrics.model_load_seconds.labels(name).set(seconds)
         slot.swap(live)
         self.slots = {**self.slots, name: slot}
-        _freeze_heap()
+        _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s serves on %s", name, cached.version, live.engine)
+
+    def _challenge(self, slot: Slot) -> None:
+        """Loads, replaces or ends the challenger of a model as the cache has it."""
+        cached = self.cache.challenger(slot.name)
+        champion, tried = slot.live, slot.challenger.live if slot.challenger else None
+        if cached is None or champion is None or champion.digest == cached.digest:
+            if tried is not None:
+                slot.challenge(None)
+            return
+        wanted = (cached.digest, cached.version)
+        failed = self._failed_challengers.get(slot.name) == wanted
+        if failed or (tried and (tried.digest, tried.version) == wanted):
+            return
+        # the old one goes first: never two challengers in memory
+        slot.challenge(None)
+        with self._turn():
+            self._load_challenger(slot, cached)
+
+    def _load_challenger(self, slot: Slot, cached: CachedVersion) -> None:
+        settings = self._settings
+        try:
+            live = load_live(slot.name, cached, settings.engine, settings.max_batch_rows)
+        except Exception as failure:
+            # a challenger that cannot be loaded costs what it would have told, nothing else
+            self._failed_challengers[slot.name] = (cached.digest, cached.version)
+            log.error("%s challenger %s: %s", slot.name, cached.version, failure)
+            return
+        challenger = Challenger(live, self._metrics.challenger, settings.challenger_share)
+        canary = None
+        if settings.canary_share > 0:
+            canary = Canary(live, settings.canary_share, settings.canary_header)
+        slot.challenge(challenger, canary)
+        _freeze_heap(thorough=live.engine != "onnx")
+        log.info("%s version %s is tried as the challenger", slot.name, cached.version)
 
     def _retire(self, name: str) -> None:
         slots = dict(self.slots)
@@ -137,8 +198,13 @@ class Fleet:
         return "no verified version in the cache yet; train one, or wait for the registry"
 
 
-def _freeze_heap() -> None:
-    """Takes the loaded model out of the garbage collector's sight: no long pause over it."""
-    gc.unfreeze()
+def _freeze_heap(thorough: bool) -> None:
+    """Takes the loaded model out of the garbage collector's sight: no long pause over it.
+
+    A replaced version of ours has no cycles and goes with its last reference. That of a foreign
+    engine may have some: `thorough` looks at the whole heap, which holds up the loop for 40 ms.
+    """
+    if thorough:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -146,4 +147,7 @@ def _create_app(services: Services) -> WsgiApp:
     # Flask costs as much time as all else together, and no prediction of the fast lane needs it
     from vigie.serving.app import create_app
 
-    return create_app(services=services)
+    app = create_app(services=services)
+    # what came with Flask would else be gone through at each swap, with the loop held up
+    gc.freeze()
+    return app

@@ -8,6 +8,7 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from vigie.errors import NotFound, Unavailable
+from vigie.registry.cache import CHALLENGER
 from vigie.serving.openapi import build_openapi
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
@@ -77,6 +78,8 @@ def model(model: str) -> Response:
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:
     serving = [(slot.live, "serving")] if slot.live else []
+    if slot.challenger:
+        serving.append((slot.challenger.live, "challenger"))
     return [
         {
             "version": live.version,
@@ -109,6 +112,9 @@ def _describe(slot: Slot) -> dict[str, object]:
         described["reason"] = services.fleet.unready().get(name, "")
     if refusal is not None:
         described["refused"] = {"version": refusal.version, "reason": refusal.reason}
+    untried = services.fleet.cache.refusal(name, CHALLENGER)
+    if untried is not None:
+        described["refused_challenger"] = {"version": untried.version, "reason": untried.reason}
     return described
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
 import time
 from dataclasses import dataclass
 
-from vigie.errors import ModelFailure, NotFound, Unavailable, VigieError
+from vigie.errors import InvalidInput, ModelFailure, NotFound, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
@@ -117,14 +118,24 @@ class Pipeline:
             raise Unavailable("The model is served no longer.", "no_model")
         work.live, work.slot = live, slot
         started = time.perf_counter()
-        decoded = work.route.dialect.decode(work.call, live)
+        canary = slot.canary
+        if canary is not None and canary.takes(work.call):
+            # inputs that the challenger alone does not take are the champion's to answer
+            with contextlib.suppress(InvalidInput):
+                decoded = work.route.dialect.decode(work.call, canary.live)
+                work.live = canary.live
+        if work.live is live:
+            decoded = work.route.dialect.decode(work.call, live)
         work.decode_seconds = time.perf_counter() - started
-        return slot, Job(live, decoded, work.call.received + self._timeout)
+        return slot, Job(work.live, decoded, work.call.received + self._timeout)
 
     def _complete(self, work: Work, slot: Slot, job: Job, outcome: Outcome) -> Reply:
         started = time.perf_counter()
         body = work.route.dialect.encode(job, outcome, work.request_id)
         encode_seconds = time.perf_counter() - started
+        challenger = slot.challenger
+        if challenger is not None:
+            challenger.offer(work.call, work.route.dialect, job, outcome)
         self._observe(work, slot, job, outcome, encode_seconds)
         timing = (
             f"queue;dur={outcome.queue_seconds * 1e3:.3f}, "

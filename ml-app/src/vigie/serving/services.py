@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from vigie.serving.pipeline import Pipeline
 from vigie.settings import Settings
 
 SNAPSHOT_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
 
 
 def snapshot_folder(settings: Settings) -> Path:
@@ -79,6 +81,8 @@ class Services:
         self.metrics.workers.set(1)
         self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
         self.fleet.refresh()
+        # a thread that computes gives way to the loop after this long, not after Python's 5 ms
+        sys.setswitchinterval(SWITCH_SECONDS)
         for work in (self._follow, self._write_snapshots):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from vigie.errors import DeadlineExceeded, ModelFailure, VigieError
 from vigie.models.decoding import Columns
 from vigie.monitoring.metrics import Metrics
+from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveMetrics, LiveModel
 from vigie.serving.priority import lower_thread_priority
@@ -36,6 +37,8 @@ class Slot:
     def __init__(self, name: str, metrics: Metrics, batch_rows: int) -> None:
         self.name = name
         self.live: LiveModel | None = None
+        self.challenger: Challenger | None = None
+        self.canary: Canary | None = None
         self._bound: dict[str, LiveMetrics] = {}
         self._metrics = metrics
         self._batch_rows = batch_rows
@@ -43,6 +46,7 @@ class Slot:
         self._depth = metrics.queue_depth.labels(name)
         self._previous: str | None = None
         self._replaced: list[weakref.ref[LiveModel]] = []
+        self.swapped = 0.0
         self._waiting: list[Waiting] = []
         self._thread: _ModelThread | None = None
         metrics.start_at_zero(name)
@@ -55,17 +59,35 @@ class Slot:
             metrics.model_info.remove(*self._bound[replaced.version].info)
             # only requests keep the old version alive: what it takes goes when the last one ends
             self._replaced = [*self._still_there(), weakref.ref(replaced)]
+        self.swapped = time.monotonic()
         self._bound[live.version] = bound
         self.live, self._previous = live, replaced.version if replaced else None
         metrics.model_info.labels(*bound.info).set(1)
         metrics.model_loaded.labels(self.name).set(live.loaded_at)
         metrics.model_reloads.labels(self.name, "swapped").inc()
-        for version in self._bound.keys() - {live.version, self._previous}:
+        self._forget_versions()
+
+    def challenge(self, challenger: Challenger | None, canary: Canary | None = None) -> None:
+        """Makes `challenger` get copies, and `canary` requests; `None` ends what was there."""
+        before, self.challenger, self.canary = self.challenger, challenger, canary
+        if before is not None:
+            self._metrics.model_info.remove(*before.info)
+            before.close()
+        if challenger is not None:
+            self._metrics.model_info.labels(*challenger.info).set(1)
+        if canary is not None and canary.live.version not in self._bound:
+            self._bound[canary.live.version] = LiveMetrics(self._metrics, canary.live)
+        self._forget_versions()
+
+    def _forget_versions(self) -> None:
+        serving = {live.version for live in (self.live, self.canary and self.canary.live) if live}
+        for version in self._bound.keys() - serving - {self._previous}:
             forgotten = self._bound.pop(version)
-            metrics.forget_version(self.name, version, tuple(forgotten.outside))
+            self._metrics.forget_version(self.name, version, tuple(forgotten.outside))
 
     def retire(self) -> None:
         """Ends the model: its series go. Jobs that are under way end on the version they began."""
+        self.challenge(None)
         if self.live is not None:
             self._metrics.model_info.remove(*self._bound[self.live.version].info)
         for version, bound in self._bound.items():

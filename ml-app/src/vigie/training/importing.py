@@ -23,8 +23,10 @@ from vigie.models.golden import Golden
 from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
+from vigie.registry.promotion import Promotions
 from vigie.registry.verify import verify_package
 from vigie.settings import Settings
 from vigie.training.sources import fetch, keep_original
@@ -68,7 +70,7 @@ def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
 
 def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
     """Converts, checks and registers a model; the first version of its name becomes champion."""
-    registry = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    registry = RegistryClient.of(settings)
     tracking = Tracking(settings, wanted.name)
     with tempfile.TemporaryDirectory() as folder:
         found = fetch(source, Path(folder), settings)
@@ -77,6 +79,8 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             root = Path(folder) / "package"
             model = tracking.new_model(wanted.name, run_id)
             digest, parts = write_imported(found, wanted, root, model)
+            if settings.signing_key is not None:
+                sign_package(root, load_private_key(settings.signing_key))
             # the same look that the service will have
             verify_package(root, digest, wanted.name)
             version = tracking.register(
@@ -84,7 +88,9 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             )
         first = registry.version_of(wanted.name, CHAMPION) is None
         if first:
-            tracking.promote(wanted.name, version)
+            promotions = Promotions(settings)
+            candidate = promotions.find(wanted.name, version)
+            promotions.move(candidate, None, "import: the first version")
     engine = "tensorflow" if parts["problem"] else "onnx"
     return Imported(version, digest, engine, parts["difference"], parts["problem"], first)
 

@@ -67,7 +67,7 @@ def _from_bucket(scheme: str, source: str, folder: Path) -> Path:
 
 def _registered(name_and_version: str, folder: Path, settings: Settings) -> Path:
     """The Keras file of a version that was logged with MLflow's own Keras flavour."""
-    client = RegistryClient(settings.mlflow_url, settings.registry_timeout_seconds)
+    client = RegistryClient.of(settings)
     numbered = re.fullmatch(r"([^/@]+)/(\d+)", name_and_version)
     aliased = re.fullmatch(r"([^/@]+)@([\w-]+)", name_and_version)
     version: RegisteredVersion | None = None

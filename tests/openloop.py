@@ -1,0 +1,123 @@
+"""An open-loop client: requests leave when their time has come, whatever the service does.
+
+A latency counts from the moment a request was due, so a pause of the service shows in all the
+requests that it held up and not only in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import orjson
+
+from conftest import JSON
+
+LONGEST_WAIT_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a client saw."""
+
+    latencies: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+
+    def add(self, other: Figures) -> None:
+        self.latencies += other.latencies
+        self.statuses += other.statuses
+        self.versions += other.versions
+        self.lost += other.lost
+
+    def quantile_ms(self, share: float) -> float:
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+    def __str__(self) -> str:
+        shares = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))
+        told = ", ".join(f"{name} {self.quantile_ms(share):.2f}" for name, share in shares)
+        return f"{len(self.latencies)} requests, ms: {told}"
+
+
+def together(some: Iterable[Figures]) -> Figures:
+    """The figures of several windows as one."""
+    whole = Figures()
+    for figures in some:
+        whole.add(figures)
+    return whole
+
+
+def request_of(model: str, row: object, **headers: str) -> bytes:
+    """A prediction request as it goes over the wire."""
+    body = orjson.dumps({"instances": [row]})
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = (
+        f"POST /predict/{model} HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    )
+    return head.encode() + body
+
+
+def ask_at(port: int, request: bytes, rate: float, seconds: float, connections: int) -> Figures:
+    """What so many requests a second, over some connections, get; a rate of 0 asks at once."""
+    gc.collect()
+    gc.disable()
+    try:
+        return asyncio.run(_ask_all(port, request, rate, seconds, connections))
+    finally:
+        gc.enable()
+
+
+def capacity(port: int, request: bytes, seconds: float = 3.0, connections: int = 16) -> float:
+    """Requests a second when each connection asks again at once."""
+    figures = ask_at(port, request, 0.0, seconds, connections)
+    return len(figures.latencies) / seconds
+
+
+async def _ask_all(
+    port: int, request: bytes, rate: float, seconds: float, connections: int
+) -> Figures:
+    figures = Figures()
+    period = connections / rate if rate else 0.0
+    began = time.perf_counter() + 0.05
+    callers = [
+        _call(
+            port, request, began + period * number / connections, period, began + seconds, figures
+        )
+        for number in range(connections)
+    ]
+    await asyncio.wait_for(asyncio.gather(*callers), seconds + LONGEST_WAIT_SECONDS)
+    return figures
+
+
+async def _call(
+    port: int, request: bytes, due: float, period: float, end: float, figures: Figures
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        while due < end:
+            now = time.perf_counter()
+            if now < due:
+                await asyncio.sleep(due - now)
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(_header(head, b"content-length: ")))
+            figures.latencies.append(time.perf_counter() - due)
+            figures.statuses[int(head[9:12])] += 1
+            figures.versions[_header(head, b"x-model-version: ").decode()] += 1
+            due = due + period if period else time.perf_counter()
+    except (OSError, EOFError):
+        figures.lost += 1
+    finally:
+        writer.close()
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    _, found, rest = head.lower().partition(name)
+    return rest.partition(b"\r\n")[0] if found else b""
