@@ -584,3 +584,24 @@ def _wait_until(happened: Callable[[], bool], seconds: float = 5) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_challenger_must_be_signed_where_keys_are_set(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    new_keys(tmp_path / "mine")
+    registry.housing("1")
+    sign_package(tmp_path / "registered/housing-1", load_private_key(tmp_path / "mine"))
+    registry.housing("2", 2.0)
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    keys = (tmp_path / "mine.pub",)
+    follower = Follower(settings.model_copy(update={"public_keys": keys, "challenger_share": 0.5}))
+    follower.follow_once()
+    assert served(cache).version == "1"
+    assert cache.challenger("housing") is None
+    sign_package(tmp_path / "registered/housing-2", load_private_key(tmp_path / "mine"))
+    registry.housing("3", 3.0)
+    sign_package(tmp_path / "registered/housing-3", load_private_key(tmp_path / "mine"))
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "3"}
+    follower.follow_once()
+    assert cache.challenger("housing") is not None
