@@ -17,6 +17,8 @@ from vigie.errors import RefusedPackage
 
 def answer(folder: Path, number: int) -> dict[str, Any]:
     (folder / "written").write_text("x")
+    (folder / "inner").mkdir()
+    (folder / "written").rename(folder / "inner" / "moved")
     return {"number": number + 1, "environment": sorted(os.environ), "stdin": os.read(0, 1) == b""}
 
 

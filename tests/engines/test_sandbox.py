@@ -35,7 +35,7 @@ def test_a_task_answers_in_a_clean_environment(
     assert found["number"] == 42
     assert found["stdin"]
     assert "AWS_SECRET_ACCESS_KEY" not in found["environment"]
-    assert (tmp_path / "written").is_file()
+    assert (tmp_path / "inner" / "moved").is_file()
 
 
 @confined

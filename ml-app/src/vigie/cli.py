@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from vigie.cli_operate import COMMANDS
-from vigie.commands_import import import_command
+from vigie.cli_import import export_command, import_command
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 
@@ -223,6 +223,7 @@ def _service(url: str | None) -> ServiceClient:
 
 
 main.add_command(import_command)
+main.add_command(export_command)
 
 if __name__ == "__main__":
     sys.exit(main())

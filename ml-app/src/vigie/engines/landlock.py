@@ -13,9 +13,10 @@ _READ = 0b1100
 """Reads files and lists folders."""
 _WRITE = 0x1FF2
 """Writes, removes and makes files of every kind."""
-_TRUNCATE, _FILE_ONLY = 1 << 14, 0x4006
+_MOVE, _TRUNCATE, _FILE_ONLY = 1 << 13, 1 << 14, 0x4006
 _PATH_BENEATH = 1
-_KERNEL_WITH_TRUNCATE = 3
+_WITH_MOVE, _WITH_TRUNCATE = 2, 3
+"""The versions of Landlock that know these; a move between folders is else always refused."""
 
 
 def keep_files(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
@@ -24,7 +25,9 @@ def keep_files(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     version = libc.syscall(_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return False
-    everything = _READ | _WRITE | (_TRUNCATE if version >= _KERNEL_WITH_TRUNCATE else 0)
+    everything = _READ | _WRITE
+    everything |= _MOVE if version >= _WITH_MOVE else 0
+    everything |= _TRUNCATE if version >= _WITH_TRUNCATE else 0
     rules = libc.syscall(_CREATE, struct.pack("Q", everything), ctypes.c_size_t(8), 0)
     if rules < 0:
         return False

@@ -56,3 +56,13 @@ def import_command(
     else:
         click.echo(f"  another version is the champion; to change that: vigie promote {name} "
                    f"{made.version}")  # fmt: skip
+
+
+@click.command("export")
+@click.argument("model")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def export_command(model: str, folder: Path) -> None:
+    """Write the champion of MODEL for TensorFlow Serving, as FOLDER/<version>/."""
+    from vigie.training.saved_model import export_champion
+
+    click.echo(f"written: {export_champion(model, folder, load_settings())}")
