@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vigie.cli_operate import COMMANDS
 from vigie.cli_import import export_command, import_command
+from vigie.cli_operate import COMMANDS
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 

@@ -54,8 +54,10 @@ def import_command(
     if made.champion:
         click.echo("  it is the champion")
     else:
-        click.echo(f"  another version is the champion; to change that: vigie promote {name} "
-                   f"{made.version}")  # fmt: skip
+        click.echo(
+            "  another version is the champion; to change that: "
+            f"vigie promote {name} --version {made.version} --force"
+        )
 
 
 @click.command("export")

@@ -98,7 +98,9 @@ def _open(
 ) -> Predictor:
     try:
         if version.digest is None:
-            raise RefusedPackage("it is not a package; register it with `vigie train`")
+            raise RefusedPackage(
+                "it is not a package; register it with `vigie train` or `vigie import`"
+            )
         client.download(version, root, settings.max_package_bytes)
         keys = load_public_keys(settings.public_keys)
         return verify_package(root, version.digest, version.name, settings.engine, keys)

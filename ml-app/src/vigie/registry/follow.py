@@ -108,7 +108,8 @@ class Follower:
             return "absent"
         if wanted.digest is None:
             return self._refuse(
-                wanted, "the version is not a package; register it with `vigie train`"
+                wanted,
+                "the version is not a package; register it with `vigie train` or `vigie import`",
             )
         current = self._cache.champion(name)
         if current and current.digest == wanted.digest and current.version == wanted.version:

@@ -112,7 +112,9 @@ class Promotions:
     def verified(self, version: RegisteredVersion, root: Path) -> Predictor:
         """A predictor for a version, downloaded below `root` and verified as the service does."""
         if version.digest is None:
-            raise RefusedPackage("it is not a package; register it with `vigie train`")
+            raise RefusedPackage(
+                "it is not a package; register it with `vigie train` or `vigie import`"
+            )
         self._client.download(version, root, self._settings.max_package_bytes)
         keys = load_public_keys(self._settings.public_keys)
         return verify_package(root, version.digest, version.name, self._settings.engine, keys)
