@@ -605,3 +605,17 @@ def test_a_challenger_must_be_signed_where_keys_are_set(
     mlflow.aliases["housing"] = {"champion": "1", "challenger": "3"}
     follower.follow_once()
     assert cache.challenger("housing") is not None
+
+
+def test_a_challenger_that_would_break_callers_cannot_become_champion(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.narrower("2")
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    follower = Follower(settings.model_copy(update={"challenger_share": 0.5}))
+    follower.follow_once()
+    assert cache.challenger("housing") is not None
+    mlflow.aliases["housing"]["champion"] = "2"
+    assert follower.follow_once() == {"housing": "refused"}
+    assert served(cache).version == "1"

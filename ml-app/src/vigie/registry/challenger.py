@@ -6,10 +6,9 @@ import gc
 import logging
 
 from vigie.errors import RefusedPackage
-from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.verify import verify_package
+from vigie.registry.intake import Intake
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
@@ -18,11 +17,13 @@ log = logging.getLogger("vigie.registry")
 class ChallengerFollower:
     """Keeps the cache's challenger of a model as the registry has it, verified like a champion."""
 
-    def __init__(self, settings: Settings, client: RegistryClient, cache: ModelCache) -> None:
+    def __init__(
+        self, settings: Settings, client: RegistryClient, cache: ModelCache, intake: Intake
+    ) -> None:
         self._settings = settings
         self._client = client
         self._cache = cache
-        self._keys = load_public_keys(settings.public_keys)
+        self._intake = intake
         self._refused: dict[str, tuple[str, str]] = {}
 
     def follow(self, name: str) -> str:
@@ -47,13 +48,7 @@ class ChallengerFollower:
         name = wanted.name
         with self._cache.lock(name) as incoming:
             try:
-                cached = self._cache.find(name, digest)
-                if cached is not None:
-                    # the keys may be others than when it was verified
-                    verify_signature(cached.root, self._keys)
-                else:
-                    self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    verify_package(incoming, digest, name, self._settings.engine, self._keys)
+                self._intake.fetch(wanted, digest, incoming)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
             except RefusedPackage as reason:
                 return self._refuse(wanted, str(reason))

@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Container
 
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, RegistryError
-from vigie.models.signing import load_public_keys, verify_signature
+from vigie.models.package import read_package
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.challenger import ChallengerFollower
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.verify import verify_package
+from vigie.registry.intake import Intake
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")
@@ -39,8 +40,8 @@ class Follower:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
         self._client = client or RegistryClient.of(settings)
-        self._keys = load_public_keys(settings.public_keys)
-        self._challengers = ChallengerFollower(settings, self._client, self._cache)
+        self._intake = Intake(settings, self._client, self._cache)
+        self._challengers = ChallengerFollower(settings, self._client, self._cache, self._intake)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
 
@@ -125,16 +126,14 @@ class Follower:
         name = wanted.name
         with self._cache.lock(name) as incoming:
             try:
-                cached = self._cache.find(name, digest)
-                if cached is not None:
-                    # the keys may be others than when it was verified
-                    verify_signature(cached.root, self._keys)
-                else:
-                    self._client.download(wanted, incoming, self._settings.max_package_bytes)
-                    candidate = verify_package(
-                        incoming, digest, name, self._settings.engine, self._keys
+                candidate = self._intake.fetch(wanted, digest, incoming)
+                tried = self._cache.challenger(name)
+                if candidate is None and tried is not None and tried.digest == digest:
+                    candidate = open_predictor(
+                        read_package(tried.root, digest), self._settings.engine
                     )
-                    # a package that is still in the cache has served: going back is always open
+                # anything else that is still in the cache has served: going back is always open
+                if candidate is not None:
                     admit(candidate, self._cache.champion(name), self._settings)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
             except RefusedPackage as reason:

@@ -1,0 +1,32 @@
+"""Brings a registered version from MLflow to where the cache can take it, verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vigie.engines.predictor import Predictor
+from vigie.models.signing import load_public_keys, verify_signature
+from vigie.registry.cache import ModelCache
+from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.verify import verify_package
+from vigie.settings import Settings
+
+
+class Intake:
+    """The one way into the cache, for champions and challengers alike."""
+
+    def __init__(self, settings: Settings, client: RegistryClient, cache: ModelCache) -> None:
+        self._settings = settings
+        self._client = client
+        self._cache = cache
+        self._keys = load_public_keys(settings.public_keys)
+
+    def fetch(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Predictor | None:
+        """The verified version in `incoming`; `None` where the cache has it. Needs the lock."""
+        cached = self._cache.find(wanted.name, digest)
+        if cached is not None:
+            # the keys may be others than when it was verified
+            verify_signature(cached.root, self._keys)
+            return None
+        self._client.download(wanted, incoming, self._settings.max_package_bytes)
+        return verify_package(incoming, digest, wanted.name, self._settings.engine, self._keys)
