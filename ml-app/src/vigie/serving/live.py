@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage
-from vigie.models.document import Input, text_in
+from vigie.models.document import Input
 from vigie.models.package import read_package
 from vigie.monitoring.metrics import STAGES, Metrics
 from vigie.registry.cache import CHAMPION, CachedVersion
@@ -74,30 +73,12 @@ def _time_call(predictor: Predictor, batch_rows: int) -> float:
     return fastest
 
 
-def describe_outside(item: Input, language: str = "en") -> str:
+def describe_outside(item: Input) -> str:
     """The warning for a value that is allowed but was not seen in training."""
-    label = text_in(item.label, language) if language != "en" else item.name
     if item.choices is not None:
-        text = _WARNINGS[language]["choice"]
-        return text.format(label=label)
+        return f"{item.name} has a value that was not seen in training"
     low, high = item.range or (0, 0)
-    return _WARNINGS[language]["range"].format(label=label, low=_short(low), high=_short(high))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}"
-
-
-_WARNINGS = {
-    "en": {
-        "range": "{label} is outside the range seen in training ({low} to {high})",
-        "choice": "{label} has a value that was not seen in training",
-    },
-    "fr": {
-        "range": "{label} : valeur hors de la plage vue à l'entraînement ({low} à {high})",
-        "choice": "{label} : valeur jamais vue à l'entraînement",
-    },
-}
+    return f"{item.name} is outside the range seen in training ({low:.6g} to {high:.6g})"
 
 
 class LiveMetrics:
