@@ -15,7 +15,7 @@ import requests
 
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
-from vigie.monitoring.snapshots import Family, SnapshotFolder, write_snapshot
+from vigie.monitoring.snapshots import Family, SnapshotFolder, merge, write_snapshot
 
 EXTRA: list[Family] = [
     {
@@ -93,7 +93,7 @@ def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def test_the_exposition_adds_workers_and_the_registry(folder: SnapshotFolder) -> None:
-    body, media_type = exposition(folder, lambda: EXTRA, "")
+    body, media_type = exposition(merge([folder.total(), EXTRA]), "")
     text = body.decode()
     assert media_type.startswith("text/plain")
     assert 'vigie_predictions_total{model="iris",version="1"} 12.0' in text
@@ -103,7 +103,7 @@ def test_the_exposition_adds_workers_and_the_registry(folder: SnapshotFolder) ->
 
 
 def test_openmetrics_is_given_to_who_asks_for_it(folder: SnapshotFolder) -> None:
-    body, media_type = exposition(folder, list, "application/openmetrics-text")
+    body, media_type = exposition(folder.total(), "application/openmetrics-text")
     assert media_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
 

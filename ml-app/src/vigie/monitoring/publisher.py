@@ -19,10 +19,10 @@ Extra = Callable[[], list[Family]]
 """Families that no worker has, such as those of the registry process."""
 
 
-def exposition(folder: SnapshotFolder, extra: Extra, accept: str) -> tuple[bytes, str]:
-    """The metrics of all workers as text, and its media type."""
+def exposition(families: list[Family], accept: str) -> tuple[bytes, str]:
+    """Metric families as text, and its media type."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(MergedCollector(merge([folder.total(), extra()])))
+    registry.register(MergedCollector(families))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -54,7 +54,8 @@ def _handler(folder: SnapshotFolder, extra: Extra) -> type[BaseHTTPRequestHandle
             if self.path.split("?")[0] != "/metrics":
                 self.send_error(404)
                 return
-            body, media_type = exposition(folder, extra, self.headers.get("Accept", ""))
+            families = merge([folder.total(), extra()])
+            body, media_type = exposition(families, self.headers.get("Accept", ""))
             self.send_response(200)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))

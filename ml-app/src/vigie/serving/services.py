@@ -69,12 +69,9 @@ class Services:
 
     def metrics_text(self, accept: str) -> tuple[bytes, str]:
         """The metrics of all workers; of this one alone where nothing adds them up."""
-        folder = SnapshotFolder(snapshot_folder(self.settings))
-        cache = self.fleet.cache
-        if folder.total():
-            return exposition(folder, lambda: registry_families(cache), accept)
-        own = take_snapshot(self.metrics.registry)
-        return exposition(folder, lambda: merge([own, registry_families(cache)]), accept)
+        total = SnapshotFolder(snapshot_folder(self.settings)).total()
+        counted = total or take_snapshot(self.metrics.registry)
+        return exposition(merge([counted, registry_families(self.fleet.cache)]), accept)
 
     def start(self) -> None:
         """Loads what the cache holds, then follows it and writes snapshots in the background."""
