@@ -270,6 +270,22 @@ def write_package(
     return write_manifest(root)
 
 
+def keep_held_out(root: Path, count: int = 40, factor: float = 1.0) -> str:
+    """Adds rows with the prices that `housing_graph(factor)` would be right about; the digest."""
+    rng = np.random.default_rng(5)
+    surfaces = rng.uniform(20, 150, count).round(1).tolist()
+    rooms = rng.integers(1, 6, count).tolist()
+    rows = [
+        {"surface_m2": surface, "rooms": number, "property_type": "apartment"}
+        for surface, number in zip(surfaces, rooms, strict=True)
+    ]
+    prices = factor * PRICE_PER_M2 * np.array(surfaces) + 1000.0 * np.array(rooms)
+    noise = rng.normal(0, 0.05, count) * prices
+    held_out = {"rows": rows, "actual": (prices + noise).tolist()}
+    (root / "vigie" / "held_out.json").write_bytes(orjson.dumps(held_out))
+    return write_manifest(root)
+
+
 def install(
     cache: ModelCache, name: str, version: str = "1", factor: float = 1.0, document: Any = None
 ) -> str:

@@ -74,7 +74,8 @@ def train_package(name: str, root: Path) -> TrainedPackage:
     if plan.interval_level is not None:
         interval = Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)
     trained = Trained(
-        plan, fitted.model, training, interval, labels, {"mae": 1.0}, None, "2026-01-01T00:00:00"
-    )
+        plan, fitted.model, training, held_out, interval, labels, {"mae": 1.0}, None,
+        "2026-01-01T00:00:00",
+    )  # fmt: skip
     digest = write_package(trained, root, Model())
     return TrainedPackage(name, root, digest, plan, training, held_out)

@@ -80,7 +80,7 @@ def test_a_round_that_takes_long_is_not_repeated_often(
 
 
 def test_a_live_version_that_cannot_be_opened_holds_up_nobody(tmp_path: Path) -> None:
-    candidate = opened(tmp_path / "new", slow=True)
+    candidate = opened(tmp_path / "new", slow=True).package
     for damaged in ("model.onnx", "package.json"):
         root = tmp_path / damaged
         opened(root, slow=False)

@@ -34,6 +34,7 @@ from pathlib import Path
 from vigie.engines import sandbox
 from vigie.errors import VigieError
 from vigie.registry.verify import verify_package
+from vigie.settings import load_settings
 def peak():
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
@@ -42,7 +43,7 @@ def peak():
 before, reason = peak(), None
 try:
     if sys.argv[1] == "package":
-        verify_package(Path(sys.argv[2]), sys.argv[3], "line")
+        verify_package(Path(sys.argv[2]), sys.argv[3], "line", load_settings())
     else:
         folder = Path(sys.argv[3])
         folder.mkdir()

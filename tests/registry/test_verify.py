@@ -13,9 +13,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import write_manifest
 from vigie.registry.verify import verify_package
+from vigie.settings import load_settings
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def change_graph(root: Path, change: Callable[[onnx.ModelProto], None]) -> None:
 
 
 def test_a_good_package_is_accepted_and_answers(root: Path) -> None:
-    predictor = verify_package(root, write_manifest(root), "housing")
+    predictor = open_predictor(
+        verify_package(root, write_manifest(root), "housing", load_settings())
+    )
     answers = predictor.predict(predictor.decoder.decode(HOUSING_ROWS).columns)
     assert len(answers.outputs["price_eur"]) == 2
 
@@ -136,7 +140,7 @@ def test_a_faulty_package_is_refused_with_its_reason(root: Path, fault: str) -> 
     plant, reason = FAULTS[fault]
     plant(root)
     with pytest.raises(RefusedPackage, match=reason) as refused:
-        verify_package(root, write_manifest(root), "housing")
+        verify_package(root, write_manifest(root), "housing", load_settings())
     assert str(root) not in str(refused.value)
 
 
@@ -148,4 +152,4 @@ def test_the_digest_is_compared_before_anything_is_parsed(
     (root / "vigie/package.json").write_bytes(b"rubbish")
     monkeypatch.setattr("vigie.registry.verify.read_package", pytest.fail)
     with pytest.raises(RefusedPackage, match="sha256"):
-        verify_package(root, digest, "housing")
+        verify_package(root, digest, "housing", load_settings())

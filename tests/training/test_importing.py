@@ -14,11 +14,11 @@ import yaml
 from mlflow.models import Model
 
 from saved_models import LABELS, write_bigquery_model
-from vigie.engines.predictor import Predictor
+from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.package import Package
 from vigie.registry.verify import verify_package
-from vigie.settings import Settings
+from vigie.settings import Settings, load_settings
 from vigie.training.importing import Wanted, read_examples, words, write_imported
 from vigie.training.sources import fetch
 
@@ -30,7 +30,7 @@ NUMBERS = np.random.default_rng(5).uniform(0, 8, (6, 4)).astype(np.float32)
 def imported(source: Path, root: Path, **wanted: Any) -> Predictor:
     asked = Wanted("mine", **wanted)
     digest, _ = write_imported(source, asked, root, Model())
-    return verify_package(root, digest, "mine")
+    return open_predictor(verify_package(root, digest, "mine", load_settings()))
 
 
 def answers(predictor: Predictor, rows: list[dict[str, Any]]) -> np.ndarray:

@@ -7,6 +7,7 @@ from trained import TrainedPackage, train_package
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import read_package
 from vigie.registry.verify import verify_package
+from vigie.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> TrainedPackage:
 
 def test_the_package_passes_its_own_verification(package: TrainedPackage) -> None:
     verify_manifest(package.root, package.digest)
-    verify_package(package.root, package.digest, "housing")
+    verify_package(package.root, package.digest, "housing", load_settings())
 
 
 def test_the_document_tells_what_the_data_was(package: TrainedPackage) -> None:

@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         ge=0,
         description="How many times slower than the live version a new one may be; 0 is no limit.",
     )
+    error_factor: float = Field(
+        default=1.1,
+        ge=0,
+        description="How many times the error of the live version, on the same held-out rows, "
+        "a new one may have; 0 is no limit.",
+    )
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )
@@ -131,6 +137,18 @@ class Settings(BaseSettings):
     )
     max_package_bytes: int = Field(
         default=2 * 2**30, ge=1024, description="Largest model package that is downloaded, bytes."
+    )
+
+    max_model_memory_bytes: int = Field(
+        default=4 * 2**30,
+        ge=1024,
+        description="Most memory that a version may take while it is tried, bytes.",
+    )
+    held_out_rows: int = Field(
+        default=1000,
+        ge=0,
+        description="Most held-out rows that training keeps in a package, so that later versions "
+        "can be judged by them; 0 keeps none.",
     )
 
     data: Path = Field(default=Path("var/data"), description="Folder of downloaded data.")

@@ -35,7 +35,9 @@ def main(folder: Path) -> None:
     module, _, name = order["task"].partition(":")
     try:
         task = getattr(importlib.import_module(module), name)
-        _limit(resource.RLIMIT_AS, limits["memory_bytes"])
+        for library in order["imports"]:
+            importlib.import_module(library)
+        _limit(resource.RLIMIT_AS, _address_space() + limits["memory_bytes"])
         if seccomp.is_supported():
             # after the imports: these are ours, and look for libraries in ways it refuses
             seccomp.take_away_calls()
@@ -54,6 +56,14 @@ def main(folder: Path) -> None:
 def _readable(named: list[str]) -> list[Path]:
     own = [sys.prefix, sys.base_prefix, *(entry for entry in sys.path if entry)]
     return [Path(path).resolve() for path in [*own, *named]] + [Path(path) for path in _SYSTEM]
+
+
+def _address_space() -> int:
+    """What Python and the libraries take already, bytes; 0 where it is not told."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _limit(kind: int, most: int) -> None:

@@ -36,6 +36,9 @@ class OnnxEngine:
         """Every output tensor by name; `ModelFailure` where the graph fails on these rows."""
         try:
             answers = self._session.run(self.outputs, feeds)
-        except Exception:
+        except Exception as failure:
+            # the only word of ONNX Runtime's that tells a flood of memory from a wrong input
+            if "alloc" in str(failure):
+                raise ModelFailure("The model needs more memory than there is.", "memory") from None
             raise ModelFailure("The model failed on this input.", "engine") from None
         return dict(zip(self.outputs, answers, strict=True))

@@ -83,10 +83,14 @@ class Predictor:
         return set(self.engine.run(feeds_of(self._inputs, decoded.columns)))
 
 
+def wanted_engine(package: Package, engine: str) -> str:
+    """The engine that is asked for; `auto` is the one the package names."""
+    return package.document.engine if engine == "auto" else engine
+
+
 def open_predictor(package: Package, engine: str = "auto", threads: int = 1) -> Predictor:
     """A predictor on the engine that is asked for; `auto` takes the one the package names."""
-    wanted = package.document.engine if engine == "auto" else engine
-    if wanted == "onnx":
+    if wanted_engine(package, engine) == "onnx":
         if not package.onnx_path.is_file():
             raise RefusedPackage("the package has no vigie/model.onnx; set VIGIE_ENGINE=tensorflow")
         from vigie.engines.onnx import OnnxEngine

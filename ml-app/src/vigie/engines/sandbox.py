@@ -25,7 +25,7 @@ MAX_RESULT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the process may use: address space, processor time, time until it must be done."""
+    """What the process may use: memory beside Python and its libraries, processor time, time."""
 
     memory_bytes: int = 8 * 2**30
     cpu_seconds: int = 600
@@ -39,15 +39,18 @@ def run_confined(
     folder: Path,
     readable: Sequence[Path] = (),
     limits: Limits | None = None,
+    imports: Sequence[str] = (),
 ) -> Any:
     """What `task` (`module:function`) gives for `arguments`; `RefusedPackage` where it fails.
 
     The function is called as `function(folder, **arguments)`. It may write in `folder` only, and
-    read `readable` and Python itself; arrays travel as files there.
+    read `readable` and Python itself; arrays travel as files there. `imports` are loaded before
+    the limits hold, as the task's own module is.
     """
     limits = limits or Limits()
     order = {
         "task": task,
+        "imports": list(imports),
         "arguments": dict(arguments),
         "readable": [str(path.resolve()) for path in readable],
         "limits": asdict(limits),

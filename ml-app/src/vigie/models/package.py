@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from vigie.errors import RefusedPackage
 from vigie.models.document import PackageDocument
 from vigie.models.golden import Golden
+from vigie.models.held_out import HeldOut
 from vigie.models.profile import Profile
 
 KERAS_MODEL = Path("data/model.keras")
@@ -18,6 +19,7 @@ ONNX_MODEL = Path("vigie/model.onnx")
 DOCUMENT = Path("vigie/package.json")
 PROFILE = Path("vigie/profile.json")
 GOLDEN = Path("vigie/golden.json")
+HELD_OUT = Path("vigie/held_out.json")
 
 MAX_JSON_BYTES = 16 * 2**20
 
@@ -55,6 +57,12 @@ def read_package(root: Path, digest: str) -> Package:
         golden=_read(root / GOLDEN, Golden),
         profile=_read(profile, Profile) if profile.exists() else None,
     )
+
+
+def read_held_out(root: Path) -> HeldOut | None:
+    """The held-out rows of the package in `root`, which workers never need; refused if broken."""
+    path = root / HELD_OUT
+    return _read(path, HeldOut) if path.exists() else None
 
 
 def _read(path: Path, kind: type[_Document]) -> _Document:

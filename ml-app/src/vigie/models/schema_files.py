@@ -1,4 +1,4 @@
-"""The JSON Schemas of a package's three documents, written from the classes that check them."""
+"""The JSON Schemas of a package's documents, written from the classes that check them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from vigie.models.document import PackageDocument
 from vigie.models.golden import Golden
+from vigie.models.held_out import HeldOut
 from vigie.models.profile import Profile
 
 FOLDER = Path(__file__).with_name("schemas")
@@ -17,6 +18,7 @@ _DOCUMENTS: dict[str, type[BaseModel]] = {
     "package": PackageDocument,
     "profile": Profile,
     "golden": Golden,
+    "held_out": HeldOut,
 }
 
 

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-import logging
-
-from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage, VigieError
 from vigie.models.document import PackageDocument
-from vigie.models.package import Package, read_package
+from vigie.models.package import HELD_OUT, Package, read_package
 from vigie.registry.cache import CachedVersion
 from vigie.registry.compatibility import breaking_changes
-from vigie.registry.latency import measure, too_slow
+from vigie.registry.trial import Trial
 from vigie.settings import Settings
 
-log = logging.getLogger("vigie.registry")
 
+def admit(
+    candidate: Package,
+    live: CachedVersion | None,
+    settings: Settings,
+    settled: frozenset[str] = frozenset(),
+) -> None:
+    """Refuses a candidate that would break callers of the live version, or is slow or wrong.
 
-def admit(candidate: Predictor, live: CachedVersion | None, settings: Settings) -> None:
-    """Refuses a candidate that would break the callers of the live version, or slow them down."""
-    if live is None:
+    Of the figures `error` and `time`, those that are `settled` are not asked for again.
+    """
+    serving = _opened(live)
+    if live is not None and serving is not None:
+        require_compatible(serving.document, live.version, candidate.document, settings)
+    alone = serving is None and not (candidate.root / HELD_OUT).is_file()
+    if alone or {"error", "time"} <= settled:
         return
-    try:
-        serving = read_package(live.root, live.digest)
-    except VigieError:
-        # a live version that cannot be read serves nobody: anything is better
-        return
-    require_compatible(serving.document, live.version, candidate.package.document, settings)
-    _require_quick(candidate, serving, settings)
-
-
-def _require_quick(candidate: Predictor, live: Package, settings: Settings) -> None:
-    if not settings.latency_factor:
-        return
-    try:
-        timing = measure(candidate, open_predictor(live, settings.engine))
-    except Exception as failure:
-        # its golden rows passed: that they cannot be measured is no fault of the candidate
-        log.warning("the time of a prediction was not compared (%s)", type(failure).__name__)
-        return
-    if reason := too_slow(timing, settings.latency_factor):
+    judgement = Trial.of(settings).judge(candidate, serving, settings)
+    if reason := judgement.refusal(settings, settled):
         raise RefusedPackage(reason)
+
+
+def _opened(live: CachedVersion | None) -> Package | None:
+    """The live version; `None` where it cannot be read: then anything is better."""
+    if live is None:
+        return None
+    try:
+        return read_package(live.root, live.digest)
+    except VigieError:
+        return None
 
 
 def require_compatible(

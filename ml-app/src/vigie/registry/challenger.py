@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
 from vigie.errors import RefusedPackage
@@ -57,7 +56,6 @@ class ChallengerFollower:
             self._cache.clear_refusal(name, CHALLENGER)
             if replaced not in (None, digest, self._cache.pointer(name)):
                 self._cache.drop(name, str(replaced))
-        gc.collect()
         log.info("%s version %s is tried as the challenger", name, wanted.version)
         return "installed"
 

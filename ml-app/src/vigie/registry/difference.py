@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vigie.engines.predictor import Predictor
+from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
 from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
@@ -103,6 +103,7 @@ def _open(
             )
         client.download(version, root, settings.max_package_bytes)
         keys = load_public_keys(settings.public_keys)
-        return verify_package(root, version.digest, version.name, settings.engine, keys)
+        package = verify_package(root, version.digest, version.name, settings, keys)
+        return open_predictor(package, settings.engine)
     except RefusedPackage as reason:
         raise RefusedPackage(f"version {version.version} cannot be compared: {reason}") from None

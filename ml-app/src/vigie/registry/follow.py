@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import random
 import threading
 import time
 from collections.abc import Container
 
-from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.package import read_package
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.challenger import ChallengerFollower
 from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.figures import settled_figures
 from vigie.registry.intake import Intake
 from vigie.settings import MODEL_NAME, Settings
 
@@ -129,12 +128,11 @@ class Follower:
                 candidate = self._intake.fetch(wanted, digest, incoming)
                 tried = self._cache.challenger(name)
                 if candidate is None and tried is not None and tried.digest == digest:
-                    candidate = open_predictor(
-                        read_package(tried.root, digest), self._settings.engine
-                    )
+                    candidate = read_package(tried.root, digest)
                 # anything else that is still in the cache has served: going back is always open
                 if candidate is not None:
-                    admit(candidate, self._cache.champion(name), self._settings)
+                    live = self._cache.champion(name)
+                    admit(candidate, live, self._settings, settled_figures(wanted))
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
             except RefusedPackage as reason:
                 return self._refuse(wanted, str(reason))
@@ -142,8 +140,6 @@ class Follower:
             self._cache.point(name, digest)
             self._cache.clear_refusal(name)
             self._cache.prune(name, {digest} | ({previous} if previous else set()))
-        # the verified graph is dropped here and the process stays small
-        gc.collect()
         log.info(
             "%s version %s verified in %.1f s and handed to the workers",
             name, wanted.version, time.monotonic() - started,

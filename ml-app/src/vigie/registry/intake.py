@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vigie.engines.predictor import Predictor
+from vigie.models.package import Package
 from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegisteredVersion, RegistryClient
@@ -21,7 +21,7 @@ class Intake:
         self._cache = cache
         self._keys = load_public_keys(settings.public_keys)
 
-    def fetch(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Predictor | None:
+    def fetch(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Package | None:
         """The verified version in `incoming`; `None` where the cache has it. Needs the lock."""
         cached = self._cache.find(wanted.name, digest)
         if cached is not None:
@@ -29,4 +29,4 @@ class Intake:
             verify_signature(cached.root, self._keys)
             return None
         self._client.download(wanted, incoming, self._settings.max_package_bytes)
-        return verify_package(incoming, digest, wanted.name, self._settings.engine, self._keys)
+        return verify_package(incoming, digest, wanted.name, self._settings, self._keys)

@@ -6,15 +6,21 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from vigie.engines.predictor import Predictor
 from vigie.errors import NotFound, RefusedPackage
+from vigie.models.package import Package
 from vigie.models.signing import load_public_keys
 from vigie.registry.admission import require_compatible
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegisteredVersion
-from vigie.registry.figures import compare_figures
+from vigie.registry.figures import (
+    ACCEPTED,
+    PROMOTED_DIGEST,
+    compare_figures,
+    compare_origin,
+)
 from vigie.registry.operate import OperatorClient
+from vigie.registry.trial import Trial
 from vigie.registry.verify import verify_package
 from vigie.settings import Settings
 
@@ -47,6 +53,7 @@ class Promotions:
         if champion and champion.version == candidate.version:
             raise RefusedPackage(f"{name} version {number} is the champion already")
         because = reason or "promoted by hand"
+        forced = False
         try:
             found = self._gate(candidate, champion)
             because = reason or found
@@ -56,11 +63,15 @@ class Promotions:
                     f"{name} version {number} is not promoted: {refusal}; "
                     "--force promotes it all the same"
                 ) from None
-            because = f"{because}, forced although {refusal}"
-        return self.move(candidate, champion, because)
+            because, forced = f"{because}, forced although {refusal}", True
+        return self.move(candidate, champion, because, forced)
 
     def move(
-        self, candidate: RegisteredVersion, champion: RegisteredVersion | None, because: str
+        self,
+        candidate: RegisteredVersion,
+        champion: RegisteredVersion | None,
+        because: str,
+        forced: bool = False,
     ) -> Move:
         """Makes a version the champion without a question, recorded as a promotion."""
         name, number = candidate.name, candidate.version
@@ -69,7 +80,8 @@ class Promotions:
             if ROLLED_BACK_AT in candidate.tags:
                 self._client.untag(name, number, ROLLED_BACK_AT)
             # tags first: whoever sees the new champion finds the way back beside it
-            self._tag_promoted(candidate, because, {PROMOTED_FROM: left or ""})
+            accepted = {ACCEPTED: candidate.digest or ""} if forced else {}
+            self._tag_promoted(candidate, because, {PROMOTED_FROM: left or "", **accepted})
             self._client.point(name, CHAMPION, number)
             record(_entry("promote", candidate, champion, because))
             if left:
@@ -85,7 +97,7 @@ class Promotions:
         because = reason or f"rolled back from version {champion.version}"
         earlier = target.tags.get(PROMOTED_FROM)
         with audited(self._settings.state) as record:
-            self._tag_promoted(target, because, {})
+            self._tag_promoted(target, because, {ACCEPTED: target.digest or ""})
             self._client.point(name, CHAMPION, target.version)
             record(_entry("rollback", target, champion, because))
             left = {
@@ -109,15 +121,15 @@ class Promotions:
             raise NotFound(f"there is no version {number} of {name}: {remedy}")
         return found
 
-    def verified(self, version: RegisteredVersion, root: Path) -> Predictor:
-        """A predictor for a version, downloaded below `root` and verified as the service does."""
+    def verified(self, version: RegisteredVersion, root: Path) -> Package:
+        """The package of a version, downloaded into `root` and verified as the service does."""
         if version.digest is None:
             raise RefusedPackage(
                 "it is not a package; register it with `vigie train` or `vigie import`"
             )
         self._client.download(version, root, self._settings.max_package_bytes)
         keys = load_public_keys(self._settings.public_keys)
-        return verify_package(root, version.digest, version.name, self._settings.engine, keys)
+        return verify_package(root, version.digest, version.name, self._settings, keys)
 
     def _gate(self, candidate: RegisteredVersion, champion: RegisteredVersion | None) -> str:
         """Why the candidate may serve; refused with the reason why it may not."""
@@ -125,17 +137,16 @@ class Promotions:
             checked = self.verified(candidate, Path(folder) / "candidate")
             if champion is None:
                 return "the first version"
-            verdict = compare_figures(candidate, champion)
             try:
                 serving = self.verified(champion, Path(folder) / "champion")
             except RefusedPackage as broken:
                 return f"version {champion.version} cannot serve: {broken}"
-            require_compatible(
-                serving.package.document,
-                champion.version,
-                checked.package.document,
-                self._settings,
-            )
+            require_compatible(serving.document, champion.version, checked.document, self._settings)
+            verdict = compare_origin(candidate, champion)
+            if verdict is None:
+                judgement = Trial.of(self._settings).judge(checked, serving, self._settings)
+                verdict = judgement.verdict(champion.version)
+        verdict = verdict or compare_figures(candidate, champion)
         if not verdict.promote:
             raise RefusedPackage(verdict.reason)
         return verdict.reason
@@ -163,7 +174,7 @@ class Promotions:
             "vigie.promoted_by": who_am_i(),
             "vigie.promoted_at": now(),
             "vigie.promoted_because": because,
-            "vigie.promoted_digest": version.digest or "",
+            PROMOTED_DIGEST: version.digest or "",
         }
         self._client.tag(version.name, version.version, tags | more)
 

@@ -46,6 +46,11 @@ class Dataset:
             self.generated,
         )
 
+    def spread(self, count: int) -> Dataset:
+        """At most `count` rows, evenly spread over the data."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        return self.take(np.unique(chosen))
+
     def rows(self) -> list[dict[str, Any]]:
         """The rows as callers send them; absent values are left out."""
         names = list(self.columns)

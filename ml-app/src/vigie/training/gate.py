@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vigie.engines.predictor import Predictor
+from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, RefusedPackage, VigieError
 from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
@@ -108,7 +108,8 @@ def judge(
         root = Path(folder)
         try:
             client.download(champion, root, settings.max_package_bytes)
-            predictor = verify_package(root, champion.digest, champion.name, keys=keys)
+            package = verify_package(root, champion.digest, champion.name, settings, keys)
+            predictor = open_predictor(package, settings.engine)
         except RefusedPackage as reason:
             return Verdict(True, f"version {champion.version} cannot serve: {reason}")
         return compare_origin(predictor, held_out, champion.version) or compare_with_champion(

@@ -82,7 +82,7 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             if settings.signing_key is not None:
                 sign_package(root, load_private_key(settings.signing_key))
             # the same look that the service will have
-            verify_package(root, digest, wanted.name)
+            verify_package(root, digest, wanted.name, settings)
             version = tracking.register(
                 model, root, wanted.name, digest, {"vigie.imported": found.name}
             )

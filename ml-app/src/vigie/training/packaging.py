@@ -19,9 +19,10 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
 from vigie.models.golden import Golden
+from vigie.models.held_out import HeldOut
 from vigie.models.interval import Interval
 from vigie.models.manifest import write_manifest
-from vigie.models.package import DOCUMENT, GOLDEN, ONNX_MODEL, PROFILE, read_package
+from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
 from vigie.training.dataset import Dataset
 from vigie.training.export import check_export, export_onnx, predict_keras
@@ -38,6 +39,7 @@ class Trained:
     plan: Plan
     model: keras.Model
     training: Dataset
+    held_out: Dataset
     interval: Interval | None
     labels: tuple[str, ...]
     metrics: Mapping[str, float]
@@ -49,7 +51,7 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
     """Writes the package below `root`, its export checked on training rows; gives its digest."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    sample = _sample(trained.training, CHECKED_ROWS)
+    sample = trained.training.spread(CHECKED_ROWS)
     feeds = _feeds(trained, sample)
     save_model(
         trained.model,
@@ -68,6 +70,8 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
     predictor = open_predictor(read_package(root, ""))
     predictor.check_golden()
     _write(root / PROFILE, _profile(trained, predictor))
+    if len(trained.held_out):
+        _write(root / HELD_OUT, _held_out(trained.held_out))
     return write_manifest(root)
 
 
@@ -142,14 +146,9 @@ def _example(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _sample(dataset: Dataset, count: int) -> Dataset:
-    chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
-    return dataset.take(np.unique(chosen))
-
-
 def _golden(trained: Trained, document: PackageDocument, sample: Dataset) -> Golden:
     """Rows spread over the data, with the answers of the Keras model itself."""
-    rows = _sample(sample, GOLDEN_ROWS)
+    rows = sample.spread(GOLDEN_ROWS)
     answers = predict_keras(trained.model, _feeds(trained, rows))
     outputs = {}
     tolerance = 1e-6
@@ -159,6 +158,10 @@ def _golden(trained: Trained, document: PackageDocument, sample: Dataset) -> Gol
         if output.decimals is not None:
             tolerance = max(tolerance, 10.0**-output.decimals)
     return Golden(rows=tuple(rows.rows()), outputs=outputs, absolute_tolerance=tolerance)
+
+
+def _held_out(rows: Dataset) -> HeldOut:
+    return HeldOut(rows=tuple(rows.rows()), actual=tuple(rows.target.tolist()))
 
 
 def _profile(trained: Trained, predictor: Predictor) -> BaseModel:

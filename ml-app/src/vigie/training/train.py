@@ -93,7 +93,8 @@ def train(
             tracking.log_metrics(evaluated.metrics)
             tracking.log_history(fitted.history)
         trained = Trained(
-            plan, fitted.model, training, evaluated.interval, labels, evaluated.metrics,
+            plan, fitted.model, training, held_out.spread(settings.held_out_rows),
+            evaluated.interval, labels, evaluated.metrics,
             _revision(), started.isoformat(timespec="seconds"),
         )  # fmt: skip
         with steps.step("plots and model card"), tracking.artifacts() as folder:

@@ -1,0 +1,134 @@
+"""How far versions are off on held-out rows: a candidate, the live version, and a constant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vigie.engines.predictor import Predictor
+from vigie.errors import InvalidInput, ModelFailure
+from vigie.models.held_out import HeldOut
+from vigie.models.package import read_held_out
+
+FEWEST_ROWS = 10
+ROWS_AT_ONCE = 100
+MOST_SECONDS = 20.0
+"""A slow model is judged on as many rows as it answers in this time."""
+CLEARLY = 2.0
+
+Truth = tuple[dict[str, Any], float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The mean errors of a candidate and of another on the same rows.
+
+    The error of a row is the absolute one, or 1 for a wrong label. `clearly` says that the mean of
+    the paired differences is more than two of its standard errors above 0.
+    """
+
+    rows: int
+    candidate: float
+    other: float
+    clearly: bool
+
+
+def compare_errors(candidate: np.ndarray, other: np.ndarray) -> Compared | None:
+    """The comparison of two series of errors, [rows] each; `None` where the rows are too few."""
+    rows = len(candidate)
+    if rows < FEWEST_ROWS:
+        return None
+    differences = candidate - other
+    standard_error = float(differences.std(ddof=1)) / rows**0.5
+    clearly = float(differences.mean()) > CLEARLY * standard_error
+    return Compared(rows, float(candidate.mean()), float(other.mean()), clearly)
+
+
+def against_constant(candidate: Predictor) -> Compared | None:
+    """The candidate beside one answer for every row: the median, or the most frequent label."""
+    own = _truths(candidate)
+    errors, answered = _errors_together([candidate], own)
+    if not answered:
+        return None
+    truths = np.array([truth for _, truth in answered], object)
+    if candidate.package.document.task == "classification":
+        labels, counts = np.unique(truths.astype(str), return_counts=True)
+        constant = (truths != labels[counts.argmax()]).astype(float)
+    else:
+        numbers = truths.astype(float)
+        constant = np.abs(numbers - np.median(numbers))
+    return compare_errors(errors[0], constant)
+
+
+def against_live(candidate: Predictor, live: Predictor) -> Compared | None:
+    """Both versions on the held-out rows of both."""
+    if candidate.package.document.task != live.package.document.task:
+        return None
+    rows = [*_truths(candidate), *_truths(live)]
+    errors, answered = _errors_together([candidate, live], rows)
+    return compare_errors(errors[0], errors[1]) if answered else None
+
+
+def _truths(predictor: Predictor) -> list[Truth]:
+    held_out: HeldOut | None = read_held_out(predictor.package.root)
+    if held_out is None or not _is_judged(predictor):
+        return []
+    return list(zip(held_out.rows, held_out.actual, strict=True))
+
+
+def _is_judged(predictor: Predictor) -> bool:
+    document = predictor.package.document
+    return document.task == "classification" or (
+        document.task == "regression" and not document.outputs[0].shape
+    )
+
+
+def _errors_together(
+    predictors: Sequence[Predictor], truths: Sequence[Truth]
+) -> tuple[list[np.ndarray], list[Truth]]:
+    """The errors of each on the rows that all of them answer, while there is time; those rows."""
+    errors: list[np.ndarray] = [np.zeros((len(predictors), 0))]
+    answered: list[Truth] = []
+    started = time.monotonic()
+    for start in range(0, len(truths), ROWS_AT_ONCE):
+        found, kept = _errors_of_part(predictors, truths[start : start + ROWS_AT_ONCE])
+        errors.append(found)
+        answered.extend(kept)
+        if time.monotonic() - started > MOST_SECONDS:
+            break
+    return list(np.concatenate(errors, axis=1)), answered
+
+
+def _errors_of_part(
+    predictors: Sequence[Predictor], part: Sequence[Truth]
+) -> tuple[np.ndarray, Sequence[Truth]]:
+    """Errors [versions, rows]; where a version refuses some rows, each row is asked alone."""
+    try:
+        return np.stack([_errors(predictor, part) for predictor in predictors]), part
+    except (InvalidInput, ModelFailure):
+        if len(part) == 1:
+            return np.zeros((len(predictors), 0)), []
+    alone = [_errors_of_part(predictors, [truth]) for truth in part]
+    return np.concatenate([errors for errors, _ in alone], axis=1), [
+        truth for _, kept in alone for truth in kept
+    ]
+
+
+def _errors(predictor: Predictor, truths: Sequence[Truth]) -> np.ndarray:
+    """One error per row; inputs that this version does not have are left out."""
+    document = predictor.package.document
+    known = {item.name for item in document.inputs}
+    rows = [{k: v for k, v in row.items() if k in known} for row, _ in truths]
+    answers = predictor.predict(predictor.decoder.decode(rows).columns)
+    values = answers.outputs[document.outputs[0].name]
+    if document.task == "classification":
+        chosen = [document.labels[index] for index in values.argmax(axis=1)]
+        wrong = [label != truth for label, (_, truth) in zip(chosen, truths, strict=True)]
+        return np.array(wrong, float)
+    actual = np.array([truth for _, truth in truths], float)
+    distance: np.ndarray = np.abs(values.astype(float) - actual)
+    return distance
