@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         default=Path("var/state"),
         description="Folder for heartbeats and metric snapshots; a tmpfs where there is one.",
     )
+    audit_log: Path = Field(
+        default=Path("var/audit.log"),
+        description="File that records every move of a champion; only ever appended to.",
+    )
     mlflow_url: str = Field(
         default="http://127.0.0.1:5001", description="Address of the MLflow server."
     )
