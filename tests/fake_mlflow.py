@@ -54,6 +54,21 @@ class FakeMlflow:
         if alias:
             names[alias] = version
 
+    def delete(self, name: str, version: str) -> None:
+        """Deletes a version, and the aliases that name it with it, as MLflow does."""
+        del self.versions[name, version]
+        named = self.aliases[name]
+        self.aliases[name] = {alias: to for alias, to in named.items() if to != version}
+
+    def empty(self) -> None:
+        """Forgets every model."""
+        self.versions.clear()
+        self.aliases.clear()
+
+    def content(self, path: str) -> bytes:
+        """The file that a download of this path gets."""
+        return self._path(path.removeprefix(f"{ARTIFACTS}/")).read_bytes()
+
     def downloads(self) -> int:
         """How many files were asked for so far."""
         return sum(path.startswith(f"{ARTIFACTS}/") for path in self.asked)
@@ -74,7 +89,7 @@ class FakeMlflow:
         elif path == ARTIFACTS:
             send_json(handler, {"files": self._listing(query["path"])})
         elif path.startswith(f"{ARTIFACTS}/"):
-            send(handler, self._path(path.removeprefix(f"{ARTIFACTS}/")).read_bytes())
+            send(handler, self.content(path))
         else:
             self._answer_rest(handler, path.removeprefix(REST), query)
 

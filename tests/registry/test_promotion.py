@@ -31,7 +31,9 @@ def mlflow() -> Iterator[FakeMlflow]:
 
 @pytest.fixture
 def settings(mlflow: FakeMlflow, tmp_path: Path) -> Settings:
-    return load_settings(mlflow_url=mlflow.url, cache=tmp_path / "c", audit_log=tmp_path / "log/audit.log")
+    return load_settings(
+        mlflow_url=mlflow.url, cache=tmp_path / "c", audit_log=tmp_path / "log/audit.log"
+    )
 
 
 @pytest.fixture
