@@ -124,6 +124,11 @@ def served(cache: ModelCache, name: str = "housing") -> CachedVersion:
     return found
 
 
+def version_of(cache: ModelCache, name: str) -> str | None:
+    found = cache.champion(name)
+    return found.version if found else None
+
+
 def snapshot(folder: Path) -> dict[str, object]:
     """Every file of a folder with what it holds, every link with where it leads."""
     return {
@@ -671,7 +676,7 @@ def test_a_slow_download_holds_up_no_other_model(
         assert gate.reached.wait(5)
         for version in ("1", "2"):
             registry.iris(version)
-            _wait_until(lambda v=version: (c := cache.champion("iris")) and c.version == v)  # type: ignore[misc]
+            _wait_until(lambda wanted=version: version_of(cache, "iris") == wanted)  # type: ignore[misc]
         assert cache.champion("housing") is None
         gate.open.set()
         _wait_until(lambda: cache.champion("housing") is not None)
@@ -801,3 +806,16 @@ def test_what_the_registry_loses_goes_on_serving(
     assert caplog.messages.count(said) == 1
     message = "housing has no champion in MLflow; version 1 goes on serving"
     assert caplog.messages.count(message) == (lost == "everything")
+
+
+def test_a_look_that_ends_late_is_followed_by_another_at_once(
+    settings: Settings, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    alias = f"{REST}registered-models/alias"
+    mlflow.answers[alias] = lambda h: time.sleep(0.4)
+    registry.housing("1")
+    follower = Follower(settings.model_copy(update={"registry_timeout_seconds": 0.2}))
+    assert follower.follow_once(0.05) == {}
+    time.sleep(0.4)
+    del mlflow.answers[alias]
+    assert follower.follow_once() == {"housing": "installed"}

@@ -52,15 +52,18 @@ class Follower:
         What is not done after `longest` seconds goes on, and a later look tells how it ended.
         """
         followed = self._followed()
+        found = self._take_out()
         for name in followed:
             if name not in self._under_way:
                 self._under_way[name] = self._pool.submit(self._follow, name)
-        done, _ = wait(self._under_way.values(), longest)
-        outcomes, failures = self._take_out(done)
+        wait(self._under_way.values(), longest)
+        found |= self._take_out()
+        outcomes = {name: end for name, end in found.items() if isinstance(end, str)}
         if outcomes or not followed:
             self._cache.note_registry(RegistryState(time.time(), self._champions.refusals))
-        if failures:
-            raise failures[0]
+        for failure in found.values():
+            if isinstance(failure, RegistryError):
+                raise failure
         return outcomes | self._clear_out(followed)
 
     def run(self, stop: threading.Event) -> None:
@@ -90,16 +93,15 @@ class Follower:
         self._challengers.follow(name, self._stop)
         return outcome
 
-    def _take_out(self, done: set[Future[str]]) -> tuple[dict[str, str], list[RegistryError]]:
-        """What the looks that ended found; one that failed holds up none of the others."""
-        outcomes: dict[str, str] = {}
-        failures: list[RegistryError] = []
-        for name in [name for name, look in self._under_way.items() if look in done]:
+    def _take_out(self) -> dict[str, str | RegistryError]:
+        """How the looks that are over ended; one that failed holds up none of the others."""
+        ends: dict[str, str | RegistryError] = {}
+        for name in [name for name, look in self._under_way.items() if look.done()]:
             try:
-                outcomes[name] = self._under_way.pop(name).result()
+                ends[name] = self._under_way.pop(name).result()
             except RegistryError as failure:
-                failures.append(failure)
-        return outcomes, failures
+                ends[name] = failure
+        return ends
 
     def _followed(self) -> list[str]:
         names = list(self._settings.required_models)
