@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         default="", description="Address of Grafana for people's browsers; empty hides the link."
     )
     poll_seconds: float = Field(
-        default=5.0, gt=0, le=3600, description="Time between two looks at the registry, seconds."
+        default=3.0, gt=0, le=3600, description="Time between two looks at the registry, seconds."
     )
     registry_timeout_seconds: float = Field(
         default=5.0, gt=0, le=120, description="Longest wait for one answer of MLflow, seconds."
