@@ -39,7 +39,7 @@ fmt: .test-environment ## put the code into shape
 bench: .test-environment ## measure start, memory and speed on this machine
 	@$(bin)/python tests/bench/service.py
 
-drill: .test-environment ## the long fault drills: workers killed under load
+drill: .test-environment ## the long fault drills, under load: workers killed, a registry that lies
 	@$(bin)/pytest tests/drills/*.py $(ARGS)
 
 URL ?= http://127.0.0.1:5000

@@ -21,7 +21,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class FakeMlflow:
-    """Registered versions over folders on disk; `answers` replaces the answer of a path."""
+    """Registered versions over folders on disk; `answers` replaces that of a path, `lie` all."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -32,6 +32,7 @@ class FakeMlflow:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.changes: list[tuple[str, str, dict[str, str]]] = []
+        self.lie: Answer | None = None
 
     def register(
         self,
@@ -54,12 +55,34 @@ class FakeMlflow:
         if alias:
             names[alias] = version
 
+    def delete(self, name: str, version: str) -> None:
+        """Deletes a version, and the aliases that name it with it, as MLflow does."""
+        del self.versions[name, version]
+        named = self.aliases[name]
+        self.aliases[name] = {alias: to for alias, to in named.items() if to != version}
+
+    def empty(self) -> None:
+        """Forgets every model."""
+        self.versions.clear()
+        self.aliases.clear()
+
+    def content(self, path: str) -> bytes:
+        """The file that a download of this path gets."""
+        return self._path(path.removeprefix(f"{ARTIFACTS}/")).read_bytes()
+
     def downloads(self) -> int:
         """How many files were asked for so far."""
         return sum(path.startswith(f"{ARTIFACTS}/") for path in self.asked)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answers one request."""
+        """Answers one request, or lies."""
+        if self.lie:
+            self.lie(handler)
+        else:
+            self.tell(handler)
+
+    def tell(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answers one request as MLflow would."""
         address = urlsplit(handler.path)
         path = unquote(address.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
@@ -74,7 +97,7 @@ class FakeMlflow:
         elif path == ARTIFACTS:
             send_json(handler, {"files": self._listing(query["path"])})
         elif path.startswith(f"{ARTIFACTS}/"):
-            send(handler, self._path(path.removeprefix(f"{ARTIFACTS}/")).read_bytes())
+            send(handler, self.content(path))
         else:
             self._answer_rest(handler, path.removeprefix(REST), query)
 
@@ -189,8 +212,8 @@ def send_json(handler: BaseHTTPRequestHandler, content: object, status: int = 20
 
 
 @contextlib.contextmanager
-def http_server(answer: Answer) -> Iterator[str]:
-    """Serves GET, POST and DELETE on a free port while the block runs; gives the address."""
+def http_server(answer: Answer, port: int = 0) -> Iterator[str]:
+    """Serves GET, POST and DELETE on a port, a free one for 0, while the block runs."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -203,7 +226,7 @@ def http_server(answer: Answer) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

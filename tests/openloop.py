@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ import orjson
 from conftest import JSON
 
 LONGEST_WAIT_SECONDS = 20.0
+
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(slots=True)
@@ -64,12 +67,25 @@ def request_of(model: str, row: object, **headers: str) -> bytes:
     return head.encode() + body
 
 
-def ask_at(port: int, request: bytes, rate: float, seconds: float, connections: int) -> Figures:
-    """What so many requests a second, over some connections, get; a rate of 0 asks at once."""
+def ask_at(
+    port: int,
+    request: bytes,
+    rate: float,
+    seconds: float,
+    connections: int,
+    stop: threading.Event | None = None,
+) -> Figures:
+    """What so many requests a second, over some connections, get; a rate of 0 asks at once.
+
+    `stop` ends it early. A request that was sent and got no answer is lost; a connection that was
+    closed before the next request is opened anew, as every client does.
+    """
     gc.collect()
     gc.disable()
     try:
-        return asyncio.run(_ask_all(port, request, rate, seconds, connections))
+        return asyncio.run(
+            _ask_all(port, request, rate, seconds, connections, stop or threading.Event())
+        )
     finally:
         gc.enable()
 
@@ -81,15 +97,14 @@ def capacity(port: int, request: bytes, seconds: float = 3.0, connections: int =
 
 
 async def _ask_all(
-    port: int, request: bytes, rate: float, seconds: float, connections: int
+    port: int, request: bytes, rate: float, seconds: float, connections: int, stop: threading.Event
 ) -> Figures:
     figures = Figures()
     period = connections / rate if rate else 0.0
     began = time.perf_counter() + 0.05
+    end = began + seconds
     callers = [
-        _call(
-            port, request, began + period * number / connections, period, began + seconds, figures
-        )
+        _call(port, request, began + period * number / connections, period, end, figures, stop)
         for number in range(connections)
     ]
     await asyncio.wait_for(asyncio.gather(*callers), seconds + LONGEST_WAIT_SECONDS)
@@ -97,25 +112,41 @@ async def _ask_all(
 
 
 async def _call(
-    port: int, request: bytes, due: float, period: float, end: float, figures: Figures
+    port: int,
+    request: bytes,
+    due: float,
+    period: float,
+    end: float,
+    figures: Figures,
+    stop: threading.Event,
 ) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        while due < end:
-            now = time.perf_counter()
-            if now < due:
-                await asyncio.sleep(due - now)
+    connection: _Connection | None = None
+    while due < end and not stop.is_set():
+        now = time.perf_counter()
+        if now < due:
+            await asyncio.sleep(due - now)
+        try:
+            if connection is None or connection[0].at_eof():
+                _close(connection)
+                connection = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = connection
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(_header(head, b"content-length: ")))
             figures.latencies.append(time.perf_counter() - due)
             figures.statuses[int(head[9:12])] += 1
             figures.versions[_header(head, b"x-model-version: ").decode()] += 1
-            due = due + period if period else time.perf_counter()
-    except (OSError, EOFError):
-        figures.lost += 1
-    finally:
-        writer.close()
+        except (OSError, EOFError):
+            figures.lost += 1
+            _close(connection)
+            connection = None
+        due = due + period if period else time.perf_counter()
+    _close(connection)
+
+
+def _close(connection: _Connection | None) -> None:
+    if connection is not None:
+        connection[1].close()
 
 
 def _header(head: bytes, name: bytes) -> bytes:

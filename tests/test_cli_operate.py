@@ -18,7 +18,7 @@ from vigie.cli import main
 def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMlflow]:
     with fake_mlflow() as fake:
         monkeypatch.setenv("VIGIE_MLFLOW_URL", fake.url)
-        monkeypatch.setenv("VIGIE_STATE", str(tmp_path / "state"))
+        monkeypatch.setenv("VIGIE_AUDIT_LOG", str(tmp_path / "audit.log"))
         monkeypatch.setenv("COLUMNS", "160")
         yield fake
 

@@ -65,7 +65,8 @@ def settings(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Setti
     folder = tmp_path_factory.mktemp("vigie")
     public = new_keys(folder / "key")
     return load_settings(
-        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state", models="iris",
+        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state",
+        audit_log=folder / "audit.log", models="iris",
         signing_key=folder / "key", public_keys=(public,),
     )  # fmt: skip
 
@@ -149,7 +150,7 @@ def test_a_version_of_another_key_is_refused(settings: Settings, tmp_path: Path)
 
 
 def audit(settings: Settings) -> list[tuple[str, str | None, str]]:
-    lines = (settings.state / "audit.log").read_bytes().splitlines()
+    lines = settings.audit_log.read_bytes().splitlines()
     found = [orjson.loads(line) for line in lines]
     return [(line["what"], line["from_version"], line["to_version"]) for line in found]
 

@@ -412,3 +412,23 @@ def test_the_account_of_the_environment_is_used_and_never_told(
     for told in (str(failed.value), caplog.text):
         assert "s3cret" not in told
         assert token not in told
+
+
+def test_a_download_that_crawls_is_broken_off_long_before_its_deadline(
+    mlflow: FakeMlflow, files: Path, tmp_path: Path
+) -> None:
+    assert files.is_dir()
+    mlflow.answers[f"{ROOT}/MLmodel"] = _drip
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match="less than 16 kB a second"):
+        RegistryClient(mlflow.url, 0.3).download(ONE, tmp_path / "here", MUCH)
+    assert time.monotonic() - started < 2
+
+
+def test_the_health_of_another_host_is_not_asked(mlflow: FakeMlflow) -> None:
+    with fake_mlflow() as other:
+        mlflow.answers["/health"] = lambda h: send(
+            h, b"", status=302, headers={"Location": f"{other.url}/health"}
+        )
+        assert not RegistryClient(mlflow.url, 5).healthy()
+    assert other.asked == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import logging
 import re
 import threading
@@ -25,11 +27,13 @@ from packages import (
     slow_housing_graph,
     write_package,
 )
-from vigie.errors import RegistryError
+from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CHALLENGER, CachedVersion, ModelCache
+from vigie.registry.client import RegisteredVersion
 from vigie.registry.follow import Follower, pause
+from vigie.registry.refusals import RefusedVersions
 from vigie.settings import Settings, load_settings
 
 
@@ -118,6 +122,11 @@ def served(cache: ModelCache, name: str = "housing") -> CachedVersion:
     assert found is not None
     verify_manifest(found.root, found.digest)
     return found
+
+
+def version_of(cache: ModelCache, name: str) -> str | None:
+    found = cache.champion(name)
+    return found.version if found else None
 
 
 def snapshot(folder: Path) -> dict[str, object]:
@@ -573,7 +582,7 @@ def test_the_process_outlives_an_outage_and_says_so_once(
 def test_an_outage_is_asked_about_less_often_and_its_end_is_seen_soon() -> None:
     pauses = [[pause(2.0, failed) for _ in range(50)] for failed in (0, 1, 2, 3, 100_000)]
     assert all(len(set(drawn)) > 1 for drawn in pauses)
-    expected = [2.0, 4.0, 8.0, 10.0, 10.0]
+    expected = [2.0, 4.0, 8.0, 8.0, 8.0]
     for drawn, middle in zip(pauses, expected, strict=True):
         assert middle * 0.8 <= min(drawn) <= max(drawn) <= middle * 1.2
     assert pause(60.0, 5) <= 72.0
@@ -619,3 +628,194 @@ def test_a_challenger_that_would_break_callers_cannot_become_champion(
     mlflow.aliases["housing"]["champion"] = "2"
     assert follower.follow_once() == {"housing": "refused"}
     assert served(cache).version == "1"
+
+
+# --- a registry that is slow, or loses things
+
+
+class Gate:
+    """Holds the answer of a path after its first half until `open` is set."""
+
+    def __init__(self, mlflow: FakeMlflow, path: str) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+        self._mlflow, self._path = mlflow, path
+        mlflow.answers[path] = self._answer
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        content = self._mlflow.content(self._path)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+        self.reached.set()
+        # a byte now and then: no silence that would end it
+        for sent in range(len(content) // 2, len(content)):
+            self.open.wait(0.05)
+            handler.wfile.write(content[sent : sent + 1])
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    stop = threading.Event()
+    process = threading.Thread(target=Follower(settings).run, args=(stop,))
+    process.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        process.join(5)
+        assert not process.is_alive()
+
+
+def test_a_slow_download_holds_up_no_other_model(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    gate = Gate(mlflow, f"{ARTIFACTS}/1/models/housing/1/vigie/model.onnx")
+    with running(settings.model_copy(update={"models": ("housing", "iris")})):
+        assert gate.reached.wait(5)
+        for version in ("1", "2"):
+            registry.iris(version)
+            _wait_until(lambda wanted=version: version_of(cache, "iris") == wanted)  # type: ignore[misc]
+        assert cache.champion("housing") is None
+        gate.open.set()
+        _wait_until(lambda: cache.champion("housing") is not None)
+
+
+def test_a_download_ends_when_its_alias_moves(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vigie.registry.watch.LOOK_SECONDS", 0.05)
+    good = registry.housing("1")
+    Follower(settings).follow_once()
+    registry.housing("2", 2.0)
+    gate = Gate(mlflow, f"{ARTIFACTS}/1/models/housing/2/vigie/model.onnx")
+    follower = Follower(settings)
+    look = threading.Thread(target=lambda: outcomes.append(follower.follow_once()))
+    outcomes: list[dict[str, str]] = []
+    look.start()
+    assert gate.reached.wait(5)
+    mlflow.aliases["housing"]["champion"] = "1"
+    look.join(5)
+    assert outcomes == [{"housing": "superseded"}]
+    assert follower.follow_once() == {"housing": "current"}
+    assert served(cache).digest == good
+    gate.open.set()
+
+
+def test_a_download_ends_with_the_process(
+    settings: Settings, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    gate = Gate(mlflow, f"{ARTIFACTS}/1/models/housing/1/vigie/model.onnx")
+    with running(settings):
+        assert gate.reached.wait(5)
+    gate.open.set()
+
+
+def test_a_champion_does_not_wait_for_the_download_of_a_challenger(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vigie.registry.watch.LOOK_SECONDS", 0.05)
+    for version in ("1", "2", "3"):
+        registry.housing(version, float(version))
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    gate = Gate(mlflow, f"{ARTIFACTS}/1/models/housing/2/vigie/model.onnx")
+    with running(settings):
+        assert gate.reached.wait(5)
+        mlflow.aliases["housing"]["champion"] = "3"
+        _wait_until(lambda: served(cache).version == "3")
+        gate.open.set()
+
+
+def test_files_that_arrive_broken_are_asked_for_again(
+    follower: Follower,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vigie.registry.refusals.FIRST_PAUSE", 0.2)
+    registry.housing("1")
+    path = f"{ARTIFACTS}/1/models/housing/1/vigie/model.onnx"
+    mlflow.answers[path] = lambda h: send(h, b"<html>", "text/html")
+    assert follower.follow_once() == {"housing": "refused"}
+    del mlflow.answers[path]
+    downloads = mlflow.downloads()
+    assert follower.follow_once() == {"housing": "refused"}
+    assert mlflow.downloads() == downloads
+    time.sleep(0.25)
+    assert follower.follow_once() == {"housing": "installed"}
+    assert cache.refusal("housing") is None
+
+
+def test_a_broken_version_is_asked_for_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("vigie.registry.refusals.time.monotonic", lambda: now[0])
+    refused = RefusedVersions()
+    version = RegisteredVersion("housing", "1", "", {"vigie.digest": "d"})
+    pauses = []
+    for _ in range(8):
+        refused.add(version, BrokenPackage("half"))
+        began = now[0]
+        while refused.holds(version):
+            now[0] += 1
+        pauses.append(now[0] - began)
+    assert pauses == [10, 20, 40, 80, 160, 320, 600, 600]
+    refused.add(version, RefusedPackage("wrong"))
+    now[0] += 1e9
+    assert refused.holds(version)
+    assert not refused.holds(dataclasses.replace(version, version="2"))
+    assert not refused.holds(dataclasses.replace(version, tags={}))
+
+
+@pytest.mark.parametrize("lost", ["the version", "the model", "everything"])
+def test_what_the_registry_loses_goes_on_serving(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    caplog: pytest.LogCaptureFixture,
+    lost: str,
+) -> None:
+    registry.housing("1")
+    registry.housing("1", 2.0, "cottages")
+    every = Follower(settings.model_copy(update={"models": ("housing", "*")}))
+    every.follow_once()
+    if lost == "the version":
+        mlflow.delete("cottages", "1")
+    elif lost == "the model":
+        mlflow.delete("cottages", "1")
+        del mlflow.aliases["cottages"]
+    else:
+        mlflow.empty()
+    for _ in range(2):
+        assert "cottages" not in every.follow_once()
+    assert cache.models() == ["cottages", "housing"]
+    said = "cottages has no champion in MLflow; version 1 goes on serving"
+    assert caplog.messages.count(said) == 1
+    message = "housing has no champion in MLflow; version 1 goes on serving"
+    assert caplog.messages.count(message) == (lost == "everything")
+
+
+def test_a_look_that_ends_late_is_followed_by_another_at_once(
+    settings: Settings, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    alias = f"{REST}registered-models/alias"
+    mlflow.answers[alias] = lambda h: time.sleep(0.4)
+    registry.housing("1")
+    follower = Follower(settings.model_copy(update={"registry_timeout_seconds": 0.2}))
+    assert follower.follow_once(0.05) == {}
+    time.sleep(0.4)
+    del mlflow.answers[alias]
+    assert follower.follow_once() == {"housing": "installed"}

@@ -31,7 +31,9 @@ def mlflow() -> Iterator[FakeMlflow]:
 
 @pytest.fixture
 def settings(mlflow: FakeMlflow, tmp_path: Path) -> Settings:
-    return load_settings(mlflow_url=mlflow.url, cache=tmp_path / "c", state=tmp_path / "state")
+    return load_settings(
+        mlflow_url=mlflow.url, cache=tmp_path / "c", audit_log=tmp_path / "log/audit.log"
+    )
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def registered(mlflow: FakeMlflow, tmp_path: Path) -> Registered:
 
 
 def audit(settings: Settings) -> list[dict[str, Any]]:
-    path = settings.state / "audit.log"
+    path = settings.audit_log
     return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
@@ -101,7 +103,7 @@ def test_a_better_version_is_promoted_and_recorded(
         "to_digest": tags["vigie.digest"],
         "why": tags["vigie.promoted_because"],
     }
-    assert not stat.S_IMODE((settings.state / "audit.log").stat().st_mode) & 0o007
+    assert not stat.S_IMODE(settings.audit_log.stat().st_mode) & 0o007
 
 
 def _worse(registered: Registered) -> None:
@@ -274,8 +276,8 @@ def test_a_log_that_cannot_be_written_stops_the_move_before_it_happens(
     registered("1", 20.0)
     registered("2", 10.0)
     (tmp_path / "file").write_text("")
-    blocked = settings.model_copy(update={"state": tmp_path / "file"})
-    with pytest.raises(ConfigurationError, match="VIGIE_STATE"):
+    blocked = settings.model_copy(update={"audit_log": tmp_path / "file/audit.log"})
+    with pytest.raises(ConfigurationError, match="VIGIE_AUDIT_LOG"):
         Promotions(blocked).promote("housing", "2", None, force=False)
     assert mlflow.changes == []
 

@@ -43,6 +43,10 @@ class RefusedPackage(VigieError):
     title = "Refused model version"
 
 
+class BrokenPackage(RefusedPackage):
+    """A version that did not arrive as it was registered; another download may bring it whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One thing wrong with one field: what was expected there and the kind of what came."""

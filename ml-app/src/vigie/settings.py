@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         default=Path("var/state"),
         description="Folder for heartbeats and metric snapshots; a tmpfs where there is one.",
     )
+    audit_log: Path = Field(
+        default=Path("var/audit.log"),
+        description="File that records every move of a champion; only ever appended to.",
+    )
     mlflow_url: str = Field(
         default="http://127.0.0.1:5001", description="Address of the MLflow server."
     )
@@ -70,7 +74,7 @@ class Settings(BaseSettings):
         default="", description="Address of Grafana for people's browsers; empty hides the link."
     )
     poll_seconds: float = Field(
-        default=5.0, gt=0, le=3600, description="Time between two looks at the registry, seconds."
+        default=3.0, gt=0, le=3600, description="Time between two looks at the registry, seconds."
     )
     registry_timeout_seconds: float = Field(
         default=5.0, gt=0, le=120, description="Longest wait for one answer of MLflow, seconds."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from vigie.errors import RefusedPackage
+from vigie.errors import BrokenPackage, RefusedPackage
 
 MANIFEST = Path("vigie/manifest.json")
 SIGNATURE = Path("vigie/manifest.sig")
@@ -41,30 +41,30 @@ def verify_manifest(root: Path, digest: str) -> None:
     """
     path = root / MANIFEST
     if not path.is_file():
-        raise RefusedPackage(
+        raise BrokenPackage(
             "the version has no vigie/manifest.json; "
             "register it with `vigie train` or `vigie import`"
         )
     if file_digest(path) != digest:
-        raise RefusedPackage("the manifest is not the one that was registered (digest differs)")
+        raise BrokenPackage("the manifest is not the one that was registered (digest differs)")
     expected = _read(path)
     found = set(_listed(root))
     if extra := sorted(found - expected.keys()):
-        raise RefusedPackage(f"a file that the manifest does not list: {extra[0]}")
+        raise BrokenPackage(f"a file that the manifest does not list: {extra[0]}")
     if absent := sorted(expected.keys() - found):
-        raise RefusedPackage(f"a file of the manifest is missing: {absent[0]}")
+        raise BrokenPackage(f"a file of the manifest is missing: {absent[0]}")
     for name, wanted in expected.items():
         if file_digest(root / name) != wanted:
-            raise RefusedPackage(f"a file differs from its sha256 in the manifest: {name}")
+            raise BrokenPackage(f"a file differs from its sha256 in the manifest: {name}")
 
 
 def _read(path: Path) -> dict[str, str]:
     try:
         files = orjson.loads(path.read_bytes())["files"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise RefusedPackage("vigie/manifest.json is not a manifest") from None
+        raise BrokenPackage("vigie/manifest.json is not a manifest") from None
     if not isinstance(files, dict) or not all(isinstance(v, str) for v in files.values()):
-        raise RefusedPackage("vigie/manifest.json is not a manifest")
+        raise BrokenPackage("vigie/manifest.json is not a manifest")
     return files
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.errors import ConfigurationError, RefusedPackage
+from vigie.errors import BrokenPackage, ConfigurationError, RefusedPackage
 from vigie.models.manifest import MANIFEST, SIGNATURE
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def verify_signature(root: Path, keys: Sequence[Ed25519PublicKey]) -> None:
         except InvalidSignature:
             continue
         return
-    raise RefusedPackage("its signature is by none of VIGIE_PUBLIC_KEYS")
+    raise BrokenPackage("its signature is by none of VIGIE_PUBLIC_KEYS")
 
 
 def _signature(path: Path) -> bytes:
@@ -113,7 +113,7 @@ def _signature(path: Path) -> bytes:
     try:
         return base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
-        raise RefusedPackage("vigie/manifest.sig is not a signature") from None
+        raise BrokenPackage("vigie/manifest.sig is not a signature") from None
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:

@@ -14,8 +14,6 @@ import orjson
 
 from vigie.errors import ConfigurationError
 
-AUDIT_LOG = "audit.log"
-
 
 def who_am_i() -> str:
     """The account that runs this, as user@host."""
@@ -33,15 +31,14 @@ def now() -> str:
 
 
 @contextlib.contextmanager
-def audited(state: Path) -> Iterator[Callable[[dict[str, object]], None]]:
+def audited(path: Path) -> Iterator[Callable[[dict[str, object]], None]]:
     """Gives a function that appends a line; nothing is changed where the log cannot be written."""
-    path = state / AUDIT_LOG
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     except OSError as failure:
         raise ConfigurationError(
-            f"the audit log cannot be written ({failure.strerror}); see VIGIE_STATE"
+            f"the audit log cannot be written ({failure.strerror}); see VIGIE_AUDIT_LOG"
         ) from None
 
     def write(entry: dict[str, object]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from vigie.errors import RefusedPackage
-from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
+from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.intake import Intake
+from vigie.registry.refusals import RefusedVersions
+from vigie.registry.watch import Superseded, Watch
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
@@ -23,9 +26,9 @@ class ChallengerFollower:
         self._client = client
         self._cache = cache
         self._intake = intake
-        self._refused: dict[str, tuple[str, str]] = {}
+        self._refused = RefusedVersions()
 
-    def follow(self, name: str) -> str:
+    def follow(self, name: str, stop: threading.Event) -> str:
         """Looks once; gives what happened. Raises `RegistryError`."""
         champion = self._cache.champion(name)
         wanted = None
@@ -34,23 +37,30 @@ class ChallengerFollower:
         if wanted is None or champion is None or wanted.digest == champion.digest:
             return self._withdraw(name)
         if wanted.digest is None:
-            return self._refuse(wanted, "the version is not a package")
+            return self._refuse(wanted, RefusedPackage("the version is not a package"))
         current = self._cache.challenger(name)
         if current and (current.digest, current.version) == (wanted.digest, wanted.version):
             self._cache.clear_refusal(name, CHALLENGER)
             return "current"
-        if self._refused.get(name) == (wanted.version, wanted.digest):
+        if self._refused.holds(wanted):
             return "refused"
-        return self._take(wanted, wanted.digest)
+        return self._take(wanted, wanted.digest, stop)
 
-    def _take(self, wanted: RegisteredVersion, digest: str) -> str:
+    def _take(self, wanted: RegisteredVersion, digest: str, stop: threading.Event) -> str:
         name = wanted.name
+        # the champion goes first: a challenger on its way must not hold it up
+        serving = self._client.version_of(name, CHAMPION)
+        watch = Watch(self._client, name, {CHAMPION: serving, CHALLENGER: wanted}, stop)
         with self._cache.lock(name) as incoming:
             try:
-                self._intake.fetch(wanted, digest, incoming)
+                if self._intake.fetch(wanted, digest, incoming, watch):
+                    with self._intake.verifying:
+                        self._intake.verify(wanted, digest, incoming)
                 self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
+            except Superseded:
+                return "superseded"
             except RefusedPackage as reason:
-                return self._refuse(wanted, str(reason))
+                return self._refuse(wanted, reason)
             replaced = self._cache.pointer(name, CHALLENGER)
             self._cache.point(name, digest, CHALLENGER)
             self._cache.clear_refusal(name, CHALLENGER)
@@ -71,9 +81,9 @@ class ChallengerFollower:
         log.info("%s has no challenger any more", name)
         return "removed"
 
-    def _refuse(self, version: RegisteredVersion, reason: str) -> str:
-        refusal = Refusal(version.version, version.digest or "", reason)
-        self._refused[version.name] = (refusal.version, refusal.digest)
+    def _refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> str:
+        refusal = Refusal(version.version, version.digest or "", str(reason))
+        self._refused.add(version, reason)
         if self._cache.refusal(version.name, CHALLENGER) != refusal:
             self._cache.refuse(version.name, refusal, CHALLENGER)
             log.error("%s challenger %s is refused: %s", version.name, version.version, reason)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.transfer import Transfer
 from vigie.registry.transport import MlflowHttp
 from vigie.settings import Settings
 
@@ -63,6 +63,7 @@ class RegistryClient:
 
     def __init__(self, url: str, timeout_seconds: float, download_seconds: float = 600.0) -> None:
         self._http = MlflowHttp(url, timeout_seconds)
+        self._timeout = timeout_seconds
         self._download_seconds = download_seconds
 
     @classmethod
@@ -118,18 +119,28 @@ class RegistryClient:
         """The names of all registered models that have the alias, sorted."""
         return [model.name for model in self.models() if alias in model.aliases]
 
-    def download(self, version: RegisteredVersion, folder: Path, most_bytes: int) -> None:
-        """Writes the files of a version below `folder`; refuses one that is too large."""
+    def download(
+        self,
+        version: RegisteredVersion,
+        folder: Path,
+        most_bytes: int,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Writes the files of a version below `folder`; refuses one that is too large.
+
+        `watch` is called again and again meanwhile; what it raises ends the download.
+        """
         root = self._artifact_root(version)
-        deadline = time.monotonic() + self._download_seconds
+        transfer = Transfer(self._download_seconds, self._timeout, watch)
         left = most_bytes
         for count, name in enumerate(self._files(root, PurePosixPath()), start=1):
             if count > _MOST_FILES:
                 raise RefusedPackage(f"the version has more than {_MOST_FILES} files")
+            watch()
             with _named_safely():
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                left -= self._http.fetch(f"{root}/{name}", target, left, deadline)
+                left -= self._http.fetch(f"{root}/{name}", target, left, transfer)
 
     def _artifact_root(self, version: RegisteredVersion) -> str:
         found = self._http.ask(

@@ -6,26 +6,26 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Container
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from vigie.errors import RefusedPackage, RegistryError
-from vigie.models.package import read_package
-from vigie.registry.admission import admit
-from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
+from vigie.errors import RegistryError
+from vigie.registry.cache import CHAMPION, ModelCache, RegistryState
 from vigie.registry.challenger import ChallengerFollower
-from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.figures import settled_figures
+from vigie.registry.champion import ChampionFollower
+from vigie.registry.client import RegistryClient
 from vigie.registry.intake import Intake
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")
 
 
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 8.0
+MOST_AT_ONCE = 4
+"""Models that are looked at side by side: a slow download holds up no other model."""
 
 
 def pause(poll_seconds: float, failed: int) -> float:
-    """Seconds until the next look: longer while the registry is away, never the same for all."""
+    """Seconds from one look to the next: more while the registry is away, never quite the same."""
     longest = max(poll_seconds, LONGEST_PAUSE)
     # the exponent is bounded: an outage may last for days
     seconds = min(poll_seconds * 2.0 ** min(failed, 10), longest)
@@ -33,52 +33,75 @@ def pause(poll_seconds: float, failed: int) -> float:
 
 
 class Follower:
-    """One look at the registry per `follow_once`; the cache changes only for a verified package."""
+    """Looks at the registry again and again; the cache changes only for a verified package."""
 
     def __init__(self, settings: Settings, client: RegistryClient | None = None) -> None:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
         self._client = client or RegistryClient.of(settings)
-        self._intake = Intake(settings, self._client, self._cache)
-        self._challengers = ChallengerFollower(settings, self._client, self._cache, self._intake)
-        self._refusals = dict(self._cache.registry_state().refusals)
-        self._refused: dict[str, tuple[str, str]] = {}
+        intake = Intake(settings, self._client, self._cache)
+        self._champions = ChampionFollower(settings, self._client, self._cache, intake)
+        self._challengers = ChallengerFollower(settings, self._client, self._cache, intake)
+        self._pool = ThreadPoolExecutor(MOST_AT_ONCE, "follow")
+        self._under_way: dict[str, Future[str]] = {}
+        self._stop = threading.Event()
 
-    def follow_once(self) -> dict[str, str]:
-        """Looks at every followed model; gives what happened, by model. Raises `RegistryError`."""
-        outcomes: dict[str, str] = {}
-        failures: list[RegistryError] = []
-        for name in self._followed():
-            # a version that cannot be fetched must not hold up the other models
-            try:
-                outcomes[name] = self._follow(name)
-                self._challengers.follow(name)
-            except RegistryError as failure:
-                failures.append(failure)
-        if failures:
-            raise failures[0]
-        for name in self._abandoned(outcomes):
-            self._forget(name)
-            outcomes[name] = "removed"
-        self._cache.note_registry(RegistryState(time.time(), self._refusals))
-        return outcomes
+    def follow_once(self, longest: float | None = None) -> dict[str, str]:
+        """Looks at every followed model; gives what happened, by model. Raises `RegistryError`.
+
+        What is not done after `longest` seconds goes on, and a later look tells how it ended.
+        """
+        followed = self._followed()
+        found = self._take_out()
+        for name in followed:
+            if name not in self._under_way:
+                self._under_way[name] = self._pool.submit(self._follow, name)
+        wait(self._under_way.values(), longest)
+        found |= self._take_out()
+        outcomes = {name: end for name, end in found.items() if isinstance(end, str)}
+        if outcomes or not followed:
+            self._cache.note_registry(RegistryState(time.time(), self._champions.refusals))
+        for failure in found.values():
+            if isinstance(failure, RegistryError):
+                raise failure
+        return outcomes | self._clear_out(followed)
 
     def run(self, stop: threading.Event) -> None:
         """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
+        self._stop = stop
         failed = 0
         while not stop.is_set():
+            began = time.monotonic()
             try:
-                self.follow_once()
-                if failed:
+                done = self.follow_once(self._settings.poll_seconds)
+                if done and failed and not self._under_way:
                     log.info("the registry is back")
-                failed = 0
+                    failed = 0
             except RegistryError as failure:
                 if not failed:
                     log.warning("the registry is away, serving goes on: %s", failure)
                 failed += 1
             except OSError as failure:
                 log.error("the cache cannot be written: %s", failure.strerror)
-            stop.wait(pause(self._settings.poll_seconds, failed))
+            # the time of a look counts: one that waits for an answer is a pause by itself
+            took = time.monotonic() - began
+            stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
+        self._pool.shutdown(cancel_futures=True)
+
+    def _follow(self, name: str) -> str:
+        outcome = self._champions.follow(name, self._stop)
+        self._challengers.follow(name, self._stop)
+        return outcome
+
+    def _take_out(self) -> dict[str, str | RegistryError]:
+        """How the looks that are over ended; one that failed holds up none of the others."""
+        ends: dict[str, str | RegistryError] = {}
+        for name in [name for name, look in self._under_way.items() if look.done()]:
+            try:
+                ends[name] = self._under_way.pop(name).result()
+            except RegistryError as failure:
+                ends[name] = failure
+        return ends
 
     def _followed(self) -> list[str]:
         names = list(self._settings.required_models)
@@ -87,70 +110,32 @@ class Follower:
             names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
         return names
 
-    def _abandoned(self, followed: Container[str]) -> list[str]:
-        """The cached models whose champion the registry has withdrawn; never a required one."""
+    def _clear_out(self, followed: list[str]) -> dict[str, str]:
+        """Removes the models whose champion somebody withdrew; never a required one."""
         if not self._settings.serves_every_model:
-            return []
-        others = [name for name in self._cache.models() if name not in followed]
-        # asked once more by name: a list that came back short must not empty the cache
-        return [name for name in others if self._client.version_of(name, CHAMPION) is None]
+            return {}
+        outcomes = {}
+        for name in self._cache.models():
+            # a look that is under way holds the lock of its model
+            if name in followed or name in self._under_way:
+                continue
+            if self._withdrawn(name):
+                self._champions.forget(name)
+                outcomes[name] = "removed"
+        return outcomes
 
-    def _forget(self, name: str) -> None:
-        with self._cache.lock(name):
-            self._cache.forget(name)
-        self._refused.pop(name, None)
-        self._refusals.pop(name, None)
-        log.info("%s has no champion any more and is removed", name)
+    def _withdrawn(self, name: str) -> bool:
+        """True where the registry has the version that serves and gives it no alias any more.
 
-    def _follow(self, name: str) -> str:
-        wanted = self._client.version_of(name, CHAMPION)
-        if wanted is None:
-            return "absent"
-        if wanted.digest is None:
-            return self._refuse(
-                wanted,
-                "the version is not a package; register it with `vigie train` or `vigie import`",
-            )
-        current = self._cache.champion(name)
-        if current and current.digest == wanted.digest and current.version == wanted.version:
-            self._cache.clear_refusal(name)
-            return "current"
-        # a refusal of an earlier process is looked at again: settings or this program may differ
-        if self._refused.get(name) == (wanted.version, wanted.digest):
-            return "refused"
-        return self._take(wanted, wanted.digest)
-
-    def _take(self, wanted: RegisteredVersion, digest: str) -> str:
-        started = time.monotonic()
-        name = wanted.name
-        with self._cache.lock(name) as incoming:
-            try:
-                candidate = self._intake.fetch(wanted, digest, incoming)
-                tried = self._cache.challenger(name)
-                if candidate is None and tried is not None and tried.digest == digest:
-                    candidate = read_package(tried.root, digest)
-                # anything else that is still in the cache has served: going back is always open
-                if candidate is not None:
-                    live = self._cache.champion(name)
-                    admit(candidate, live, self._settings, settled_figures(wanted))
-                self._cache.install(name, incoming, digest, wanted.version, wanted.run_id)
-            except RefusedPackage as reason:
-                return self._refuse(wanted, str(reason))
-            previous = self._cache.pointer(name)
-            self._cache.point(name, digest)
-            self._cache.clear_refusal(name)
-            self._cache.prune(name, {digest} | ({previous} if previous else set()))
-        log.info(
-            "%s version %s verified in %.1f s and handed to the workers",
-            name, wanted.version, time.monotonic() - started,
-        )  # fmt: skip
-        return "installed"
-
-    def _refuse(self, version: RegisteredVersion, reason: str) -> str:
-        refusal = Refusal(version.version, version.digest or "", reason)
-        self._refused[version.name] = (refusal.version, refusal.digest)
-        if self._cache.refusal(version.name) != refusal:
-            self._cache.refuse(version.name, refusal)
-            self._refusals[version.name] = self._refusals.get(version.name, 0) + 1
-            log.error("%s version %s is refused: %s", version.name, version.version, reason)
-        return "refused"
+        A list that came back short, a version or a registry that is gone: none of that is a wish.
+        """
+        if self._client.version_of(name, CHAMPION) is not None:
+            return False
+        cached = self._cache.champion(name)
+        if cached is None:
+            return True
+        there = self._client.version(name, cached.version)
+        if there is not None and there.digest == cached.digest:
+            return True
+        self._champions.miss(name)
+        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from vigie.models.package import Package
@@ -20,13 +22,21 @@ class Intake:
         self._client = client
         self._cache = cache
         self._keys = load_public_keys(settings.public_keys)
+        self.verifying = threading.Lock()
+        """One version at a time: the memory of one, and no other beside what is timed."""
 
-    def fetch(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Package | None:
-        """The verified version in `incoming`; `None` where the cache has it. Needs the lock."""
+    def fetch(
+        self, wanted: RegisteredVersion, digest: str, incoming: Path, watch: Callable[[], None]
+    ) -> bool:
+        """Brings the version into `incoming`; False where the cache has it. Needs the lock."""
         cached = self._cache.find(wanted.name, digest)
         if cached is not None:
             # the keys may be others than when it was verified
             verify_signature(cached.root, self._keys)
-            return None
-        self._client.download(wanted, incoming, self._settings.max_package_bytes)
+            return False
+        self._client.download(wanted, incoming, self._settings.max_package_bytes, watch)
+        return True
+
+    def verify(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Package:
+        """The package that `fetch` brought, verified. Needs `verifying`."""
         return verify_package(incoming, digest, wanted.name, self._settings, self._keys)

@@ -76,7 +76,7 @@ class Promotions:
         """Makes a version the champion without a question, recorded as a promotion."""
         name, number = candidate.name, candidate.version
         left = None if champion is None else champion.version
-        with audited(self._settings.state) as record:
+        with audited(self._settings.audit_log) as record:
             if ROLLED_BACK_AT in candidate.tags:
                 self._client.untag(name, number, ROLLED_BACK_AT)
             # tags first: whoever sees the new champion finds the way back beside it
@@ -96,7 +96,7 @@ class Promotions:
         target = self._before(champion)
         because = reason or f"rolled back from version {champion.version}"
         earlier = target.tags.get(PROMOTED_FROM)
-        with audited(self._settings.state) as record:
+        with audited(self._settings.audit_log) as record:
             self._tag_promoted(target, because, {ACCEPTED: target.digest or ""})
             self._client.point(name, CHAMPION, target.version)
             record(_entry("rollback", target, champion, because))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -13,12 +13,12 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from vigie.errors import RefusedPackage, RegistryError
+from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
+from vigie.registry.transfer import Late, Transfer, parts
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
 _REST = "/api/2.0/mlflow"
-_CHUNK = 1 << 20
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 _NOT_ALLOWED = (401, 403)
 
@@ -37,7 +37,8 @@ class MlflowHttp:
     def healthy(self) -> bool:
         """True where the server answers its health route."""
         try:
-            return bool(self._session.get(f"{self._url}/health", timeout=self._timeout).ok)
+            with self._open("GET", "/health") as answer:
+                return answer.status_code == 200
         except requests.RequestException:
             return False
 
@@ -49,7 +50,7 @@ class MlflowHttp:
         """The listing of an artifact folder; refused where there is none."""
         found = self._json("GET", ARTIFACTS, {"path": path})
         if found is None:
-            raise RefusedPackage("MLflow has no files of this version")
+            raise BrokenPackage("MLflow has no files of this version")
         return found
 
     def tell(
@@ -59,35 +60,32 @@ class MlflowHttp:
         if self._json(method, f"{_REST}/{route}", content) is None:
             raise RegistryError("MLflow did not make the change; is the version still there?")
 
-    def fetch(self, remote: str, target: Path, most_bytes: int, deadline: float) -> int:
+    def fetch(self, remote: str, target: Path, most_bytes: int, transfer: Transfer) -> int:
         """Writes one artifact to a file and gives its size; refuses one that is too large."""
         taken = 0
         try:
             with self._open("GET", f"{ARTIFACTS}/{quote(remote)}") as answer:
                 if answer.status_code == 404:
-                    raise RefusedPackage("MLflow lists a file of this version and does not have it")
+                    raise BrokenPackage("MLflow lists a file of this version and does not have it")
                 _require_ok(answer)
                 with target.open("wb") as file:
-                    for part in _parts(answer, deadline):
+                    for part in transfer.parts(answer):
                         taken += len(part)
                         if taken > most_bytes:
                             raise RefusedPackage(
                                 "the version is larger than VIGIE_MAX_PACKAGE_BYTES"
                             )
                         file.write(part)
-        except _Late:
-            raise RegistryError(
-                "a download from MLflow took longer than VIGIE_DOWNLOAD_TIMEOUT_SECONDS"
-            ) from None
         except (requests.RequestException, HTTPError) as broken:
             raise RegistryError(f"a download from MLflow broke off ({_kind(broken)})") from None
         return taken
 
     def _json(self, method: str, path: str, content: Mapping[str, str]) -> dict[str, Any] | None:
+        deadline = time.monotonic() + self._timeout
         try:
             with self._open(method, path, content) as answer:
-                data = _read(answer, time.monotonic() + 2 * self._timeout)
-        except _Late:
+                data = _read(answer, deadline)
+        except Late:
             raise RegistryError("MLflow does not answer (timeout)") from None
         except (requests.RequestException, HTTPError) as broken:
             raise RegistryError(f"MLflow does not answer ({_kind(broken)})") from None
@@ -119,10 +117,6 @@ class MlflowHttp:
         )
 
 
-class _Late(Exception):
-    """The deadline of one transfer passed."""
-
-
 def _credentials() -> tuple[str, str] | None:
     """The account that MLflow's own client takes too; MLflow's names, so no setting of ours."""
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
@@ -130,19 +124,9 @@ def _credentials() -> tuple[str, str] | None:
     return (user, password) if user and password else None
 
 
-def _parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
-    """The body as it comes: `read1` returns with what is there, so that a drip is noticed."""
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise RegistryError("MLflow's address answered with a compressed body")
-    while part := answer.raw.read1(_CHUNK):
-        if time.monotonic() > deadline:
-            raise _Late
-        yield part
-
-
 def _read(answer: requests.Response, deadline: float) -> bytes:
     body = bytearray()
-    for part in _parts(answer, deadline):
+    for part in parts(answer, deadline):
         body += part
         if len(body) > MOST_JSON_BYTES:
             raise RegistryError(f"MLflow's answer is larger than {MOST_JSON_BYTES >> 20} MiB")
