@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, RegistryError
@@ -15,8 +15,9 @@ from vigie.models.package import read_package
 from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.challenger import ChallengerFollower
-from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.client import RegisteredModel, RegisteredVersion, RegistryClient
 from vigie.registry.intake import Intake
+from vigie.registry.looks import Looks
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")
@@ -44,16 +45,17 @@ class Follower:
         self._challengers = ChallengerFollower(settings, self._client, self._cache, self._intake)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._refused: dict[str, tuple[str, str]] = {}
+        self._looks = Looks(self._cache)
 
     def follow_once(self) -> dict[str, str]:
         """Looks at every followed model; gives what happened, by model. Raises `RegistryError`."""
         outcomes: dict[str, str] = {}
         failures: list[RegistryError] = []
-        for name in self._followed():
+        listed = {model.name: model for model in self._client.models()}
+        for name in self._followed(listed):
             # a version that cannot be fetched must not hold up the other models
             try:
-                outcomes[name] = self._follow(name)
-                self._challengers.follow(name)
+                outcomes[name] = self._look(name, listed.get(name))
             except RegistryError as failure:
                 failures.append(failure)
         if failures:
@@ -81,18 +83,27 @@ class Follower:
                 log.error("the cache cannot be written: %s", failure.strerror)
             stop.wait(pause(self._settings.poll_seconds, failed))
 
-    def _followed(self) -> list[str]:
+    def _followed(self, listed: Mapping[str, RegisteredModel]) -> list[str]:
         names = list(self._settings.required_models)
         if self._settings.serves_every_model:
-            others = self._client.models_with(CHAMPION)
+            others = [name for name, model in listed.items() if CHAMPION in model.aliases]
             names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
         return names
+
+    def _look(self, name: str, listed: RegisteredModel | None) -> str:
+        known = self._looks.known(name, listed)
+        if known is not None:
+            return known
+        outcome = self._follow(name)
+        self._looks.note(listed, outcome, self._challengers.follow(name))
+        return outcome
 
     def _abandoned(self, followed: Container[str]) -> list[str]:
         """The cached models whose champion the registry has withdrawn; never a required one."""
         if not self._settings.serves_every_model:
             return []
-        others = [name for name in self._cache.models() if name not in followed]
+        cached = [*self._cache.models(), *self._cache.refused()]
+        others = [name for name in cached if name not in followed]
         # asked once more by name: a list that came back short must not empty the cache
         return [name for name in others if self._client.version_of(name, CHAMPION) is None]
 
@@ -110,7 +121,8 @@ class Follower:
         if wanted.digest is None:
             return self._refuse(
                 wanted,
-                "the version is not a package; register it with `vigie train` or `vigie import`",
+                "the version is not a package; register it with `vigie train` or "
+                f"`vigie import models:/{name}/{wanted.version} --name {name}`",
             )
         current = self._cache.champion(name)
         if current and current.digest == wanted.digest and current.version == wanted.version:
