@@ -199,6 +199,11 @@ def test_edit_registers_and_promotes_and_manage_goes_back(
     promoted = guarded.run(OPERATOR, "promote", "flats", "--version", "2", "--force")
     assert promoted.returncode == 0, promoted.stderr
     # going back removes an alias
+    revoked = guarded.ask(
+        ADMIN, "POST", "3.0/mlflow/users/permissions/revoke",
+        username=OPERATOR, resource_type="registered_model", resource_id="flats",
+    )  # fmt: skip
+    assert revoked.status_code == 200, revoked.text
     grant(guarded, "registered_model", "flats", OPERATOR, "MANAGE")
     back = guarded.run(OPERATOR, "rollback", "flats")
     assert back.returncode == 0, back.stderr
