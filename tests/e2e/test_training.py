@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from conftest import free_port
+from real_mlflow import real_mlflow
 from vigie.errors import RefusedPackage
 from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
@@ -26,38 +24,11 @@ from vigie.settings import Settings, load_settings
 if TYPE_CHECKING:
     from vigie.training.train import TrainingResult
 
-MLFLOW = Path(__file__).parents[2] / "mlflow" / ".venv" / "bin" / "mlflow"
-
 
 @pytest.fixture(scope="module")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not MLFLOW.exists():
-        pytest.skip("mlflow/.venv is missing; `make test` makes it")
-    folder = tmp_path_factory.mktemp("mlflow")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                str(MLFLOW), "server", "--host", "127.0.0.1", "--port", str(port),
-                "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
-                "--artifacts-destination", f"{folder}/artifacts", "--workers", "1",
-            ],
-            stdout=log,
-            stderr=log,
-            env={"DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        )  # fmt: skip
-    try:
-        client = RegistryClient(url, 5)
-        deadline = time.monotonic() + 120
-        while not client.healthy():
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
+    with real_mlflow(tmp_path_factory.mktemp("mlflow")) as mlflow:
+        yield mlflow.url
 
 
 @pytest.fixture(scope="module")

@@ -88,6 +88,10 @@ def spin(folder: Path) -> None:
         pass
 
 
+def killed(folder: Path) -> None:
+    signal.raise_signal(signal.SIGKILL)
+
+
 def crash(folder: Path) -> None:
     os.abort()
 

@@ -62,6 +62,7 @@ FAULTS = {
     "flood": "needs more memory",
     "hang": "took longer than 3 s",
     "spin": "took more than 1 s of processor time",
+    "killed": "the system ended the process that reads it, most likely for want of memory",
     "crash": r"crashes the process that reads it \(SIGABRT\)",
     "refuse": "^it is not good$",
     "fail": r"^it cannot be read \(KeyError\)$",

@@ -630,6 +630,47 @@ def test_a_challenger_that_would_break_callers_cannot_become_champion(
     assert served(cache).version == "1"
 
 
+def test_a_model_that_has_not_moved_costs_no_question_of_its_own(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    registry.housing("1")
+    registry.housing("1", 2.0, "cottages")
+    follower = Follower(settings.model_copy(update={"models": ("housing", "*")}))
+    follower.follow_once()
+    follower.follow_once()
+    mlflow.asked.clear()
+    assert follower.follow_once() == {"housing": "current", "cottages": "current"}
+    assert mlflow.asked == [f"{REST}registered-models/search"]
+
+    registry.housing("2", 3.0)
+    assert follower.follow_once() == {"housing": "installed", "cottages": "current"}
+    with cache.lock("cottages"):
+        cache.forget("cottages")
+    assert follower.follow_once() == {"housing": "current", "cottages": "installed"}
+    mlflow.aliases["housing"]["challenger"] = "1"
+    follower.follow_once()
+    assert cache.challenger("housing") is not None
+    # a tag that was changed by hand is not in the list
+    follower.follow_once()
+    mlflow.versions["housing", "2"]["tags"] = []
+    assert follower.follow_once()["housing"] == "current"
+    monkeypatch.setattr("vigie.registry.looks.RECHECK_SECONDS", -1.0)
+    assert follower.follow_once()["housing"] == "refused"
+
+
+def test_a_refused_model_is_told_until_its_alias_is_gone(
+    settings: Settings, cache: ModelCache, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    mlflow.register("bare", "1", tmp_path, None)
+    follower = Follower(settings.model_copy(update={"models": ("*",)}))
+    assert follower.follow_once() == {"bare": "refused"}
+    assert cache.refused() == ["bare"]
+    del mlflow.aliases["bare"]["champion"]
+    assert follower.follow_once() == {"bare": "removed"}
+    assert cache.refused() == []
+
+
 # --- a registry that is slow, or loses things
 
 

@@ -19,6 +19,7 @@ from vigie.errors import DataError, RefusedPackage
 from vigie.models.package import Package
 from vigie.registry.verify import verify_package
 from vigie.settings import Settings, load_settings
+from vigie.training.foreign_saved import check_saved_model
 from vigie.training.importing import Wanted, read_examples, words, write_imported
 from vigie.training.sources import fetch
 
@@ -150,6 +151,16 @@ def test_a_folder_or_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_bytes(b"")
     with pytest.raises(DataError, match="neither"):
         fetch(str(tmp_path / "model.pkl"), tmp_path, Settings())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\xff\xfe no graph", "is not a SavedModel"), (b"", "holds no model")],
+)
+def test_a_saved_model_file_without_a_model(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(content)
+    with pytest.raises(RefusedPackage, match=reason):
+        check_saved_model(tmp_path)
 
 
 def test_examples_are_rows(tmp_path: Path) -> None:

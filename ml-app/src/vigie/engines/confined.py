@@ -26,7 +26,8 @@ def main(folder: Path) -> None:
     order = orjson.loads((folder / "order.json").read_bytes())
     limits = order["limits"]
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, limits["cpu_seconds"])
+    # the soft limit ends it with SIGXCPU, so that a SIGKILL is known to come from elsewhere
+    _limit(resource.RLIMIT_CPU, limits["cpu_seconds"], more=1)
     _limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     if seccomp.is_supported():
         seccomp.give_up_privileges()
@@ -66,8 +67,8 @@ def _address_space() -> int:
         return 0
 
 
-def _limit(kind: int, most: int) -> None:
-    resource.setrlimit(kind, (most, most))
+def _limit(kind: int, most: int, more: int = 0) -> None:
+    resource.setrlimit(kind, (most, most + more))
 
 
 if __name__ == "__main__":

@@ -116,8 +116,10 @@ def _result(folder: Path, code: int | None, limits: Limits) -> Any:
 
 
 def _end_of(code: int, limits: Limits) -> str:
-    if -code in (signal.SIGXCPU, signal.SIGKILL):
+    if -code == signal.SIGXCPU:
         return f"looking at it took more than {limits.cpu_seconds} s of processor time"
+    if -code == signal.SIGKILL:
+        return "the system ended the process that reads it, most likely for want of memory"
     if code < 0:
         return f"it crashes the process that reads it ({signal.Signals(-code).name})"
     return "it ends the process that reads it"

@@ -75,6 +75,14 @@ class ModelCache:
             if MODEL_NAME.fullmatch(entry.name) and (entry / CHAMPION).is_symlink()
         )
 
+    def refused(self) -> list[str]:
+        """The models that have no champion in the cache because it was refused, sorted."""
+        return sorted(
+            path.parent.name
+            for path in self.folder.glob(f"*/{_REFUSED[CHAMPION]}")
+            if MODEL_NAME.fullmatch(path.parent.name) and self.pointer(path.parent.name) is None
+        )
+
     def pointer(self, model: str, alias: str = CHAMPION) -> str | None:
         """The digest that an alias points to; one system call, fit for frequent polling."""
         try:

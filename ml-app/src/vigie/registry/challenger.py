@@ -26,7 +26,7 @@ class ChallengerFollower:
         self._client = client
         self._cache = cache
         self._intake = intake
-        self._refused = RefusedVersions()
+        self.refused = RefusedVersions()
 
     def follow(self, name: str, stop: threading.Event) -> str:
         """Looks once; gives what happened. Raises `RegistryError`."""
@@ -42,7 +42,7 @@ class ChallengerFollower:
         if current and (current.digest, current.version) == (wanted.digest, wanted.version):
             self._cache.clear_refusal(name, CHALLENGER)
             return "current"
-        if self._refused.holds(wanted):
+        if self.refused.holds(wanted):
             return "refused"
         return self._take(wanted, wanted.digest, stop)
 
@@ -83,7 +83,7 @@ class ChallengerFollower:
 
     def _refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> str:
         refusal = Refusal(version.version, version.digest or "", str(reason))
-        self._refused.add(version, reason)
+        self.refused.add(version, reason)
         if self._cache.refusal(version.name, CHALLENGER) != refusal:
             self._cache.refuse(version.name, refusal, CHALLENGER)
             log.error("%s challenger %s is refused: %s", version.name, version.version, reason)

@@ -31,7 +31,7 @@ class ChampionFollower:
         self._client = client
         self._cache = cache
         self._intake = intake
-        self._refused = RefusedVersions()
+        self.refused = RefusedVersions()
         self._missed: set[str] = set()
         self.refusals = dict(cache.registry_state().refusals)
         """How many versions were refused so far, by model."""
@@ -47,7 +47,8 @@ class ChampionFollower:
             return self._refuse(
                 wanted,
                 RefusedPackage(
-                    "the version is not a package; register it with `vigie train` or `vigie import`"
+                    "the version is not a package; register it with `vigie train` or "
+                    f"`vigie import models:/{name}/{wanted.version} --name {name}`"
                 ),
             )
         current = self._cache.champion(name)
@@ -55,7 +56,7 @@ class ChampionFollower:
             self._cache.clear_refusal(name)
             return "current"
         # a refusal of an earlier process is looked at again: settings or this program may differ
-        if self._refused.holds(wanted):
+        if self.refused.holds(wanted):
             return "refused"
         return self._take(wanted, wanted.digest, stop)
 
@@ -72,7 +73,7 @@ class ChampionFollower:
         """Removes a model from the cache."""
         with self._cache.lock(name):
             self._cache.forget(name)
-        self._refused.forget(name)
+        self.refused.forget(name)
         self._missed.discard(name)
         self.refusals.pop(name, None)
         log.info("%s has no champion any more and is removed", name)
@@ -115,7 +116,7 @@ class ChampionFollower:
 
     def _refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> str:
         refusal = Refusal(version.version, version.digest or "", str(reason))
-        self._refused.add(version, reason)
+        self.refused.add(version, reason)
         if self._cache.refusal(version.name) != refusal:
             self._cache.refuse(version.name, refusal)
             self.refusals[version.name] = self.refusals.get(version.name, 0) + 1

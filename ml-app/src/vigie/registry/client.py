@@ -56,6 +56,7 @@ class RegisteredModel:
 
     name: str
     aliases: Mapping[str, str]
+    created: str = ""
 
 
 class RegistryClient:
@@ -109,15 +110,12 @@ class RegistryClient:
                         str(entry.get("alias")): str(entry.get("version"))
                         for entry in _objects(model, "aliases")
                     },
+                    str(model.get("creation_timestamp", "")),
                 )
                 for model in self._pages("registered-models/search", "registered_models", {})
             ),
             key=lambda model: model.name,
         )
-
-    def models_with(self, alias: str) -> list[str]:
-        """The names of all registered models that have the alias, sorted."""
-        return [model.name for model in self.models() if alias in model.aliases]
 
     def download(
         self,

@@ -6,14 +6,16 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from vigie.errors import RegistryError
 from vigie.registry.cache import CHAMPION, ModelCache, RegistryState
 from vigie.registry.challenger import ChallengerFollower
 from vigie.registry.champion import ChampionFollower
-from vigie.registry.client import RegistryClient
+from vigie.registry.client import RegisteredModel, RegistryClient
 from vigie.registry.intake import Intake
+from vigie.registry.looks import Looks
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")
@@ -44,6 +46,7 @@ class Follower:
         self._challengers = ChallengerFollower(settings, self._client, self._cache, intake)
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, "follow")
         self._under_way: dict[str, Future[str]] = {}
+        self._looks = Looks(self._cache)
         self._stop = threading.Event()
 
     def follow_once(self, longest: float | None = None) -> dict[str, str]:
@@ -51,11 +54,17 @@ class Follower:
 
         What is not done after `longest` seconds goes on, and a later look tells how it ended.
         """
-        followed = self._followed()
+        listed = {model.name: model for model in self._client.models()}
+        followed = self._followed(listed)
         found = self._take_out()
         for name in followed:
-            if name not in self._under_way:
-                self._under_way[name] = self._pool.submit(self._follow, name)
+            if name in self._under_way:
+                continue
+            known = self._looks.known(name, listed.get(name))
+            if known is not None:
+                found[name] = known
+            else:
+                self._under_way[name] = self._pool.submit(self._follow, name, listed.get(name))
         wait(self._under_way.values(), longest)
         found |= self._take_out()
         outcomes = {name: end for name, end in found.items() if isinstance(end, str)}
@@ -88,9 +97,14 @@ class Follower:
             stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
         self._pool.shutdown(cancel_futures=True)
 
-    def _follow(self, name: str) -> str:
+    def _follow(self, name: str, listed: RegisteredModel | None) -> str:
         outcome = self._champions.follow(name, self._stop)
-        self._challengers.follow(name, self._stop)
+        other = self._challengers.follow(name, self._stop)
+        again = (outcome == "refused" and self._champions.refused.retries(name)) or (
+            other == "refused" and self._challengers.refused.retries(name)
+        )
+        if not again:
+            self._looks.note(listed, outcome, other)
         return outcome
 
     def _take_out(self) -> dict[str, str | RegistryError]:
@@ -103,10 +117,10 @@ class Follower:
                 ends[name] = failure
         return ends
 
-    def _followed(self) -> list[str]:
+    def _followed(self, listed: Mapping[str, RegisteredModel]) -> list[str]:
         names = list(self._settings.required_models)
         if self._settings.serves_every_model:
-            others = self._client.models_with(CHAMPION)
+            others = [name for name, model in listed.items() if CHAMPION in model.aliases]
             names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
         return names
 
@@ -115,7 +129,7 @@ class Follower:
         if not self._settings.serves_every_model:
             return {}
         outcomes = {}
-        for name in self._cache.models():
+        for name in [*self._cache.models(), *self._cache.refused()]:
             # a look that is under way holds the lock of its model
             if name in followed or name in self._under_way:
                 continue

@@ -43,6 +43,11 @@ class RefusedVersions:
         until = time.monotonic() + lasting
         self._entries[version.name] = _Entry(version.version, version.digest, pause, until)
 
+    def retries(self, model: str) -> bool:
+        """True where the last refused version of a model is to be asked for again."""
+        entry = self._entries.get(model)
+        return entry is not None and entry.until < math.inf
+
     def forget(self, name: str) -> None:
         """Forgets what was refused of a model."""
         self._entries.pop(name, None)

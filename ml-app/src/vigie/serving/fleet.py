@@ -75,7 +75,7 @@ class Fleet:
             known = ", ".join(self.slots) or "none"
             raise NotFound(f"There is no such model here. Models: {known}.")
         if slot.live is None:
-            raise Unavailable(self._why_not(name), "no_model", retry_after=5)
+            raise Unavailable(self.why_not(name), "no_model", retry_after=5)
         return slot
 
     @property
@@ -90,10 +90,17 @@ class Fleet:
         if not self.slots:
             return {"*": "no model has a champion yet"}
         return {
-            name: self._why_not(name)
+            name: self.why_not(name)
             for name in self._settings.required_models
             if self.slots[name].live is None
         }
+
+    @property
+    def refused(self) -> list[str]:
+        """The models that would be served beside the required ones, had they not been refused."""
+        if not self._settings.serves_every_model:
+            return []
+        return [name for name in self.cache.refused() if name not in self.slots]
 
     def _wanted(self) -> list[str]:
         wanted = list(self._settings.required_models)
@@ -189,7 +196,8 @@ class Fleet:
         slot.retire()
         log.info("%s is served no longer: it has no champion any more", name)
 
-    def _why_not(self, name: str) -> str:
+    def why_not(self, name: str) -> str:
+        """Why a model does not serve, for people."""
         refused = self.cache.refusal(name)
         if refused:
             return f"version {refused.version} is refused: {refused.reason}"

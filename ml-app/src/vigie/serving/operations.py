@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, request
 
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
+from vigie.serving.live import LiveModel
 from vigie.serving.openapi import build_openapi
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
@@ -64,16 +65,20 @@ def _is_loopback(address: str | None) -> bool:
 def models() -> Response:
     """Every model here: its version, digest, engine, age, and the candidate refused last."""
     fleet = _services().fleet
-    return json_response({"models": [_describe(slot) for slot in fleet.slots.values()]})
+    serving = [_describe(slot.name, slot.live) for slot in fleet.slots.values()]
+    return json_response({"models": serving + [_describe(name, None) for name in fleet.refused]})
 
 
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
     """One model as in the list, and the versions of it that are in memory."""
-    slot = _services().fleet.slots.get(model)
-    if slot is None:
-        raise NotFound("There is no such model here; GET /v1/models lists them.")
-    return json_response(_describe(slot) | {"versions": _in_memory(slot)})
+    fleet = _services().fleet
+    slot = fleet.slots.get(model)
+    if slot is not None:
+        return json_response(_describe(model, slot.live) | {"versions": _in_memory(slot)})
+    if model in fleet.refused:
+        return json_response(_describe(model, None) | {"versions": []})
+    raise NotFound("There is no such model here; GET /v1/models lists them.")
 
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:
@@ -91,9 +96,8 @@ def _in_memory(slot: Slot) -> list[dict[str, object]]:
     ]
 
 
-def _describe(slot: Slot) -> dict[str, object]:
+def _describe(name: str, live: LiveModel | None) -> dict[str, object]:
     services = _services()
-    name, live = slot.name, slot.live
     refusal = services.fleet.cache.refusal(name)
     described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
     if live is not None:
@@ -109,7 +113,7 @@ def _describe(slot: Slot) -> dict[str, object]:
             "metrics": document.metrics,
         }
     else:
-        described["reason"] = services.fleet.unready().get(name, "")
+        described["reason"] = services.fleet.why_not(name)
     if refusal is not None:
         described["refused"] = {"version": refusal.version, "reason": refusal.reason}
     untried = services.fleet.cache.refusal(name, CHALLENGER)

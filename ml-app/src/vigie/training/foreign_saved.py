@@ -54,6 +54,8 @@ def check_saved_model(path: Path) -> None:
         model.ParseFromString(file.read_bytes())
     except DecodeError:
         raise RefusedPackage("saved_model.pb is not a SavedModel") from None
+    if not model.meta_graphs:
+        raise RefusedPackage("saved_model.pb holds no model")
     for meta in model.meta_graphs:
         graph = meta.graph_def
         nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]

@@ -1,0 +1,234 @@
+"""The account of the registry process may read and nothing else: MLflow with its own users."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from real_mlflow import RealMlflow, real_mlflow
+from vigie.registry.cache import CHAMPION, ModelCache
+from vigie.registry.operate import OperatorClient
+from vigie.settings import Settings, load_settings
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+MODELS = ("homes", "flats", "barns")
+ADMIN, READER, OPERATOR = "admin", "vigie-reader", "vigie-operator"
+WATCHED_SECONDS = 15.0
+MOST_OF_A_CORE = 0.10
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """An MLflow that knows its users, three models in it, and an account that may read them."""
+
+    mlflow: RealMlflow
+    folder: Path
+    passwords: Mapping[str, str]
+
+    def ask(self, user: str, method: str, route: str, **content: Any) -> requests.Response:
+        """One request of a user to a REST route."""
+        reads = method == "GET"
+        return requests.request(
+            method, f"{self.mlflow.url}/api/{route}", auth=(user, self.passwords[user]),
+            params=content if reads else None, json=None if reads else content, timeout=20,
+        )  # fmt: skip
+
+    def environment(self, user: str) -> dict[str, str]:
+        """What a command of that user needs."""
+        return {
+            **os.environ, "VIGIE_MLFLOW_URL": self.mlflow.url,
+            "VIGIE_CACHE": str(self.folder / "cache"), "VIGIE_STATE": str(self.folder / "state"),
+            "VIGIE_MODELS": ",".join(MODELS), "MLFLOW_TRACKING_USERNAME": user,
+            "MLFLOW_TRACKING_PASSWORD": self.passwords[user],
+        }  # fmt: skip
+
+    def run(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The real command as that user."""
+        return subprocess.run(
+            [sys.executable, "-m", "vigie", *arguments],
+            env=self.environment(user), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+def register(settings: Settings, folder: Path, name: str, factor: float) -> None:
+    """Registers a package as whoever the environment names."""
+    from vigie.training.tracking import Tracking
+
+    tracking = Tracking(settings, "models")
+    with tracking.run(name) as run_id:
+        model = tracking.new_model(name, run_id)
+        root = folder / f"{name}-{factor}"
+        digest = write_package(root, housing_document(name), housing_graph(factor), HOUSING_ROWS)
+        tracking.register(model, root, name, digest, {})
+
+
+def experiment(guarded: Guarded) -> str:
+    found = guarded.ask(
+        ADMIN, "GET", "2.0/mlflow/experiments/get-by-name", experiment_name="models"
+    )
+    return str(found.json()["experiment"]["experiment_id"])
+
+
+def grant(
+    guarded: Guarded, kind: str, which: str, user: str = READER, permission: str = "READ"
+) -> None:
+    answer = guarded.ask(
+        ADMIN, "POST", "3.0/mlflow/users/permissions/grant",
+        username=user, resource_type=kind, resource_id=which, permission=permission,
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = tmp_path_factory.mktemp("guarded")
+    passwords = {user: secrets.token_urlsafe(18) for user in (ADMIN, READER, OPERATOR)}
+    (folder / "auth.ini").write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = admin\n"
+        f"database_uri = sqlite:///{folder}/users.db\nauth_cache_ttl_seconds = 60\n"
+    )
+    users = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": passwords[ADMIN],
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
+    }
+    with (
+        real_mlflow(folder, "--app-name", "basic-auth", **users) as mlflow,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        made = Guarded(mlflow, folder, passwords)
+        patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", passwords[ADMIN])
+        settings = load_settings(mlflow_url=mlflow.url, state=folder / "state")
+        owner = OperatorClient.of(settings)
+        for name in MODELS:
+            register(settings, folder, name, 1.0)
+            owner.point(name, CHAMPION, "1")
+        register(settings, folder, "homes", 2.0)
+        for user in (READER, OPERATOR):
+            answer = made.ask(
+                ADMIN, "POST", "2.0/mlflow/users/create", username=user, password=passwords[user]
+            )
+            assert answer.status_code == 200, answer.text
+        yield made
+
+
+def test_reading_the_models_and_their_experiment_is_all_that_it_takes(guarded: Guarded) -> None:
+    refused = guarded.run(READER, "follow", "--once")
+    assert refused.returncode == 1
+    assert "MLflow answered 403; an account that may do this" in refused.stderr
+    for name in MODELS:
+        grant(guarded, "registered_model", name)
+    # the files of a version lie below the experiment of its run
+    refused = guarded.run(READER, "follow", "--once")
+    assert refused.returncode == 1
+    assert "MLflow answered 403" in refused.stderr
+    grant(guarded, "experiment", experiment(guarded))
+    taken = guarded.run(READER, "follow", "--once")
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.split() == [word for name in MODELS for word in (f"{name}:", "installed")]
+    assert ModelCache(guarded.folder / "cache").models() == sorted(MODELS)
+
+
+WRITES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("POST", "2.0/mlflow/model-versions/create", {"source": "models:/m-1"}),
+    ("POST", "2.0/mlflow/model-versions/set-tag", {"version": "1", "key": "k", "value": "v"}),
+    ("DELETE", "2.0/mlflow/model-versions/delete-tag", {"version": "1", "key": "vigie.digest"}),
+    ("DELETE", "2.0/mlflow/model-versions/delete", {"version": "1"}),
+    ("PATCH", "2.0/mlflow/model-versions/update", {"version": "1", "description": "x"}),
+    ("POST", "2.0/mlflow/registered-models/alias", {"alias": "champion", "version": "2"}),
+    ("DELETE", "2.0/mlflow/registered-models/alias", {"alias": "champion"}),
+    ("POST", "2.0/mlflow/registered-models/set-tag", {"key": "k", "value": "v"}),
+    ("DELETE", "2.0/mlflow/registered-models/delete", {}),
+    ("POST", "2.0/mlflow/registered-models/rename", {"new_name": "mine"}),
+)
+
+
+@pytest.mark.parametrize(("method", "route", "content"), WRITES)
+def test_every_write_is_answered_403(
+    guarded: Guarded, method: str, route: str, content: dict[str, str]
+) -> None:
+    answer = guarded.ask(READER, method, route, name="homes", **content)
+    assert answer.status_code == 403, answer.text
+
+
+def test_no_artifact_can_be_written_or_deleted(guarded: Guarded) -> None:
+    found = guarded.ask(
+        READER, "GET", "2.0/mlflow/model-versions/get-download-uri", name="homes", version="1"
+    )
+    path = found.json()["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    for method in ("PUT", "DELETE"):
+        answer = requests.request(
+            method, f"{guarded.mlflow.url}/api/2.0/mlflow-artifacts/artifacts/{path}/MLmodel",
+            data=b"x", auth=(READER, guarded.passwords[READER]), timeout=20,
+        )  # fmt: skip
+        assert answer.status_code == 403, answer.text
+
+
+def test_vigie_promote_says_that_the_account_may_not(guarded: Guarded) -> None:
+    refused = guarded.run(READER, "promote", "homes", "--version", "2", "--force")
+    assert refused.returncode == 1
+    assert "MLFLOW_TRACKING_USERNAME" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    champion = guarded.ask(
+        READER, "GET", "2.0/mlflow/registered-models/alias", name="homes", alias="champion"
+    )
+    assert champion.json()["model_version"]["version"] == "1"
+
+
+def test_edit_registers_and_promotes_and_manage_goes_back(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(guarded, "registered_model", "flats", OPERATOR, "EDIT")
+    grant(guarded, "experiment", experiment(guarded), OPERATOR, "EDIT")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", OPERATOR)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", guarded.passwords[OPERATOR])
+    settings = load_settings(mlflow_url=guarded.mlflow.url, state=guarded.folder / "state")
+    register(settings, guarded.folder, "flats", 2.0)
+    promoted = guarded.run(OPERATOR, "promote", "flats", "--version", "2", "--force")
+    assert promoted.returncode == 0, promoted.stderr
+    # going back removes an alias
+    revoked = guarded.ask(
+        ADMIN, "POST", "3.0/mlflow/users/permissions/revoke",
+        username=OPERATOR, resource_type="registered_model", resource_id="flats",
+    )  # fmt: skip
+    assert revoked.status_code == 200, revoked.text
+    grant(guarded, "registered_model", "flats", OPERATOR, "MANAGE")
+    back = guarded.run(OPERATOR, "rollback", "flats")
+    assert back.returncode == 0, back.stderr
+
+
+def test_polling_costs_mlflow_little(guarded: Guarded) -> None:
+    (guarded.folder / "log").write_text("")
+    with (guarded.folder / "follow.log").open("wb") as log:
+        follower = subprocess.Popen(
+            [sys.executable, "-m", "vigie", "follow"],
+            env=guarded.environment(READER), stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        # the first looks ask for every model
+        time.sleep(8)
+        before, asked = guarded.mlflow.seconds(), requests_in(guarded.folder / "log")
+        time.sleep(WATCHED_SECONDS)
+        share = (guarded.mlflow.seconds() - before) / WATCHED_SECONDS
+        asked = requests_in(guarded.folder / "log") - asked
+    finally:
+        follower.terminate()
+        follower.wait(20)
+    assert 1 <= asked <= 6
+    assert share < MOST_OF_A_CORE
+
+
+def requests_in(log: Path) -> int:
+    return log.read_text(errors="replace").count('"GET /api/')
