@@ -58,8 +58,8 @@ def too_slow(timing: Timing, factor: float) -> str | None:
     if not factor or timing.candidate_ms <= slow:
         return None
     return (
-        f"it is too slow: {timing.candidate_ms:.1f} ms for {timing.rows} rows, the version that "
-        f"serves takes {timing.live_ms:.1f} ms (VIGIE_LATENCY_FACTOR={factor:g})"
+        f"it is too slow: {timing.candidate_ms:.3g} ms for {timing.rows} rows, the version that "
+        f"serves takes {timing.live_ms:.3g} ms (VIGIE_LATENCY_FACTOR={factor:g})"
     )
 
 
