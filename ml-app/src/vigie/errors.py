@@ -43,6 +43,10 @@ class RefusedPackage(VigieError):
     title = "Refused model version"
 
 
+WHOLE_COLUMN = -1
+"""The row of a `FieldError` that is about every row of its field."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One thing wrong with one field: what was expected there and the kind of what came."""
