@@ -7,14 +7,17 @@ import ipaddress
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from vigie.errors import NotFound, Unavailable
+from vigie.errors import MethodNotAllowed, NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
+from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.openapi import build_openapi
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
 from vigie.serving.slot import Slot
 
 blueprint = Blueprint("operations", __name__)
+
+_TF_STATES = {"serving": "AVAILABLE", "challenger": "AVAILABLE", "ending": "UNLOADING"}
 
 
 def _services() -> Services:
@@ -69,11 +72,20 @@ def models() -> Response:
 
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
-    """One model as in the list, and the versions of it that are in memory."""
+    """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
+    check_no_prediction()
     slot = _services().fleet.slots.get(model)
     if slot is None:
         raise NotFound("There is no such model here; GET /v1/models lists them.")
-    return json_response(_describe(slot) | {"versions": _in_memory(slot)})
+    versions = _in_memory(slot)
+    status = tfserving_status((str(v["version"]), _TF_STATES[str(v["state"])]) for v in versions)
+    return json_response(_describe(slot) | {"versions": versions} | status)
+
+
+def check_no_prediction() -> None:
+    """Refuses a GET of a prediction route that looks like the name of a model or version."""
+    if _services().pipeline.route(request.path):
+        raise MethodNotAllowed("This route takes POST.", "OPTIONS, POST")
 
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:
