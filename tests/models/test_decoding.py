@@ -138,6 +138,7 @@ def test_every_kind_of_value_is_taken(item: Input, value: Any, column: list[Any]
         (CODE, None),
         pytest.param(CODE, 10**5000, id="more digits than Python writes"),
         (OPEN_CODE, "one"),
+        (OPEN_CODE, ""),
         (OPEN_CODE, 1e300),
         (GAPPY, -1.5),
     ],

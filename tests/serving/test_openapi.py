@@ -42,12 +42,18 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+class Described(dict[str, Any]):
+    """The document, in short where Hypothesis tells of a failure."""
+
+    def __repr__(self) -> str:
+        return "Described()"
+
+
 @pytest.fixture(scope="module")
 def document(client: FlaskClient) -> dict[str, Any]:
     response = client.get("/openapi.json")
     assert response.content_type == JSON
-    found: dict[str, Any] = orjson.loads(response.data)
-    return found
+    return Described(orjson.loads(response.data))
 
 
 Check = Callable[[dict[str, Any], Any], bool]

@@ -155,7 +155,7 @@ def _integers_as_text(values: list[Any]) -> list[Any]:
             -INT64_MAX <= value <= INT64_MAX
         ):
             texts.append(str(int(value)))
-        elif value is None or (type(value) is str and (value == "" or _spells_integer(value))):
+        elif value is None or (type(value) is str and _spells_integer(value)):
             texts.append(value)
         else:
             raise _Refused

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import vigie
-from vigie.models.document import Input, Output, PackageDocument, text_in
+from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
 from vigie.serving.live import LiveModel
 from vigie.serving.openapi_dialects import dialect_paths
 from vigie.serving.problems import KNOWN
@@ -59,6 +59,8 @@ def row_schema(document: PackageDocument) -> Schema:
 def _input_schema(item: Input) -> Schema:
     schema: Schema = {"type": _TYPES[item.dtype]}
     low, high = item.limits or (None, None)
+    if item.choices is not None and item.integral:
+        low, high = -int(INT64_MAX), int(INT64_MAX)
     if low is not None:
         schema["minimum"] = low
     if high is not None:
