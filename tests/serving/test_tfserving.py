@@ -257,7 +257,8 @@ def test_too_many_rows_are_refused(tmp_path: Path) -> None:
         assert "expected 1 to 2 rows, got 3 rows" in error(post(services, HOUSING, body))
 
 
-def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize("canary", [0.0, 1.0])
+def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path, canary: float) -> None:
     cache = filled_cache(tmp_path / "cache")
     first = cache.champion("housing")
     assert first is not None
@@ -266,11 +267,12 @@ def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path) -> None:
     assert second is not None
     cache.point("housing", first.digest)
     cache.point("housing", second.digest, "challenger")
-    services = loaded(settings_for(cache, tmp_path / "state", challenger_share=1.0))
+    shares = {"challenger_share": 1.0, "canary_share": canary}
+    services = loaded(settings_for(cache, tmp_path / "state", **shares))
     slot = services.fleet.slots["housing"]
     try:
         for choice, price in (
-            ("", PRICE),
+            ("", PRICE + 54 * 3000 * canary),
             ("/labels/champion", PRICE),
             ("/versions/1", PRICE),
             ("/labels/challenger", PRICE + 54 * 3000),
@@ -280,7 +282,7 @@ def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path) -> None:
             assert answer.json() == {"predictions": [price]}
             assert answer.headers["x-model-version"] == ("1" if price == PRICE else "2")
         samples = services.metrics.predictions.labels("housing", "2")
-        assert samples._value.get() == 2
+        assert samples._value.get() == 2 + canary
         client = create_app(services=services).test_client()
         assert client.get("/v2/models/housing").get_json()["versions"] == ["1", "2"]
     finally:
