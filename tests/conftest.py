@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -22,8 +23,9 @@ import requests
 from hypothesis.configuration import set_hypothesis_home_dir
 from prometheus_client.parser import text_string_to_metric_families
 
-from packages import install
+from packages import install, install_tensor_models
 from vigie.registry.cache import ModelCache
+from vigie.serving.call import Call
 from vigie.serving.front import Front
 from vigie.serving.services import Services, assemble
 from vigie.settings import Settings, load_settings
@@ -78,6 +80,26 @@ def shared_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     """The parts of a worker for tests that only ask it."""
     folder = tmp_path_factory.mktemp("shared")
     return loaded(settings_for(filled_cache(folder / "cache"), folder / "state"))
+
+
+@pytest.fixture(scope="session")
+def tensor_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """The parts of a worker that serves version 123 of `half_plus_two` and of `sensors`."""
+    folder = tmp_path_factory.mktemp("tensors")
+    cache = ModelCache(folder / "cache")
+    install_tensor_models(cache)
+    models = ("half_plus_two", "sensors")
+    return loaded(settings_for(cache, folder / "state", models=models))
+
+
+def post(services: Services, path: str, body: object, **headers: str) -> Answer:
+    """The pipeline's answer to JSON, or to bytes as they are; header names with _ for -."""
+    given = {name.replace("_", "-").encode(): text.encode() for name, text in headers.items()}
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    route = services.pipeline.route(path)
+    assert route is not None
+    reply = services.pipeline.answer(Call("POST", path, given, raw), route)
+    return answer_of(reply.status, reply.headers, reply.body)
 
 
 def filled_cache(folder: Path) -> ModelCache:

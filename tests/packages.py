@@ -286,6 +286,102 @@ def keep_held_out(root: Path, count: int = 40, factor: float = 1.0) -> str:
     return write_manifest(root)
 
 
+def half_plus_two_document() -> dict[str, Any]:
+    """One number in, one number out: the model of TensorFlow Serving's documentation."""
+    return tensor_document("half_plus_two", {"x": ("float32", [])}, {"y": []}, {"x": 1.0})
+
+
+def half_plus_two_graph() -> onnx.ModelProto:
+    """y = x / 2 + 2."""
+    nodes = [
+        helper.make_node("Mul", ["x", "half"], ["halved"]),
+        helper.make_node("Add", ["halved", "two"], ["y"]),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])]
+    weights = {"half": np.array([[0.5]], np.float32), "two": np.array([[2]], np.float32)}
+    return _model(nodes, inputs, "y", [None, 1], weights)
+
+
+def sensors_document() -> dict[str, Any]:
+    """A text, a list and a matrix in, two named tensors out."""
+    inputs = {"tag": ("string", []), "signal": ("float32", [5]), "sensor": ("int64", [2, 2])}
+    example = {"tag": "foo", "signal": [1, 2, 3, 4, 5], "sensor": [[1, 2], [3, 4]]}
+    return tensor_document("sensors", inputs, {"doubled": [5], "kind": []}, example)
+
+
+def sensors_graph() -> onnx.ModelProto:
+    """doubled = 2 * signal; kind = 100 for `foo`, 200 for `bar`, plus the first sensor."""
+    nodes = [
+        helper.make_node("Add", ["signal", "signal"], ["doubled"]),
+        _lookup("tag", {"foo": 100, "bar": 200}, "code"),
+        helper.make_node("Cast", ["code"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["sensor"], ["sensed"], to=TensorProto.FLOAT),
+        helper.make_node("Slice", ["sensed", "zeros", "ones", "axes"], ["corner"]),
+        helper.make_node("Reshape", ["corner", "column"], ["first"]),
+        helper.make_node("Add", ["number", "first"], ["kind"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("tag", TensorProto.STRING, [None, 1]),
+        helper.make_tensor_value_info("signal", TensorProto.FLOAT, [None, 5]),
+        helper.make_tensor_value_info("sensor", TensorProto.INT64, [None, 2, 2]),
+    ]
+    weights = {
+        "zeros": np.array([0, 0]),
+        "ones": np.array([1, 1]),
+        "axes": np.array([1, 2]),
+        "column": np.array([-1, 1]),
+    }
+    model = _model(nodes, inputs, "kind", [None, 1], weights)
+    doubled = helper.make_tensor_value_info("doubled", TensorProto.FLOAT, [None, 5])
+    model.graph.output.append(doubled)
+    return model
+
+
+def tensor_document(
+    name: str,
+    inputs: dict[str, tuple[str, list[int]]],
+    outputs: dict[str, list[int]],
+    example: dict[str, Any],
+) -> dict[str, Any]:
+    """A document of tensors without limits: inputs by dtype and shape, outputs by shape."""
+    return {
+        "format": 1,
+        "name": name,
+        "title": name,
+        "task": "regression",
+        "inputs": [
+            {
+                "name": item,
+                "label": item,
+                "dtype": dtype,
+                "tensor": dtype,
+                "shape": shape,
+                "example": example[item],
+            }
+            for item, (dtype, shape) in inputs.items()
+        ],
+        "outputs": [
+            {"name": output, "label": output, "tensor": output, "shape": shape}
+            for output, shape in outputs.items()
+        ],
+        "provenance": {"source": "made for a test"},
+    }
+
+
+def install_tensor_models(cache: ModelCache) -> None:
+    """Puts `half_plus_two` and `sensors` into a cache."""
+    for document, graph in (
+        (half_plus_two_document(), half_plus_two_graph()),
+        (sensors_document(), sensors_graph()),
+    ):
+        name = document["name"]
+        with cache.lock(name) as incoming:
+            example = {item["name"]: item["example"] for item in document["inputs"]}
+            digest = write_package(incoming, document, graph, [example])
+            cache.install(name, incoming, digest, "123", "run")
+            cache.point(name, digest)
+
+
 def install(
     cache: ModelCache, name: str, version: str = "1", factor: float = 1.0, document: Any = None
 ) -> str:

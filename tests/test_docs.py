@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,27 @@ def test_requirements_are_locked_and_name_no_index() -> None:
         assert "://" not in text
         pins = re.findall(r"^[a-zA-Z0-9].*==", text, re.MULTILINE)
         assert len(pins) <= text.count("--hash=sha256:")
+
+
+def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:
+    """The path, body and headers of every `curl` of a page, and the answer below it."""
+    calls = []
+    for block in re.findall(r"```\n(.*?)```", read(page), re.DOTALL):
+        for command, answer in re.findall(r"\$ curl (.*?)\n(\{.*?)\n", block, re.DOTALL):
+            words = shlex.split(command.replace("\\\n", "").replace("$'", "'"))
+            options = dict(zip(words[0:-1:2], words[1:-1:2], strict=True))
+            body = options.get("-d") or options["--data-binary"].replace("\\n", "\n")
+            name, _, value = options.get("-H", "Accept: */*").partition(": ")
+            path = "/" + words[-1].split("/", 1)[1]
+            calls.append((path, body.encode(), {name: value}, answer))
+    return calls
+
+
+def test_the_calls_of_the_dialects_are_answered_as_shown(shared_services: Services) -> None:
+    client = create_app(services=shared_services).test_client()
+    calls = curl_calls("dialects.md")
+    assert len(calls) == 5
+    for path, body, headers, answer in calls:
+        form = "application/x-www-form-urlencoded"
+        response = client.post(path, data=body, headers={"Content-Type": form} | headers)
+        assert response.text == answer, path

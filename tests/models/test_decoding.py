@@ -13,7 +13,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from packages import HOUSING_INPUTS
-from vigie.errors import FieldError, InvalidInput
+from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.decoding import (
     MOST_FIELD_ERRORS,
     Decoded,
@@ -138,6 +138,7 @@ def test_every_kind_of_value_is_taken(item: Input, value: Any, column: list[Any]
         (CODE, None),
         pytest.param(CODE, 10**5000, id="more digits than Python writes"),
         (OPEN_CODE, "one"),
+        (OPEN_CODE, ""),
         (OPEN_CODE, 1e300),
         (GAPPY, -1.5),
     ],
@@ -352,3 +353,72 @@ def test_many_rows_decode_like_each_alone(rows: list[dict[str, Any]]) -> None:
         for item in INPUTS
     }
     assert together.outside == {name: found for name, found in outside.items() if found}
+
+
+# --- columns
+
+
+def columns_of(rows: list[dict[str, Any]], inputs: Sequence[Input]) -> dict[str, list[Any]]:
+    return {item.name: [row.get(item.name) for row in rows] for item in inputs}
+
+
+def column_errors(
+    columns: dict[str, list[Any]], rows: int, inputs: Sequence[Input] = INPUTS
+) -> tuple[FieldError, ...]:
+    with pytest.raises(InvalidInput) as caught:
+        RowDecoder(inputs).decode_columns(columns, rows)
+    return caught.value.fields
+
+
+@effort(max_examples=100, deadline=None)
+@given(st.lists(GOOD, min_size=1, max_size=6))
+def test_columns_decode_like_the_rows(rows: list[dict[str, Any]]) -> None:
+    decoder = RowDecoder(INPUTS)
+    assert decoder.decode_columns(columns_of(rows, INPUTS), len(rows)) == decoder.decode(rows)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, EVERY_KIND], ids=["housing", "every kind"])
+@effort(max_examples=100, deadline=None)
+@given(rows=st.lists(KINDS_OF_ROW | GOOD, min_size=1, max_size=4))
+def test_columns_are_refused_like_the_rows(inputs: list[Input], rows: list[dict[str, Any]]) -> None:
+    names = {item.name for item in inputs}
+    rows = [{name: value for name, value in row.items() if name in names} for row in rows]
+    columns = columns_of(rows, inputs)
+    try:
+        decoded = RowDecoder(inputs).decode(rows)
+    except InvalidInput as refused:
+        found = column_errors(columns, len(rows), inputs)
+        whole = {(e.row, e.field, e.expected, e.got) for e in refused.fields}
+        assert found
+        if len(found) < MOST_FIELD_ERRORS:
+            assert {(e.row, e.field, e.expected, e.got) for e in found} == whole
+        return
+    assert RowDecoder(inputs).decode_columns(columns, len(rows)) == decoded
+
+
+def test_an_absent_column_is_missing_in_every_row() -> None:
+    columns = columns_of([HOME, HOME], INPUTS)
+    short = {name: columns[name] for name in HOME}
+    decoder = RowDecoder(INPUTS)
+    assert decoder.decode_columns(short, 2) == decoder.decode_columns(columns, 2)
+    del short["rooms"]
+    assert column_errors(short, 2) == (
+        FieldError(WHOLE_COLUMN, "rooms", "integer from 1 to 50", "nothing"),
+    )
+
+
+def test_columns_of_other_lengths_or_names_are_refused_as_a_whole() -> None:
+    columns = columns_of([HOME, HOME], INPUTS)
+    assert column_errors(columns | {"rooms": [3]}, 2) == (
+        FieldError(WHOLE_COLUMN, "rooms", "2 values", "1 values"),
+    )
+    assert column_errors(columns | {"castle": [3, 3]}, 2) == (
+        FieldError(WHOLE_COLUMN, "castle", "no such input", "list"),
+    )
+
+
+def test_errors_of_columns_are_bounded() -> None:
+    many = {name: [value] * 1000 for name, value in HOME.items()}
+    assert len(column_errors(many | {"rooms": ["x"] * 1000}, 1000)) == MOST_FIELD_ERRORS
+    unknown = {f"key{number}": [1] for number in range(1000)}
+    assert len(column_errors(unknown, 1)) == MOST_FIELD_ERRORS

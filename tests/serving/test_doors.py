@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +53,35 @@ def home(**changes: Any) -> bytes:
     return dumps(HOME | changes)
 
 
+def tensors(**changes: Any) -> list[dict[str, Any]]:
+    """`HOME` as tensors of the Open Inference Protocol."""
+    datatypes = {"surface_m2": "FP32", "rooms": "INT64", "property_type": "BYTES"}
+    return [
+        {"name": name, "shape": [1], "datatype": datatypes[name], "data": [value]}
+        for name, value in (HOME | changes).items()
+    ]
+
+
+def binary(size: int, data: bytes, shift: int = 0) -> dict[str, Any]:
+    """The parts of a request whose surface is binary data."""
+    surface = {
+        "name": "surface_m2",
+        "shape": [1],
+        "datatype": "FP64",
+        "parameters": {"binary_data_size": size},
+    }
+    outputs = {"parameters": {"binary_data_output": True}}
+    head = dumps({"inputs": [surface, *tensors()[1:]], **outputs})
+    headers = {"Inference-Header-Content-Length": str(len(head) + shift)}
+    return {"body": head + data, "path": V2, "headers": headers}
+
+
 GOOD = home()
+SURFACE = struct.pack("<d", 54)
+CSV = {"Content-Type": "text/csv"}
+TABLE = b"surface_m2,rooms,property_type,land_m2\r\n"
+TF, V2, MLFLOW = "/v1/models/housing:predict", "/v2/models/housing/infer", "/invocations"
+SPLIT = {"columns": list(HOME), "data": [list(HOME.values())]}
 PLAIN = {"Content-Type": "text/plain"}
 CORPUS: dict[str, Asked] = {
     # answered
@@ -150,6 +180,100 @@ CORPUS: dict[str, Asked] = {
     "multipart": Asked(415, GOOD, headers={"Content-Type": "multipart/form-data; boundary=x"}),
     "gzip": Asked(415, GOOD, headers={"Content-Type": JSON, "Content-Encoding": "gzip"}),
     "too large": Asked(413, b" " * (8 * 2**20 + 1)),
+    # TensorFlow Serving
+    "rows": Asked(200, dumps({"instances": [HOME, HOME]}), TF),
+    "columns": Asked(200, dumps({"inputs": {k: [v, v] for k, v in HOME.items()}}), TF),
+    "rows as curl sends them": Asked(
+        200,
+        dumps({"instances": [HOME]}),
+        TF,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    ),
+    "rows as text": Asked(200, dumps({"instances": [HOME]}), TF, headers=PLAIN),
+    "rows for a version": Asked(
+        200, dumps({"instances": [FLOWER]}), "/v1/models/iris/versions/1:predict"
+    ),
+    "rows for a label": Asked(
+        200, dumps({"instances": [HOME]}), "/v1/models/housing/labels/champion:predict"
+    ),
+    "rows for a label, escaped": Asked(
+        200, dumps({"instances": [HOME]}), "/v1/models/housing/labels/champion%3Apredict"
+    ),
+    "rows, wrong": Asked(400, dumps({"instances": [HOME | {"rooms": MARK}]}), TF),
+    "rows, no JSON": Asked(400, b"{", TF),
+    "rows with NaN": Asked(400, dumps({"instances": [HOME | {"rooms": float("nan")}]}), TF),
+    "signature": Asked(400, dumps({"instances": [HOME], "signature_name": MARK}), TF),
+    "base64": Asked(400, dumps({"instances": [HOME | {"property_type": {"b64": "/w=="}}]}), TF),
+    "classify": Asked(400, b"{}", "/v1/models/housing:classify"),
+    "regress a version": Asked(400, b"{}", "/v1/models/housing/versions/1:regress"),
+    "verb with a line end": Asked(400, b"{}", "/v1/models/housing:predict%0A"),
+    "version with a line end": Asked(404, b"{}", "/v1/models/housing/versions/1%0A:predict"),
+    "model with a line end": Asked(404, b"{}", "/v2/models/housing%0A/infer"),
+    "unknown verb": Asked(400, b"{}", f"/v1/models/housing/labels/champion:{MARK}"),
+    "rows, compressed": Asked(415, b"{}", TF, headers={"Content-Encoding": "gzip"}),
+    "rows, too large": Asked(413, b" " * (8 * 2**20 + 1), TF),
+    "rows for an unknown model": Asked(404, b"{}", "/v1/models/castle:predict"),
+    "rows for an unknown version": Asked(404, b"{}", "/v1/models/housing/versions/9:predict"),
+    "rows for an unknown label": Asked(404, b"{}", "/v1/models/housing/labels/x:predict"),
+    "rows for a name in Unicode": Asked(404, b"{}", "/v1/models/%C3%A9t%C3%A9:predict"),
+    "rows for a long version": Asked(404, b"{}", f"/v1/models/a/versions/{'9' * 6000}:predict"),
+    "rows for no model": Asked(405, b"{}", "/v1/models/:predict"),
+    "two verbs": Asked(404, b"{}", "/v1/models/housing:a:predict"),
+    "no verb": Asked(405, b"{}", "/v1/models/housing:"),
+    "version and label": Asked(404, b"{}", "/v1/models/housing/versions/1/labels/x:predict"),
+    "GET of rows": Asked(405, path=TF, method="GET", headers={}),
+    "GET of rows of a version": Asked(
+        405, path="/v1/models/housing/versions/1:predict", method="GET", headers={}
+    ),
+    "PUT of rows": Asked(405, b"{}", TF, method="PUT"),
+    "status of a version": Asked(
+        200, path="/v1/models/housing/versions/1", method="GET", headers={}
+    ),
+    "metadata": Asked(200, path="/v1/models/housing/metadata", method="GET", headers={}),
+    "metadata of a label": Asked(
+        404, path="/v1/models/housing/labels/challenger/metadata", method="GET", headers={}
+    ),
+    # Open Inference Protocol
+    "tensors": Asked(200, dumps({"id": "7", "inputs": tensors()}), V2),
+    "tensors for a version": Asked(
+        200, dumps({"inputs": tensors()}), "/v2/models/housing/versions/1/infer"
+    ),
+    "tensors, binary": Asked(200, **binary(8, SURFACE)),
+    "tensors, binary, sized wrongly": Asked(400, **binary(9, SURFACE)),
+    "tensors, binary, cut": Asked(400, **binary(8, SURFACE[:-1])),
+    "tensors, binary, shifted": Asked(400, **binary(8, SURFACE, -1)),
+    "tensors, binary, too long": Asked(400, **binary(8, SURFACE, 99)),
+    "tensors, wrong": Asked(400, dumps({"inputs": tensors(rooms=MARK)}), V2),
+    "tensors outside the limits": Asked(400, dumps({"inputs": tensors(rooms=51)}), V2),
+    "tensors, no JSON": Asked(400, b"\xff", V2),
+    "tensors, too large": Asked(413, b" " * (8 * 2**20 + 1), V2),
+    "tensors for an unknown version": Asked(404, b"{}", "/v2/models/housing/versions/9/infer"),
+    "tensors for an unknown model": Asked(404, b"{}", "/v2/models/castle/infer"),
+    "tensors, slash at the end": Asked(404, b"{}", f"{V2}/"),
+    "GET of tensors": Asked(405, path=V2, method="GET", headers={}),
+    "V2 server": Asked(200, path="/v2", method="GET", headers={}),
+    "V2 live": Asked(200, path="/v2/health/live", method="GET", headers={}),
+    "V2 ready": Asked(200, path="/v2/health/ready", method="GET", headers={}),
+    "V2 model": Asked(200, path="/v2/models/iris", method="GET", headers={}),
+    "V2 model as a browser": Asked(
+        404, path="/v2/models/castle", method="GET", headers={"Accept": "text/html"}
+    ),
+    "V2 model ready": Asked(200, path="/v2/models/iris/versions/1/ready", method="GET", headers={}),
+    "V2 nothing": Asked(404, path="/v2/nothing", method="GET", headers={}),
+    # MLflow
+    "split": Asked(200, dumps({"dataframe_split": SPLIT}), MLFLOW),
+    "records": Asked(200, dumps({"dataframe_records": [HOME]}), MLFLOW),
+    "CSV": Asked(200, TABLE + b"54,3,apartment,\r\n", MLFLOW, headers=CSV),
+    "CSV, wrong": Asked(400, TABLE + f"54,{MARK},apartment,".encode(), MLFLOW, headers=CSV),
+    "CSV, broken": Asked(400, TABLE + b'54,"3"x', MLFLOW, headers=CSV),
+    "table, no JSON": Asked(400, b"[", MLFLOW),
+    "params": Asked(400, dumps({"dataframe_split": SPLIT, "params": {MARK: 1}}), MLFLOW),
+    "Parquet": Asked(415, b"PAR1", MLFLOW, headers={"Content-Type": "application/x-parquet"}),
+    "table, too large": Asked(413, b" " * (8 * 2**20 + 1), MLFLOW),
+    "GET of a table": Asked(405, path=MLFLOW, method="GET", headers={}),
+    "below a table": Asked(404, b"{}", f"{MLFLOW}/x"),
+    "ping": Asked(200, path="/ping", method="GET", headers={}),
+    "version": Asked(200, path="/version", method="GET", headers={}),
     # other routes
     "livez": Asked(200, method="GET", path="/livez", headers={}),
     "readyz": Asked(200, method="GET", path="/readyz", headers={}),
@@ -232,21 +356,26 @@ def check_manners(asked: Asked, answer: Answer) -> None:
     if asked.method == "HEAD":
         assert answer.body == b""
     assert len(answer.body) < 40_000
-    text = answer.body.decode()
+    text = answer.body.decode("latin-1")
     for leak in (MARK, "Traceback", "/work", "/tmp", "site-packages", 'File \\"', "passwd"):
         assert leak not in text
     if answer.status >= 300:
         check_problem(answer, asked)
     if answer.status == 405:
         assert asked.method not in answer.headers["allow"].split(", ")
-    if asked.status == 200 and asked.path.startswith("/predict") and asked.method == "POST":
-        assert answer.headers["content-type"] == JSON
+    if asked.status == 200 and asked.method == "POST":
+        assert answer.headers["content-type"] in (JSON, "application/octet-stream")
         assert answer.headers["server-timing"].startswith("queue;dur=")
 
 
 def check_problem(answer: Answer, asked: Asked) -> None:
-    assert answer.headers["content-type"] == "application/problem+json"
+    foreign = re.match(r"/(v1/models/|v2|invocations)", asked.path)
+    assert answer.headers["content-type"] == (JSON if foreign else "application/problem+json")
     if asked.method == "HEAD":
+        return
+    if foreign:
+        members = ["error_code", "message"] if foreign[1] == "invocations" else ["error"]
+        assert list(answer.json()) == members
         return
     problem = answer.json()
     assert problem["status"] == answer.status

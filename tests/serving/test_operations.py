@@ -23,12 +23,18 @@ def test_one_model_is_told_as_in_the_list(services: Services) -> None:
     listed = {model["name"]: model for model in client.get("/v1/models").get_json()["models"]}
     said = state_of(services, "iris")
     (version,) = said.pop("versions")
+    (status,) = said.pop("model_version_status")
     assert said == listed["iris"]
     assert version == {
         "version": "1",
         "digest": said["digest"],
         "state": "serving",
         "loaded_at": said["loaded_at"],
+    }
+    assert status == {
+        "version": "1",
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
     }
 
 
@@ -48,12 +54,19 @@ def test_a_replaced_version_is_there_as_long_as_a_request_runs_on_it(
     services.fleet.refresh()
     states = [(v["version"], v["state"]) for v in state_of(services, "housing")["versions"]]
     assert states == [("2", "serving"), ("1", "ending")]
+    statuses = state_of(services, "housing")["model_version_status"]
+    assert [(s["version"], s["state"]) for s in statuses] == [
+        ("2", "AVAILABLE"),
+        ("1", "UNLOADING"),
+    ]
     assert request.predictor.decoder.decode([HOME]).rows == 1
     del request
     assert [v["version"] for v in state_of(services, "housing")["versions"]] == ["2"]
 
 
-def test_an_unknown_model_is_a_problem(services: Services) -> None:
+def test_an_unknown_model_is_told_as_tensorflow_serving_does(services: Services) -> None:
     response = create_app(services=services).test_client().get("/v1/models/castle")
     assert response.status_code == 404
-    assert response.content_type == "application/problem+json"
+    assert response.get_json() == {
+        "error": "There is no such model here; GET /v1/models lists them."
+    }

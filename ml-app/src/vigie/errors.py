@@ -47,6 +47,10 @@ class BrokenPackage(RefusedPackage):
     """A version that did not arrive as it was registered; another download may bring it whole."""
 
 
+WHOLE_COLUMN = -1
+"""The row of a `FieldError` that is about every row of its field."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One thing wrong with one field: what was expected there and the kind of what came."""

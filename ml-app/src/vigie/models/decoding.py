@@ -7,20 +7,21 @@ few times and builds no objects of its own; only a row that fails is looked at f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from vigie.errors import FieldError, InvalidInput
+from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
 
 Row = Mapping[str, Any]
 Columns = dict[str, list[Any]]
 
 MOST_FIELD_ERRORS = 20
+NO_SUCH_INPUT = "no such input"
 _NONE = type(None)
 _NUMBERS = frozenset({int, float})
 _KINDS = {
@@ -62,6 +63,13 @@ class _Column:
             self.take = self._take_arrays
         elif item.tensor == "string":
             self.take = self._take_texts
+
+    def explain(self, index: int, value: Any) -> Iterator[FieldError]:
+        """What is wrong with the value of one row, if anything."""
+        try:
+            self.take([value], Decoded(1, {}))
+        except _Refused:
+            yield FieldError(index, self.name, describe(self.item), _got(value, self.item))
 
     def _present(self, values: list[Any], kinds: set[type]) -> list[Any]:
         """The values that are not `None`: the checks are for these, a fill may lie outside."""
@@ -147,7 +155,7 @@ def _integers_as_text(values: list[Any]) -> list[Any]:
             -INT64_MAX <= value <= INT64_MAX
         ):
             texts.append(str(int(value)))
-        elif value is None or (type(value) is str and (value == "" or _spells_integer(value))):
+        elif value is None or (type(value) is str and _spells_integer(value)):
             texts.append(value)
         else:
             raise _Refused
@@ -188,35 +196,72 @@ class RowDecoder:
             raise self._explain(rows) from None
         return decoded
 
+    def decode_columns(self, columns: Mapping[str, list[Any]], rows: int) -> Decoded:
+        """Columns of one value per row, checked as `decode` does; what is absent is missing.
+
+        `InvalidInput` has up to 20 field errors, of row `WHOLE_COLUMN` where no row is meant.
+        """
+        decoded = Decoded(rows, {})
+        try:
+            if not columns.keys() <= self._names:
+                raise _Refused
+            for column in self._columns:
+                values = columns.get(column.name)
+                if values is None:
+                    values = [None] * rows
+                elif len(values) != rows:
+                    raise _Refused
+                column.take(values, decoded)
+        except _Refused:
+            raise _invalid(self._explain_columns(columns, rows)) from None
+        return decoded
+
+    def _explain_columns(self, columns: Mapping[str, list[Any]], rows: int) -> list[FieldError]:
+        unknown = (name for name in columns if name not in self._names)
+        errors = [
+            FieldError(WHOLE_COLUMN, _printable(name), NO_SUCH_INPUT, "list")
+            for name in islice(unknown, MOST_FIELD_ERRORS)
+        ]
+        for column in self._columns:
+            values = columns.get(column.name)
+            if values is None:
+                if column.item.required:
+                    expected = describe(column.item)
+                    errors.append(FieldError(WHOLE_COLUMN, column.name, expected, "nothing"))
+            elif len(values) != rows:
+                expected, got = f"{rows} values", f"{len(values)} values"
+                errors.append(FieldError(WHOLE_COLUMN, column.name, expected, got))
+            else:
+                wrong = (e for i, v in enumerate(values) for e in column.explain(i, v))
+                errors.extend(islice(wrong, MOST_FIELD_ERRORS))
+        return errors
+
     def _explain(self, rows: Sequence[Any]) -> InvalidInput:
         errors: list[FieldError] = []
         for index, row in enumerate(rows):
             errors.extend(self._explain_row(index, row))
             if len(errors) >= MOST_FIELD_ERRORS:
                 break
-        wrong = errors[:MOST_FIELD_ERRORS]
-        fields = ", ".join(dict.fromkeys(error.field for error in wrong if error.field))
-        return InvalidInput(
-            f"These fields are wrong: {fields}." if fields else "A row is not an object.",
-            tuple(wrong),
-        )
+        return _invalid(errors)
 
     def _explain_row(self, index: int, row: Any) -> list[FieldError]:
         if type(row) is not dict:
             return [FieldError(index, "", "object with one value per input", kind_of(row))]
         unknown = (name for name in row if name not in self._names)
         errors = [
-            FieldError(index, _printable(name), "no such input", kind_of(row[name]))
+            FieldError(index, _printable(name), NO_SUCH_INPUT, kind_of(row[name]))
             for name in islice(unknown, MOST_FIELD_ERRORS)
         ]
         for column in self._columns:
-            value = row.get(column.name)
-            try:
-                column.take([value], Decoded(1, {}))
-            except _Refused:
-                expected = describe(column.item)
-                errors.append(FieldError(index, column.name, expected, _got(value, column.item)))
+            errors.extend(column.explain(index, row.get(column.name)))
         return errors
+
+
+def _invalid(errors: Sequence[FieldError]) -> InvalidInput:
+    wrong = errors[:MOST_FIELD_ERRORS]
+    fields = ", ".join(dict.fromkeys(error.field for error in wrong if error.field))
+    text = f"These fields are wrong: {fields}." if fields else "A row is not an object."
+    return InvalidInput(text, tuple(wrong))
 
 
 def _printable(name: str) -> str:

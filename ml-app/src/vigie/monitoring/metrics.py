@@ -127,6 +127,11 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
+    def start_route_at_zero(self, method: str, route: str) -> None:
+        """Makes the series of a route's good answers exist before its first request."""
+        self.requests.labels(method, route, "200")
+        self.request_seconds.labels(method, route)
+
     def start_at_zero(self, model: str) -> None:
         """Makes the series of a model exist before its first request."""
         for outcome in RELOADS:

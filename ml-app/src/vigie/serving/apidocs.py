@@ -30,6 +30,33 @@ _ROUTES_FR: Mapping[str, str] = {
     "/readyz": "Chaque modèle configuré est en service.",
     "/v1/models": "Les modèles de ce service.",
     "/v1/models/{model}": "Un modèle : sa version, les versions en mémoire, un candidat refusé.",
+    "/v2": "Le serveur, selon l'Open Inference Protocol.",
+    "/v2/health/live": "Le processus répond.",
+    "/v2/health/ready": "Chaque modèle configuré est en service.",
+    "/invocations": "Prédictions du premier modèle, comme le serveur de MLflow.",
+    "/ping": "Le premier modèle est en service.",
+    "/version": "La version de ce service.",
+    **{
+        f"/v1/models/{{model}}{choice}{end}": text
+        for choice in ("", "/versions/{version}", "/labels/{label}")
+        for end, text in (
+            (":predict", "Prédictions, comme TensorFlow Serving."),
+            ("/metadata", "La signature, comme TensorFlow Serving."),
+        )
+    },
+    **{
+        f"/v1/models/{{model}}/{choice}": "L'état d'une version en mémoire."
+        for choice in ("versions/{version}", "labels/{label}")
+    },
+    **{
+        f"/v2/models/{{model}}{choice}{end}": text
+        for choice in ("", "/versions/{version}")
+        for end, text in (
+            ("", "Les tenseurs d'un modèle."),
+            ("/ready", "Le modèle est en service."),
+            ("/infer", "Prédictions, selon l'Open Inference Protocol."),
+        )
+    },
 }
 
 
@@ -112,6 +139,8 @@ def route_rows(lives: Sequence[LiveModel], language: str) -> list[RouteRow]:
         if path == "/predict" or path.startswith("/predict/"):
             continue
         for method, operation in methods.items():
+            if method == "parameters":
+                continue
             english = str(operation.get("summary", ""))
             summary = _ROUTES_FR.get(path, english) if language == "fr" else english
             rows.append(RouteRow(method.upper(), path, summary))
@@ -172,6 +201,6 @@ def _example_answer(live: LiveModel, answers: dict[str, str]) -> str:
             decoded = live.predictor.decoder.decode([row])
             outcome = Outcome(live.predictor.predict(decoded.columns), 0.0, 0.0)
             job = Job(live, decoded, time.perf_counter())
-            body = NativeDialect(1).encode(job, outcome, _EXAMPLE_ID)
+            body = NativeDialect(1).encode(job, outcome, _EXAMPLE_ID).body
             answers[key] = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     return answers[key]

@@ -14,7 +14,7 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.serving import operations, pages, predictions
+from vigie.serving import foreign, operations, pages, predictions
 from vigie.serving.call import Call
 from vigie.serving.pipeline import request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.url_map.merge_slashes = False
     app.register_blueprint(predictions.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(foreign.blueprint)
     app.register_blueprint(pages.blueprint)
     app.before_request(_start_clock)
     app.after_request(_finish(services))
@@ -91,9 +92,11 @@ def _finish(services: Services):  # type: ignore[no-untyped-def]
 
 
 def _explain(error: VigieError) -> Response:
+    if response := predictions.refuse(error):
+        return response
     if _wants_page():
         return pages.error_page(error, g.request_id)
-    body = problem_body(error, g.request_id, example=_example_for(error))
+    body = problem_body(error, g.request_id)
     response = Response(body, error.status, content_type=MEDIA_TYPE.decode())
     for name, value in problem_headers(error):
         response.headers[name.decode()] = value.decode()
@@ -104,11 +107,7 @@ def _wants_page() -> bool:
     best = request.accept_mimetypes.best_match(
         ["application/problem+json", "application/json", "text/html"]
     )
-    return best == "text/html" and not request.path.startswith("/predict")
-
-
-def _example_for(error: VigieError) -> object | None:
-    return predictions.example(request.path) if error.status == 405 else None
+    return best == "text/html"
 
 
 def _explain_http(failure: HTTPException) -> Response:

@@ -107,7 +107,7 @@ class Challenger:
 
     def _run(self, copy: Copy) -> None:
         started = time.perf_counter()
-        decoded = copy.dialect.decode(copy.call, self.live)
+        decoded = copy.dialect.decode(copy.call, self.live).decoded
         answers = self.live.predictor.predict(decoded.columns)
         seconds = time.perf_counter() - started
         document = self.live.predictor.package.document

@@ -10,7 +10,8 @@ from typing import Any
 
 from vigie.errors import TooLarge
 from vigie.serving.call import Call, Reply
-from vigie.serving.pipeline import JSON, NOSNIFF, request_id_of
+from vigie.serving.dialects.base import JSON
+from vigie.serving.pipeline import NOSNIFF, refusal, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services, assemble
@@ -92,11 +93,15 @@ class Front:
 
     def _refuse(self, call: Call, error: TooLarge) -> Reply:
         request_id = request_id_of(call)
-        body = problem_body(error, request_id)
-        route = self._pipeline.route(call.path)
+        routes = self._pipeline.routes
+        route = routes.find(call.path)
         template = route.template if route else "(none)"
         method = call.method if call.method in ("GET", "POST", "PUT") else "other"
         self.services.metrics.count_request(method, template, error.status, 0.0)
+        dialect = routes.dialect_of(call.path)
+        if dialect is not None:
+            return refusal(dialect, call, None, error, request_id)
+        body = problem_body(error, request_id)
         return Reply(error.status, _headers(body, MEDIA_TYPE, request_id), body)
 
     def _health(self, call: Call) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from vigie.engines.predictor import Answers
 from vigie.models.decoding import Decoded
@@ -13,13 +14,15 @@ from vigie.serving.live import LiveModel
 class Job:
     """Rows that were checked alone against one version, and when they must be answered.
 
-    `deadline` and `queued` are readings of `time.perf_counter()`, seconds.
+    `deadline` and `queued` are readings of `time.perf_counter()`, seconds. `wish` is what the
+    dialect must know to write the answer.
     """
 
     live: LiveModel
     decoded: Decoded
     deadline: float
     queued: float = 0.0
+    wish: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import vigie
-from vigie.models.document import Input, Output, PackageDocument, text_in
+from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
 from vigie.serving.live import LiveModel
+from vigie.serving.openapi_dialects import dialect_paths
 from vigie.serving.problems import KNOWN
 
 Schema = dict[str, Any]
@@ -40,7 +41,7 @@ def build_openapi(lives: Sequence[LiveModel]) -> Schema:
             "version": vigie.__version__,
             "description": "Predictions of the models that serve now.",
         },
-        "paths": {**paths, **_operation_paths()},
+        "paths": {**paths, **dialect_paths(lives[0]), **_operation_paths()},
         "components": {"schemas": schemas, "headers": _headers()},
     }
 
@@ -58,6 +59,8 @@ def row_schema(document: PackageDocument) -> Schema:
 def _input_schema(item: Input) -> Schema:
     schema: Schema = {"type": _TYPES[item.dtype]}
     low, high = item.limits or (None, None)
+    if item.choices is not None and item.integral:
+        low, high = -int(INT64_MAX), int(INT64_MAX)
     if low is not None:
         schema["minimum"] = low
     if high is not None:
@@ -242,7 +245,7 @@ def _operation_paths() -> Schema:
                 "parameters": [
                     {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
                 ],
-                "responses": {"200": state, "404": _problem("No such model.")},
+                "responses": {"200": state, "404": {**state, "description": "No such model."}},
             }
         },
     }

@@ -7,8 +7,9 @@ import ipaddress
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from vigie.errors import NotFound, Unavailable
+from vigie.errors import MethodNotAllowed, NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
+from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.live import LiveModel
 from vigie.serving.openapi import build_openapi
 from vigie.serving.readiness import readiness
@@ -16,6 +17,8 @@ from vigie.serving.services import Services
 from vigie.serving.slot import Slot
 
 blueprint = Blueprint("operations", __name__)
+
+_TF_STATES = {"serving": "AVAILABLE", "challenger": "AVAILABLE", "ending": "UNLOADING"}
 
 
 def _services() -> Services:
@@ -71,14 +74,22 @@ def models() -> Response:
 
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
-    """One model as in the list, and the versions of it that are in memory."""
+    """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
+    check_no_prediction()
     fleet = _services().fleet
     slot = fleet.slots.get(model)
-    if slot is not None:
-        return json_response(_describe(model, slot.live) | {"versions": _in_memory(slot)})
-    if model in fleet.refused:
-        return json_response(_describe(model, None) | {"versions": []})
-    raise NotFound("There is no such model here; GET /v1/models lists them.")
+    if slot is None and model not in fleet.refused:
+        raise NotFound("There is no such model here; GET /v1/models lists them.")
+    versions = _in_memory(slot) if slot else []
+    status = tfserving_status((str(v["version"]), _TF_STATES[str(v["state"])]) for v in versions)
+    described = _describe(model, slot.live if slot else None)
+    return json_response(described | {"versions": versions} | status)
+
+
+def check_no_prediction() -> None:
+    """Refuses a GET of a prediction route that looks like the name of a model or version."""
+    if _services().pipeline.route(request.path):
+        raise MethodNotAllowed("This route takes POST.", "OPTIONS, POST")
 
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:

@@ -10,33 +10,23 @@ import re
 import time
 from dataclasses import dataclass
 
-from vigie.errors import InvalidInput, ModelFailure, NotFound, Unavailable, VigieError
+from vigie.errors import InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
-from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.fleet import Fleet
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel
 from vigie.serving.problems import problem_headers
+from vigie.serving.routes import TEMPLATES, Route, Routes
 from vigie.serving.slot import Slot
-from vigie.settings import MODEL_NAME, Settings
+from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
-JSON = b"application/json"
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A prediction route: its dialect, the template that metrics name it by, and the model."""
-
-    dialect: Dialect
-    template: str
-    model: str | None
 
 
 @dataclass(slots=True)
@@ -60,20 +50,10 @@ class Pipeline:
         self._timeout = settings.request_timeout_ms / 1000
         self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
-        self._native = NativeDialect(settings.max_rows)
-        self._routes = {"/predict": Route(self._native, "/predict", None)}
-
-    def route(self, path: str) -> Route | None:
-        """The prediction route of a path, if it is one."""
-        found = self._routes.get(path)
-        if found is None and path.startswith("/predict/"):
-            name = path[len("/predict/") :]
-            if not name or "/" in name:
-                return None
-            found = Route(self._native, "/predict/<model>", name)
-            if name in self._fleet.slots:
-                self._routes[path] = found
-        return found
+        self.routes = Routes(settings, fleet)
+        self.route = self.routes.find
+        for template in TEMPLATES:
+            metrics.start_route_at_zero("POST", template)
 
     def answer(self, call: Call, route: Route) -> Reply:
         """Answers in the caller's thread (the Flask door)."""
@@ -109,29 +89,25 @@ class Pipeline:
     def _begin(self, work: Work) -> tuple[Slot, Job]:
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
-        name = work.route.model
-        if name is not None and not MODEL_NAME.fullmatch(name):
-            raise NotFound("There is no such model here.")
-        slot = self._fleet.slot(name)
-        live = slot.live
-        if live is None:
-            raise Unavailable("The model is served no longer.", "no_model")
+        route = work.route
+        slot, live = self.routes.serving(route.model, route.version, route.label)
         work.live, work.slot = live, slot
         started = time.perf_counter()
-        canary = slot.canary
+        canary = None if route.pinned else slot.canary
         if canary is not None and canary.takes(work.call):
             # inputs that the challenger alone does not take are the champion's to answer
             with contextlib.suppress(InvalidInput):
-                decoded = work.route.dialect.decode(work.call, canary.live)
+                asked = route.dialect.decode(work.call, canary.live)
                 work.live = canary.live
         if work.live is live:
-            decoded = work.route.dialect.decode(work.call, live)
+            asked = route.dialect.decode(work.call, live)
         work.decode_seconds = time.perf_counter() - started
-        return slot, Job(work.live, decoded, work.call.received + self._timeout)
+        deadline = work.call.received + self._timeout
+        return slot, Job(work.live, asked.decoded, deadline, wish=asked.wish)
 
     def _complete(self, work: Work, slot: Slot, job: Job, outcome: Outcome) -> Reply:
         started = time.perf_counter()
-        body = work.route.dialect.encode(job, outcome, work.request_id)
+        written = work.route.dialect.encode(job, outcome, work.request_id)
         encode_seconds = time.perf_counter() - started
         challenger = slot.challenger
         if challenger is not None:
@@ -144,14 +120,16 @@ class Pipeline:
             f"encode;dur={encode_seconds * 1e3:.3f}"
         )
         headers = [
-            (b"content-type", JSON),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-type", written.media_type),
+            (b"content-length", b"%d" % len(written.body)),
             (b"x-request-id", work.request_id.encode()),
             NOSNIFF,
             *job.live.headers,
             (b"server-timing", timing.encode()),
         ]
-        return self._count(work, Reply(200, headers, body))
+        if written.headers is not None:
+            headers += written.headers
+        return self._count(work, Reply(written.status, headers, written.body))
 
     def _observe(
         self, work: Work, slot: Slot, job: Job, outcome: Outcome, encode_seconds: float
@@ -178,22 +156,30 @@ class Pipeline:
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()
-        body, media_type = work.route.dialect.refuse(work.call, live, failure, work.request_id)
-        headers = [
-            (b"content-type", media_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", work.request_id.encode()),
-            NOSNIFF,
-            *(live.headers if live else ()),
-            *problem_headers(failure),
-        ]
-        return self._count(work, Reply(failure.status, headers, body))
+        reply = refusal(work.route.dialect, work.call, live, failure, work.request_id)
+        return self._count(work, reply)
 
     def _count(self, work: Work, reply: Reply) -> Reply:
         template = work.route.template
         seconds = time.perf_counter() - work.call.received
         self._metrics.count_request("POST", template, reply.status, seconds)
         return reply
+
+
+def refusal(
+    dialect: Dialect, call: Call, live: LiveModel | None, error: VigieError, request_id: str
+) -> Reply:
+    """A refusal in the words of a dialect."""
+    written = dialect.refuse(call, live, error, request_id)
+    headers = [
+        (b"content-type", written.media_type),
+        (b"content-length", b"%d" % len(written.body)),
+        (b"x-request-id", request_id.encode()),
+        NOSNIFF,
+        *(live.headers if live else ()),
+        *problem_headers(error),
+    ]
+    return Reply(written.status, headers, written.body)
 
 
 def request_id_of(call: Call) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 
 from vigie.errors import NotFound, VigieError
 from vigie.serving.call import Call, Reply
+from vigie.serving.live import LiveModel
+from vigie.serving.pipeline import refusal
+from vigie.serving.routes import TEMPLATES
 from vigie.serving.services import Services
 
 blueprint = Blueprint("predictions", __name__)
 
 
-@blueprint.post("/predict")
-@blueprint.post("/predict/<model>")
-def predict(model: str | None = None) -> Response:
+def predict(**_parts: str) -> Response:
     """Answers rows with predictions."""
     services: Services = current_app.extensions["vigie"]
     route = services.pipeline.route(request.path)
@@ -27,16 +27,28 @@ def predict(model: str | None = None) -> Response:
     return to_response(reply)
 
 
-def example(path: str) -> Any:
-    """A body that a prediction route answers; `None` for other routes."""
+for _template in TEMPLATES:
+    blueprint.add_url_rule(_template, view_func=predict, methods=["POST"])
+
+
+def refuse(error: VigieError) -> Response | None:
+    """An error outside a prediction in the dialect of its path; `None` where that has none."""
     services: Services = current_app.extensions["vigie"]
-    route = services.pipeline.route(path)
-    if route is None:
+    dialect = services.pipeline.routes.dialect_of(request.path)
+    if dialect is None:
         return None
-    with contextlib.suppress(VigieError):
-        live = services.fleet.slot(route.model).live
-        if live is not None:
-            return {"instances": [live.predictor.package.document.example]}
+    call = Call(request.method, request.path, {}, b"")
+    live = _live(services) if error.status == 405 else None
+    return to_response(refusal(dialect, call, live, error, g.request_id))
+
+
+def _live(services: Services) -> LiveModel | None:
+    """The version that would have answered, for the example in a refusal."""
+    routes = services.pipeline.routes
+    route = routes.find(request.path)
+    if route is not None:
+        with contextlib.suppress(VigieError):
+            return routes.serving(route.model, route.version, route.label)[1]
     return None
 
 

@@ -75,13 +75,13 @@ class Slot:
             before.close()
         if challenger is not None:
             self._metrics.model_info.labels(*challenger.info).set(1)
-        if canary is not None and canary.live.version not in self._bound:
-            self._bound[canary.live.version] = LiveMetrics(self._metrics, canary.live)
+        if challenger is not None and challenger.live.version not in self._bound:
+            # callers may ask for it by its version or label
+            self._bound[challenger.live.version] = LiveMetrics(self._metrics, challenger.live)
         self._forget_versions()
 
     def _forget_versions(self) -> None:
-        serving = {live.version for live in (self.live, self.canary and self.canary.live) if live}
-        for version in self._bound.keys() - serving - {self._previous}:
+        for version in self._bound.keys() - set(self.versions()) - {self._previous}:
             forgotten = self._bound.pop(version)
             self._metrics.forget_version(self.name, version, tuple(forgotten.outside))
 
@@ -95,6 +95,11 @@ class Slot:
         self._bound = {}
         self.live = self._previous = None
         self._metrics.forget_model(self.name)
+
+    def versions(self) -> list[str]:
+        """The versions that callers may ask for: the one that serves, and the challenger."""
+        lives = (self.live, self.challenger.live if self.challenger else None)
+        return list(dict.fromkeys(live.version for live in lives if live is not None))
 
     def ending(self) -> list[LiveModel]:
         """The replaced versions that a request still runs on."""

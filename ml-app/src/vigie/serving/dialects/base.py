@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from vigie.errors import VigieError
 from vigie.models.decoding import Decoded
@@ -10,20 +11,40 @@ from vigie.serving.call import Call
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel
 
+JSON = b"application/json"
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a call asks for: checked rows, and what the dialect must know to write the answer."""
+
+    decoded: Decoded
+    wish: Any = None
+
+
+@dataclass(slots=True)
+class Written:
+    """An answer or a refusal as its dialect writes it."""
+
+    body: bytes
+    media_type: bytes = JSON
+    status: int = 200
+    headers: list[tuple[bytes, bytes]] | None = None
+
 
 class Dialect(Protocol):
     """One way of asking for predictions, free of any transport."""
 
-    def decode(self, call: Call, live: LiveModel) -> Decoded:
-        """The rows of a call, checked; raises a `VigieError` that `refuse` can explain."""
+    def decode(self, call: Call, live: LiveModel) -> Asked:
+        """What a call asks for; raises a `VigieError` that `refuse` can explain."""
         ...
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> bytes:
-        """The body of an answer."""
+    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+        """The answer to a job, whose `wish` is that of `decode`."""
         ...
 
     def refuse(
         self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> tuple[bytes, bytes]:
-        """The body and media type of a refusal."""
+    ) -> Written:
+        """The refusal, under the status that the dialect has for such an error."""
         ...

@@ -5,28 +5,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from vigie.errors import (
-    FieldError,
-    InvalidInput,
-    MalformedRequest,
-    UnsupportedMediaType,
-    VigieError,
-)
-from vigie.models.decoding import Decoded, kind_of
+from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
+from vigie.models.decoding import kind_of
 from vigie.serving.call import Call
+from vigie.serving.dialects.base import Asked, Written
+from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel, describe_outside
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 
-_JSON = b"application/json"
 _WRAPPERS = ("instances", "features")
 
 
@@ -48,46 +41,49 @@ class NativeDialect:
     def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
 
-    def decode(self, call: Call, live: LiveModel) -> Decoded:
+    def decode(self, call: Call, live: LiveModel) -> Asked:
         """The rows of a call, checked against the live version's inputs."""
-        _check_media_type(call)
+        check_is_json(call)
         body = _unwrap(parse_json(call.body), live)
         count = len(body.rows)
         if not 1 <= count <= self._max_rows:
             wrong = FieldError(0, "", f"1 to {self._max_rows} rows", f"{count} rows")
             raise _Pointed(InvalidInput("The number of rows is wrong.", (wrong,)), body, True)
         try:
-            return live.predictor.decoder.decode(body.rows)
+            return Asked(live.predictor.decoder.decode(body.rows))
         except InvalidInput as invalid:
             raise _Pointed(invalid, body) from None
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> bytes:
+    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
         """`{"model", "version", "request_id", "predictions": [one object per row]}`."""
         live = job.live
-        return orjson.dumps(
-            {
-                "model": live.name,
-                "version": live.version,
-                "request_id": request_id,
-                "predictions": _predictions(job, outcome),
-            }
+        return Written(
+            orjson.dumps(
+                {
+                    "model": live.name,
+                    "version": live.version,
+                    "request_id": request_id,
+                    "predictions": _predictions(job, outcome),
+                }
+            )
         )
 
     def refuse(
         self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> tuple[bytes, bytes]:
+    ) -> Written:
         """A problem document with pointers into the caller's body and an example that works."""
         errors: list[dict[str, str]] = []
         if isinstance(error, _Pointed):
-            body = error.body
-            point = (lambda row: body.pointer) if error.whole else body.point
+            sent = error.body
+            point = (lambda row: sent.pointer) if error.whole else sent.point
             errors = field_errors(error, point)
         elif isinstance(error, MalformedRequest):
             errors = [{"pointer": "", "expected": "JSON", "got": "something else"}]
         example = None
         if live is not None and error.status in (400, 405, 415, 422):
             example = {"instances": [live.predictor.package.document.example]}
-        return problem_body(error, request_id, errors, example), MEDIA_TYPE
+        body = problem_body(error, request_id, errors, example)
+        return Written(body, MEDIA_TYPE, error.status)
 
 
 class _Pointed(InvalidInput):
@@ -97,42 +93,6 @@ class _Pointed(InvalidInput):
         super().__init__(str(invalid), invalid.fields)
         self.body = body
         self.whole = whole
-
-
-def _check_media_type(call: Call) -> None:
-    encoding = call.header(b"content-encoding").lower()
-    if encoding not in ("", "identity"):
-        raise UnsupportedMediaType("The body is compressed; send it as it is.")
-    media_type = call.headers.get(b"content-type", _JSON)
-    if media_type in (_JSON, b""):
-        return
-    plain = call.header(b"content-type").split(";")[0].strip().lower()
-    if plain == "application/json" or plain.endswith("+json"):
-        return
-    # curl -d sends JSON under the form type unless it is told otherwise
-    if plain == "application/x-www-form-urlencoded" and call.body.lstrip()[:1] in (b"{", b"["):
-        return
-    raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
-
-
-class _NotFinite:
-    """Stands for a bare NaN or Infinity, so that the decoder can say which field holds it."""
-
-
-def parse_json(body: bytes) -> Any:
-    """The JSON document of a body; `MalformedRequest` says where it breaks."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as broken:
-        if b"NaN" in body or b"Infinity" in body:
-            # only the NaN is forgiven: a text that orjson cannot write would break the graph
-            with contextlib.suppress(ValueError, TypeError, RecursionError):
-                document = json.loads(body.decode(), parse_constant=lambda _: _NotFinite())
-                orjson.dumps(document, default=lambda _: None)
-                return document
-        where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
-        text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
-        raise MalformedRequest(text) from None
 
 
 def _unwrap(document: Any, live: LiveModel) -> _Body:

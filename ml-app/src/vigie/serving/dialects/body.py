@@ -1,0 +1,54 @@
+"""Bodies: their media types, and JSON that is one or is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import orjson
+
+from vigie.errors import MalformedRequest, UnsupportedMediaType
+from vigie.serving.call import Call
+from vigie.serving.dialects.base import JSON
+
+
+def check_not_compressed(call: Call) -> None:
+    """Refuses a compressed body: nobody unpacks what may grow a thousandfold."""
+    if call.header(b"content-encoding").lower() not in ("", "identity"):
+        raise UnsupportedMediaType("The body is compressed; send it as it is.")
+
+
+def check_is_json(call: Call) -> None:
+    """Refuses a body that is compressed or not JSON by its media type."""
+    check_not_compressed(call)
+    media_type = call.headers.get(b"content-type", JSON)
+    if media_type in (JSON, b""):
+        return
+    plain = call.header(b"content-type").split(";")[0].strip().lower()
+    if plain == "application/json" or plain.endswith("+json"):
+        return
+    # curl -d sends JSON under the form type unless it is told otherwise
+    if plain == "application/x-www-form-urlencoded" and call.body.lstrip()[:1] in (b"{", b"["):
+        return
+    raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
+
+
+class _NotFinite:
+    """Stands for a bare NaN or Infinity, so that the decoder can say which field holds it."""
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON document of a body; `MalformedRequest` says where it breaks."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as broken:
+        if b"NaN" in body or b"Infinity" in body:
+            # only the NaN is forgiven: a text that orjson cannot write would break the graph
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                document = json.loads(body.decode(), parse_constant=lambda _: _NotFinite())
+                orjson.dumps(document, default=lambda _: None)
+                return document
+        where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
+        text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
+        raise MalformedRequest(text) from None

@@ -1,0 +1,82 @@
+"""What the dialects of tensors have in common: columns, checked, and errors in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vigie.errors import FieldError, InvalidInput
+from vigie.models.decoding import NO_SUCH_INPUT, Decoded
+from vigie.models.document import Input
+from vigie.serving.live import LiveModel
+
+Point = Callable[[FieldError], str]
+"""Where a field stands in the caller's body: `inputs.rooms[2]`."""
+
+_MOST_SHOWN = 5
+
+
+def check_rows(rows: int, most: int, where: str) -> None:
+    """Refuses an empty batch and one above the limit."""
+    if not 1 <= rows <= most:
+        raise wrong(where, f"1 to {most} rows", f"{rows} rows")
+
+
+def wrong(where: str, expected: str, got: str) -> InvalidInput:
+    """An error at one place of the body."""
+    return InvalidInput(f"{where}: expected {expected}, got {got}")
+
+
+def checked_columns(
+    live: LiveModel, columns: Mapping[str, list[Any]], rows: int, point: Point
+) -> Decoded:
+    """The columns against the version's inputs, with lists of one value taken for the value."""
+    inputs = live.inputs
+    given = {
+        name: _unwrapped(values, inputs[name]) if name in inputs else values
+        for name, values in columns.items()
+    }
+    try:
+        return live.predictor.decoder.decode_columns(given, rows)
+    except InvalidInput as invalid:
+        raise pointed(invalid, point) from None
+
+
+def gathered(live: LiveModel, rows: Sequence[Any], point: Point) -> dict[str, list[Any]]:
+    """Rows that are objects, as columns."""
+    names = live.inputs.keys()
+    if all(type(row) is dict and row.keys() <= names for row in rows):
+        return {name: [row.get(name) for row in rows] for name in names}
+    try:
+        live.predictor.decoder.decode(rows)
+    except InvalidInput as invalid:
+        raise pointed(invalid, point) from None
+    raise AssertionError("a decoder takes no unknown input and no row but objects")
+
+
+def only_input(live: LiveModel, where: str) -> str:
+    """The name of the one input of a model; refused where there are several."""
+    if len(live.inputs) != 1:
+        names = ", ".join(live.inputs)
+        raise wrong(where, f"values by input name ({names})", "values without names")
+    return next(iter(live.inputs))
+
+
+def pointed(invalid: InvalidInput, point: Point) -> InvalidInput:
+    """The first of the field errors in one sentence, each with its place in the body."""
+    shown = [f"{point(one)}: {_what(one)}" for one in invalid.fields[:_MOST_SHOWN]]
+    more = len(invalid.fields) - len(shown)
+    return InvalidInput("; ".join(shown) + (f"; and {more} more" if more else ""), invalid.fields)
+
+
+def _what(one: FieldError) -> str:
+    if one.expected == NO_SUCH_INPUT:
+        return one.expected
+    return f"expected {one.expected}, got {one.got}"
+
+
+def _unwrapped(values: list[Any], item: Input) -> list[Any]:
+    """Values of a scalar input, also from a tensor of shape [rows, 1]."""
+    if item.shape or list not in set(map(type, values)):
+        return values
+    return [value[0] if type(value) is list and len(value) == 1 else value for value in values]

@@ -1,0 +1,140 @@
+"""MLflow's scoring dialect: a table or tensors to `/invocations`, `{"predictions": …}` back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from vigie.errors import (
+    FieldError,
+    InvalidInput,
+    MalformedRequest,
+    UnsupportedMediaType,
+    VigieError,
+)
+from vigie.models.decoding import Decoded, kind_of
+from vigie.serving.call import Call
+from vigie.serving.dialects.base import Asked, Written
+from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
+from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
+from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
+from vigie.serving.dialects.tfserving import TfServingDialect
+from vigie.serving.job import Job, Outcome
+from vigie.serving.live import LiveModel
+
+FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+_CODES = {
+    400: "BAD_REQUEST",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "BAD_REQUEST",
+    413: "BAD_REQUEST",
+    415: "BAD_REQUEST",
+    422: "INVALID_PARAMETER_VALUE",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class InvocationsDialect:
+    """`POST /invocations`."""
+
+    def __init__(self, max_rows: int) -> None:
+        self._max_rows = max_rows
+        self._tensors = TfServingDialect(max_rows)
+
+    def decode(self, call: Call, live: LiveModel) -> Asked:
+        """The rows of a JSON or CSV body."""
+        media_type, *parameters = call.header(b"content-type").lower().split(";")
+        if media_type.strip() == "text/csv":
+            _check_charset(parameters)
+            check_not_compressed(call)
+            return Asked(self._by_csv(call.body, live))
+        check_is_json(call)
+        return Asked(self._by_json(parse_json(call.body), live))
+
+    def _by_csv(self, body: bytes, live: LiveModel) -> Decoded:
+        columns, rows = read_csv(body, self._max_rows)
+        return checked_columns(live, with_numbers(columns, live.inputs), rows, _csv_place)
+
+    def _by_json(self, document: Any, live: LiveModel) -> Decoded:
+        if type(document) is not dict:
+            raise wrong("body", "object", kind_of(document))
+        if document.get("params"):
+            raise InvalidInput("params: the models here take none; leave it out.")
+        found = [name for name in FORMATS if name in document]
+        if len(found) != 1:
+            raise InvalidInput(f"Send exactly one of {', '.join(FORMATS)}.")
+        data = document[found[0]]
+        if found[0] == "dataframe_split":
+            return self._by_split(data, live)
+        if found[0] == "dataframe_records":
+            return self._by_records(data, live)
+        if found[0] == "instances" or type(data) is list:
+            return self._tensors.by_row(data, live, found[0])
+        return self._tensors.by_column(data, live)
+
+    def _by_split(self, data: Any, live: LiveModel) -> Decoded:
+        if type(data) is not dict or not {"columns", "data"} <= data.keys():
+            raise wrong("dataframe_split", "object with columns and data", kind_of(data))
+        names, rows = data["columns"], data["data"]
+        if type(names) is not list or type(rows) is not list:
+            raise wrong("dataframe_split", "lists as columns and data", "something else")
+        check_rows(len(rows), self._max_rows, "dataframe_split.data")
+        columns = columns_of(names, rows, lambda row: f"dataframe_split.data[{row}]")
+        places = {name: index for index, name in enumerate(names)}
+
+        def point(one: FieldError) -> str:
+            if one.row < 0:
+                return f"dataframe_split.columns, {one.field}"
+            return f"dataframe_split.data[{one.row}][{places[one.field]}] ({one.field})"
+
+        return checked_columns(live, columns, len(rows), point)
+
+    def _by_records(self, rows: Any, live: LiveModel) -> Decoded:
+        if type(rows) is not list:
+            raise wrong("dataframe_records", "list of objects", kind_of(rows))
+        check_rows(len(rows), self._max_rows, "dataframe_records")
+        columns = gathered(live, rows, _record_place)
+        return checked_columns(live, columns, len(rows), _record_place)
+
+    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+        """`{"predictions": …}`: a list of values, or of objects by label or by output."""
+        document = job.live.predictor.package.document
+        names = [output.name for output in document.outputs]
+        values = [outcome.answers.outputs[name].tolist() for name in names]
+        answer: list[Any]
+        if document.task == "classification":
+            answer = [dict(zip(document.labels, row, strict=True)) for row in values[0]]
+        elif len(names) == 1:
+            answer = values[0]
+        else:
+            answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+        return Written(orjson.dumps({"predictions": answer}))
+
+    def refuse(
+        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
+    ) -> Written:
+        """`{"error_code": "…", "message": "…"}`."""
+        code = _CODES.get(error.status, "INTERNAL_ERROR")
+        status = 400 if isinstance(error, InvalidInput) else error.status
+        text = str(error)
+        if isinstance(error, MalformedRequest | UnsupportedMediaType):
+            text += " JSON (application/json) and CSV (text/csv) are taken."
+        return Written(orjson.dumps({"error_code": code, "message": text}), status=status)
+
+
+def _check_charset(parameters: list[str]) -> None:
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType("The table is not UTF-8 by its media type.")
+
+
+def _csv_place(one: FieldError) -> str:
+    return f"column {one.field}" + ("" if one.row < 0 else f", row {one.row + 1}")
+
+
+def _record_place(one: FieldError) -> str:
+    return f"dataframe_records[{one.row}]" + (f".{one.field}" if one.field else "")

@@ -1,0 +1,80 @@
+"""A model's signature in the words of TensorFlow Serving and of the Open Inference Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vigie.serving.dialects.tfserving import SIGNATURE
+from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
+from vigie.serving.live import LiveModel
+
+_TF_TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING"}
+_PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}
+
+
+def tfserving_status(versions: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """`{"model_version_status": […]}` of versions and their states."""
+    return {
+        "model_version_status": [
+            {
+                "version": version,
+                "state": state,
+                "status": {"error_code": "OK", "error_message": ""},
+            }
+            for version, state in versions
+        ]
+    }
+
+
+def tfserving_metadata(live: LiveModel) -> dict[str, Any]:
+    """The model's name and version, and its one signature."""
+    document = live.predictor.package.document
+    signature = {
+        "inputs": {
+            item.name: _tensor_info(item.name, _TF_TYPES[item.dtype], item.shape)
+            for item in document.inputs
+        },
+        "outputs": {
+            output.name: _tensor_info(
+                output.tensor, "DT_FLOAT" if output.decimals is None else "DT_DOUBLE", output.shape
+            )
+            for output in document.outputs
+        },
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": live.name, "signature_name": "", "version": live.version},
+        "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
+    }
+
+
+def _tensor_info(tensor: str, dtype: str, shape: Sequence[int]) -> dict[str, Any]:
+    sizes = [{"size": str(size), "name": ""} for size in (-1, *shape)]
+    return {
+        "dtype": dtype,
+        "tensor_shape": {"dim": sizes, "unknown_rank": False},
+        "name": tensor,
+    }
+
+
+def v2_metadata(live: LiveModel, versions: Sequence[str]) -> dict[str, Any]:
+    """The model's name, the versions in memory, and its tensors; -1 is the number of rows."""
+    document = live.predictor.package.document
+    return {
+        "name": live.name,
+        "versions": list(versions),
+        "platform": _PLATFORMS[live.engine],
+        "inputs": [
+            {
+                "name": item.name,
+                "datatype": INPUT_DATATYPES[item.dtype],
+                "shape": [-1, *item.shape],
+            }
+            for item in document.inputs
+        ],
+        "outputs": [
+            {"name": tensor.name, "datatype": tensor.datatype, "shape": [-1, *tensor.shape]}
+            for tensor in output_tensors(document).values()
+        ],
+    }

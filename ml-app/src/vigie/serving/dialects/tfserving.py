@@ -1,0 +1,140 @@
+"""TensorFlow Serving's REST dialect: `instances` by row or `inputs` by column.
+
+Like TensorFlow Serving it takes JSON whatever the media type says, and has one signature,
+`serving_default`. Answers are `predictions` or `outputs`, errors `{"error": "…"}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+
+from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
+from vigie.models.decoding import Decoded, kind_of
+from vigie.serving.call import Call
+from vigie.serving.dialects.base import Asked, Written
+from vigie.serving.dialects.body import check_not_compressed, parse_json
+from vigie.serving.dialects.columns import (
+    check_rows,
+    checked_columns,
+    gathered,
+    only_input,
+    wrong,
+)
+from vigie.serving.job import Job, Outcome
+from vigie.serving.live import LiveModel
+
+SIGNATURE = "serving_default"
+
+
+class TfServingDialect:
+    """`POST /v1/models/<model>[/versions/<version>|/labels/<label>]:predict`.
+
+    With `offered` false it stands for the other verbs, and refuses whatever it is asked.
+    """
+
+    def __init__(self, max_rows: int, offered: bool = True) -> None:
+        self._max_rows = max_rows
+        self._offered = offered
+
+    def decode(self, call: Call, live: LiveModel) -> Asked:
+        """The rows or columns of a call; the wish is the member that the answer stands in."""
+        if not self._offered:
+            raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
+        check_not_compressed(call)
+        document = parse_json(call.body)
+        if type(document) is not dict:
+            raise wrong("body", "object with instances or inputs", kind_of(document))
+        if document.get("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
+            raise InvalidInput(
+                f"Serving signature name not found in signature def; the only one is {SIGNATURE}."
+            )
+        if ("instances" in document) == ("inputs" in document):
+            raise InvalidInput("Send either instances (by row) or inputs (by column).")
+        if "instances" in document:
+            return Asked(self.by_row(document["instances"], live), "predictions")
+        return Asked(self.by_column(document["inputs"], live), "outputs")
+
+    def by_row(self, rows: Any, live: LiveModel, where: str = "instances") -> Decoded:
+        """Rows: objects, or plain values where the model has one input."""
+        if type(rows) is not list:
+            raise wrong(where, "list", kind_of(rows))
+        check_rows(len(rows), self._max_rows, where)
+        named = type(rows[0]) is dict and not _is_base64(rows[0])
+
+        def point(one: FieldError) -> str:
+            return f"{where}[{one.row}]" + (f".{one.field}" if named and one.field else "")
+
+        columns = gathered(live, rows, point) if named else {only_input(live, where): rows}
+        return checked_columns(live, _as_text(columns, live), len(rows), point)
+
+    def by_column(self, inputs: Any, live: LiveModel) -> Decoded:
+        """The columns of `inputs`: an object of tensors, or one tensor."""
+        if type(inputs) is list:
+            columns = {only_input(live, "inputs"): inputs}
+        elif type(inputs) is dict and inputs:
+            columns = inputs
+        else:
+            raise wrong("inputs", "object with one list per input", kind_of(inputs))
+        for name, values in columns.items():
+            if type(values) is not list:
+                where = f"inputs.{name}" if name in live.inputs else "inputs"
+                raise wrong(where, "list with one value per row", kind_of(values))
+        rows = len(next(iter(columns.values())))
+        check_rows(rows, self._max_rows, "inputs")
+        named = type(inputs) is dict
+
+        def point(one: FieldError) -> str:
+            place = f"inputs.{one.field}" if named else "inputs"
+            return place if one.row < 0 else f"{place}[{one.row}]"
+
+        return checked_columns(live, _as_text(columns, live), rows, point)
+
+    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+        """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
+        names = [output.name for output in job.live.predictor.package.document.outputs]
+        values = [outcome.answers.outputs[name].tolist() for name in names]
+        answer: Any
+        if len(names) == 1:
+            answer = values[0]
+        elif job.wish == "outputs":
+            answer = dict(zip(names, values, strict=True))
+        else:
+            answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+        return Written(orjson.dumps({job.wish: answer}))
+
+    def refuse(
+        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
+    ) -> Written:
+        """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
+        status = 400 if isinstance(error, InvalidInput) else error.status
+        return Written(orjson.dumps({"error": str(error)}), status=status)
+
+
+def _is_base64(value: Any) -> bool:
+    return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
+
+
+def _as_text(columns: dict[str, list[Any]], live: LiveModel) -> dict[str, list[Any]]:
+    """The columns with each `{"b64": …}` of a text input replaced by its text."""
+    texts = {name for name, item in live.inputs.items() if item.dtype == "string"}
+    return {
+        name: [_text_of(value) for value in values] if name in texts else values
+        for name, values in columns.items()
+    }
+
+
+def _text_of(value: Any) -> Any:
+    if type(value) is str:
+        return value
+    if type(value) is list:
+        return [_text_of(part) for part in value]
+    if _is_base64(value):
+        try:
+            return base64.b64decode(value["b64"], validate=True).decode()
+        except (binascii.Error, ValueError):
+            return value
+    return value

@@ -1,0 +1,206 @@
+"""Tensors of the Open Inference Protocol: read from JSON or binary data, and written as either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from vigie.engines.predictor import Answers
+from vigie.errors import InvalidInput
+from vigie.models.decoding import kind_of
+from vigie.models.document import Input, PackageDocument
+from vigie.serving.dialects.columns import wrong
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(code)
+    for name, code in {
+        "BOOL": "?",
+        "UINT8": "u1",
+        "UINT16": "<u2",
+        "UINT32": "<u4",
+        "UINT64": "<u8",
+        "INT8": "i1",
+        "INT16": "<i2",
+        "INT32": "<i4",
+        "INT64": "<i8",
+        "FP16": "<f2",
+        "FP32": "<f4",
+        "FP64": "<f8",
+    }.items()
+}
+"""The numeric datatypes and how they lie in binary data."""
+
+INPUT_DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}
+_NONE = type(None)
+_KINDS: dict[str, frozenset[type]] = {
+    "b": frozenset({bool, _NONE}),
+    "i": frozenset({int, _NONE}),
+    "u": frozenset({int, _NONE}),
+    "f": frozenset({int, float, _NONE}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a request, its form checked; `data` is JSON or the bytes of binary data."""
+
+    where: str
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[Any] | memoryview
+
+    @property
+    def rows(self) -> int:
+        """The first size of the shape."""
+        return self.shape[0]
+
+    def column(self, item: Input) -> list[Any]:
+        """One value per row of the input; `InvalidInput` where it is no tensor for it."""
+        self._check_fits(item)
+        flat = self._texts() if self.datatype == "BYTES" else self._numbers()
+        for size in reversed(item.shape):
+            flat = [flat[start : start + size] for start in range(0, len(flat), size)]
+        return flat
+
+    def _check_fits(self, item: Input) -> None:
+        rest = self.shape[1:]
+        if rest != item.shape and (item.shape or rest != (1,)):
+            expected = f"[{', '.join(map(str, (self.rows, *item.shape)))}]"
+            raise wrong(f"{self.where}.shape", expected, f"{list(self.shape)}")
+        if self.datatype != "BYTES" and self.datatype not in DTYPES:
+            known = ", ".join([*DTYPES, "BYTES"])
+            raise wrong(f"{self.where}.datatype", f"one of {known}", "another")
+        is_text = self.datatype == "BYTES"
+        # a choice among integers may be spelled out
+        if is_text != (item.dtype == "string") and not (is_text and item.tensor == "string"):
+            expected = "BYTES" if item.dtype == "string" else "a datatype of numbers"
+            raise wrong(f"{self.where}.datatype", expected, self.datatype)
+
+    def _numbers(self) -> list[Any]:
+        dtype = DTYPES[self.datatype]
+        if isinstance(self.data, list):
+            flat = self._flat(self.data)
+            self._check_kinds(flat, _KINDS[dtype.kind])
+            self._check_range(flat, dtype)
+            return [v if v is None else int(v) for v in flat] if dtype.kind == "b" else flat
+        expected = prod(self.shape) * dtype.itemsize
+        if len(self.data) != expected:
+            raise wrong(f"{self.where}.data", f"{expected} bytes", f"{len(self.data)} bytes")
+        if dtype.kind == "b":
+            dtype = np.dtype("u1")
+        numbers: list[Any] = np.frombuffer(self.data, dtype).tolist()
+        if self.datatype == "BOOL" and max(numbers) > 1:
+            raise wrong(f"{self.where}.data", "bytes 0 and 1", "another")
+        return numbers
+
+    def _texts(self) -> list[Any]:
+        if not isinstance(self.data, list):
+            return read_texts(self.data, prod(self.shape), f"{self.where}.data")
+        flat = self._flat(self.data)
+        self._check_kinds(flat, frozenset({str, _NONE}))
+        return flat
+
+    def _flat(self, data: list[Any]) -> list[Any]:
+        """The values in row-major order, of data that is flat or nested as the shape says."""
+        if len(data) == prod(self.shape) and list not in set(map(type, data)):
+            return data
+        level: list[Any] = [data]
+        for size in self.shape:
+            if not all(type(part) is list and len(part) == size for part in level):
+                raise wrong(f"{self.where}.data", f"values of shape {list(self.shape)}", "others")
+            level = [value for part in level for value in part]
+        return level
+
+    def _check_kinds(self, flat: list[Any], kinds: frozenset[type]) -> None:
+        if not set(map(type, flat)) <= kinds:
+            self._refuse_first(flat, lambda value: type(value) in kinds)
+
+    def _check_range(self, flat: list[Any], dtype: np.dtype[Any]) -> None:
+        if dtype.kind == "b":
+            return
+        ends = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+        low, high = ends.min, ends.max
+        low, high = (int(low), int(high)) if dtype.kind in "iu" else (float(low), float(high))
+        present = [value for value in flat if value is not None]
+        if present and not (low <= min(present) and max(present) <= high):
+            self._refuse_first(flat, lambda value: value is None or low <= value <= high)
+
+    def _refuse_first(self, flat: list[Any], good: Callable[[Any], bool]) -> None:
+        for index, value in enumerate(flat):
+            if not good(value):
+                raise wrong(f"{self.where}.data[{index}]", self.datatype, kind_of(value))
+
+
+def read_texts(data: memoryview, count: int, where: str) -> list[Any]:
+    """Texts of binary data: each its length in 4 bytes, little-endian, then UTF-8."""
+    texts: list[Any] = []
+    start = 0
+    for _ in range(count):
+        begin = start + 4
+        start = begin + int.from_bytes(data[start:begin], "little")
+        if begin > len(data) or start > len(data):
+            raise wrong(where, f"{count} texts with their lengths", "fewer bytes")
+        try:
+            texts.append(str(data[begin:start], "utf-8"))
+        except UnicodeDecodeError:
+            raise wrong(where, "UTF-8", "other bytes") from None
+    if start != len(data):
+        raise wrong(where, f"{count} texts with their lengths", "more bytes")
+    return texts
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTensor:
+    """An output that callers may ask for; `shape` is that of one row."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+def output_tensors(document: PackageDocument) -> dict[str, OutputTensor]:
+    """The model's outputs, and what is made of them: the label, the interval."""
+    found = {
+        output.name: OutputTensor(
+            output.name, "FP32" if output.decimals is None else "FP64", output.shape
+        )
+        for output in document.outputs
+    }
+    if document.task == "classification":
+        found.setdefault("label", OutputTensor("label", "BYTES", ()))
+    if document.interval is not None:
+        found.setdefault("interval", OutputTensor("interval", "FP64", (2,)))
+    return found
+
+
+def output_values(
+    document: PackageDocument, answers: Answers, name: str
+) -> np.ndarray | Sequence[str]:
+    """The values of an output for all rows: an array [rows, …], or one text per row."""
+    found = answers.outputs.get(name)
+    if found is not None:
+        return found
+    if name == "label":
+        best = answers.outputs[document.outputs[0].name].argmax(axis=1)
+        return [document.labels[index] for index in best.tolist()]
+    if answers.lower is None or answers.upper is None:
+        raise InvalidInput(f"There is no output {name}.")
+    return np.stack([answers.lower, answers.upper], axis=1)
+
+
+def as_json(values: np.ndarray | Sequence[str]) -> list[Any]:
+    """The values in row-major order."""
+    return values.ravel().tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def as_binary(values: np.ndarray | Sequence[str], datatype: str) -> bytes:
+    """The values as binary data."""
+    if isinstance(values, np.ndarray):
+        return values.astype(DTYPES[datatype]).tobytes()
+    texts = [text.encode() for text in values]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
