@@ -54,6 +54,11 @@ def test_the_documented_metrics_have_their_types_and_labels(metrics: Metrics) ->
         for collector in vars(metrics).values()
         if hasattr(collector, "_labelnames")
     }
+    for tallied in (metrics.predictions, metrics.stage_seconds, metrics.batch_rows):
+        labels[tallied.name] = set(tallied.label_names)
+    metrics.count_request("GET", "/livez", 200, 0.001)
+    for family in metrics.requests.collect():
+        labels[family.name] = set(family.samples[0].labels) - {"le"}
     assert {name: labels[name] for name in DOCUMENTED} == {
         name: wanted for name, (_, wanted) in DOCUMENTED.items()
     }
@@ -107,7 +112,7 @@ def test_a_forgotten_version_leaves_no_series_and_its_successor_keeps_all(
     metrics.start_version_at_zero("iris", "2")
     before = series(metrics)
     metrics.start_version_at_zero("iris", "1")
-    metrics.predictions.labels("iris", "1").inc()
+    metrics.predictions.labels("iris", "1").observe(1)
     metrics.outside_range.labels("iris", "1", "petal").inc()
     assert series(metrics) > before
     metrics.forget_version("iris", "1", ("petal", "never_outside"))

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> SnapshotFolder:
         gone.wait()
     for pid, rows in ((os.getpid(), 5), (gone.pid, 7)):
         metrics = Metrics()
-        metrics.predictions.labels("iris", "1").inc(rows)
+        metrics.predictions.labels("iris", "1").observe(rows)
         write_snapshot(tmp_path / f"{pid}-1.json", metrics.registry)
     return SnapshotFolder(tmp_path)
 

@@ -99,8 +99,8 @@ def test_merging_changes_no_snapshot_that_is_merged_again() -> None:
 
 def test_series_that_only_one_worker_has_are_kept() -> None:
     one, other = Metrics(), Metrics()
-    one.predictions.labels("iris", "1").inc(5)
-    other.predictions.labels("iris", "2").inc(7)
+    one.predictions.labels("iris", "1").observe(5)
+    other.predictions.labels("iris", "2").observe(7)
     merged = merge([take_snapshot(one.registry), take_snapshot(other.registry)])
     assert value(merged, "vigie_predictions_total", model="iris", version="1") == 5
     assert value(merged, "vigie_predictions_total", model="iris", version="2") == 7

@@ -390,7 +390,7 @@ def test_versions_may_come_back(live: LiveModel, order: str) -> None:
         slot.swap(replace(live, version=version, digest=version * 64))
         assert info_of(metrics) == [version]
         assert slot.bound_to(slot.live or live) is not None
-        metrics.predictions.labels("housing", version).inc()
+        metrics.predictions.labels("housing", version).observe(1)
     assert versions_in(metrics) == set(order[-2:])
 
 

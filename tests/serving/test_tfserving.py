@@ -281,8 +281,9 @@ def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path, canary: f
             answer = post(services, f"/v1/models/housing{choice}:predict", _home())
             assert answer.json() == {"predictions": [price]}
             assert answer.headers["x-model-version"] == ("1" if price == PRICE else "2")
-        samples = services.metrics.predictions.labels("housing", "2")
-        assert samples._value.get() == 2 + canary
+        tried = {"model": "housing", "version": "2"}
+        samples = services.metrics.registry
+        assert samples.get_sample_value("vigie_predictions_total", tried) == 2 + canary
         client = create_app(services=services).test_client()
         assert client.get("/v2/models/housing").get_json()["versions"] == ["1", "2"]
     finally:

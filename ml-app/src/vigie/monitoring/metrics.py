@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from vigie.monitoring.challenger import ChallengerMetrics
+from vigie.monitoring.requests import RequestTallies
+from vigie.monitoring.tally import TalliedCounter, TalliedHistogram, Tally
 
 LATENCY_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
@@ -44,14 +46,7 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry(auto_describe=False)
         self.registry = registry
-        self.requests = Counter(
-            "vigie_http_requests_total", "Requests answered, counted when they end.",
-            ("method", "route", "code"), registry=registry,
-        )  # fmt: skip
-        self.request_seconds = Histogram(
-            "vigie_http_request_duration_seconds", "Time from a request's arrival to its answer.",
-            ("method", "route"), buckets=LATENCY_SECONDS, registry=registry,
-        )  # fmt: skip
+        self.requests = RequestTallies(LATENCY_SECONDS, registry)
         self.in_progress = Gauge(
             "vigie_http_requests_in_progress", "Requests that are being answered now.",
             registry=registry,
@@ -60,26 +55,25 @@ class Metrics:
             "vigie_rejected_total", "Predictions turned away before they ran.",
             ("reason",), registry=registry,
         )  # fmt: skip
-        self.predictions = Counter(
-            "vigie_predictions_total", "Rows answered.", ("model", "version"), registry=registry
+        self.predictions = TalliedCounter(
+            "vigie_predictions_total", "Rows answered.", ("model", "version"), registry
         )
         self.failures = Counter(
             "vigie_prediction_failures_total", "Requests that the model failed on.",
             ("model", "version", "reason"), registry=registry,
         )  # fmt: skip
-        self.stage_seconds = Histogram(
+        self.stage_seconds = TalliedHistogram(
             "vigie_stage_duration_seconds", "Time of a prediction by stage.",
-            ("model", "version", "stage"), buckets=STAGE_SECONDS, registry=registry,
+            ("model", "version", "stage"), STAGE_SECONDS, registry,
         )  # fmt: skip
         self.outside_range = Counter(
             "vigie_input_outside_range_total",
             "Allowed values that were never seen in training.",
             ("model", "version", "feature"), registry=registry,
         )  # fmt: skip
-        self.batch_rows = Histogram(
-            "vigie_batch_rows", "Rows in one call of the model.",
-            ("model",), buckets=BATCH_ROWS, registry=registry,
-        )  # fmt: skip
+        self.batch_rows = TalliedHistogram(
+            "vigie_batch_rows", "Rows in one call of the model.", ("model",), BATCH_ROWS, registry
+        )
         self.queue_depth = Gauge(
             "vigie_queue_depth", "Requests that wait for the model.", ("model",), registry=registry
         )
@@ -111,7 +105,7 @@ class Metrics:
         self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
         self.challenger = ChallengerMetrics(registry)
         ProcessCollector(registry=registry)
-        self._requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._requests: dict[tuple[str, str, int], Tally] = {}
         for reason in REJECTIONS:
             self.rejected.labels(reason)
 
@@ -120,17 +114,12 @@ class Metrics:
         key = (method, route, status)
         found = self._requests.get(key)
         if found is None:
-            found = self._requests[key] = (
-                self.requests.labels(method, route, str(status)),
-                self.request_seconds.labels(method, route),
-            )
-        found[0].inc()
-        found[1].observe(seconds)
+            found = self._requests[key] = self.requests.labels(method, route, str(status))
+        found.observe(seconds)
 
     def start_route_at_zero(self, method: str, route: str) -> None:
         """Makes the series of a route's good answers exist before its first request."""
         self.requests.labels(method, route, "200")
-        self.request_seconds.labels(method, route)
 
     def start_at_zero(self, model: str) -> None:
         """Makes the series of a model exist before its first request."""

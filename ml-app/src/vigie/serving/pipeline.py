@@ -52,6 +52,7 @@ class Pipeline:
         self._in_flight = 0
         self.routes = Routes(settings, fleet)
         self.route = self.routes.find
+        metrics.in_progress.set_function(lambda: self._in_flight)
         for template in TEMPLATES:
             metrics.start_route_at_zero("POST", template)
 
@@ -79,12 +80,10 @@ class Pipeline:
 
     def _open(self, call: Call, route: Route) -> Work:
         self._in_flight += 1
-        self._metrics.in_progress.inc()
         return Work(call, route, request_id_of(call))
 
     def _close(self) -> None:
         self._in_flight -= 1
-        self._metrics.in_progress.dec()
 
     def _begin(self, work: Work) -> tuple[Slot, Job]:
         if self._in_flight > self._max_in_flight:
@@ -137,7 +136,7 @@ class Pipeline:
         bound = slot.bound_to(job.live)
         if bound is None:
             return
-        bound.rows.inc(job.decoded.rows)
+        bound.rows.observe(job.decoded.rows)
         bound.queue.observe(outcome.queue_seconds)
         bound.decode.observe(work.decode_seconds)
         bound.infer.observe(outcome.infer_seconds)
