@@ -370,6 +370,27 @@ def column_errors(
     return caught.value.fields
 
 
+SCALARS = [item for item in EVERY_KIND if not item.shape]
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, SCALARS], ids=["housing", "scalars"])
+@effort(max_examples=300, deadline=None)
+@given(row=PLAUSIBLE | KINDS_OF_ROW | GOOD)
+def test_one_row_alone_decodes_as_it_does_twice(inputs: list[Input], row: dict[str, Any]) -> None:
+    decoder = RowDecoder(inputs)
+    try:
+        twice = decoder.decode([row, row])
+    except InvalidInput:
+        with pytest.raises(InvalidInput):
+            decoder.decode([row])
+        return
+    alone = decoder.decode([row])
+    assert {name: 2 * values for name, values in alone.columns.items()} == twice.columns
+    assert {name: [0, 1] for name in alone.outside} == twice.outside
+    first = [type(values[0]) for values in alone.columns.values()]
+    assert first == [type(values[0]) for values in twice.columns.values()]
+
+
 @effort(max_examples=100, deadline=None)
 @given(st.lists(GOOD, min_size=1, max_size=6))
 def test_columns_decode_like_the_rows(rows: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
+from vigie.models.single import SingleRow
 
 Row = Mapping[str, Any]
 Columns = dict[str, list[Any]]
@@ -180,9 +181,14 @@ class RowDecoder:
     def __init__(self, inputs: Sequence[Input]) -> None:
         self._columns = [_Column(item) for item in inputs]
         self._names = {item.name for item in inputs}
+        self._single = SingleRow(inputs)
 
     def decode(self, rows: Sequence[Any]) -> Decoded:
         """The rows as columns; `InvalidInput` with up to 20 field errors where one is wrong."""
+        if len(rows) == 1 and type(rows[0]) is dict:
+            columns = self._single.decode(rows[0])
+            if columns is not None:
+                return Decoded(1, columns)
         decoded = Decoded(len(rows), {})
         names = self._names
         try:
