@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class _Column:
     def __init__(self, item: Input) -> None:
         self.item = item
         self.name = item.name
+        self._get = itemgetter(item.name)
         self.low, self.high = item.bounds
         self.seen_low, self.seen_high = item.range or (-FLOAT32_MAX, FLOAT32_MAX)
         self.known = frozenset(item.choices.values) if item.choices else None
@@ -64,6 +66,13 @@ class _Column:
             self.take = self._take_arrays
         elif item.tensor == "string":
             self.take = self._take_texts
+
+    def pick(self, rows: Sequence[Any]) -> list[Any]:
+        """The value of each row, `None` where it has none."""
+        try:
+            return list(map(self._get, rows))
+        except KeyError:
+            return [row.get(self.name) for row in rows]
 
     def explain(self, index: int, value: Any) -> Iterator[FieldError]:
         """What is wrong with the value of one row, if anything."""
@@ -196,8 +205,7 @@ class RowDecoder:
                 if type(row) is not dict or not row.keys() <= names:
                     raise _Refused
             for column in self._columns:
-                name = column.name
-                column.take([row.get(name) for row in rows], decoded)
+                column.take(column.pick(rows), decoded)
         except _Refused:
             raise self._explain(rows) from None
         return decoded

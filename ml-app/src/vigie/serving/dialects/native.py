@@ -129,6 +129,9 @@ def _predictions(job: Job, outcome: Outcome) -> list[dict[str, Any]]:
     answers = outcome.answers
     if document.task == "classification":
         rows = _labelled(answers.outputs[document.outputs[0].name].tolist(), document.labels)
+    elif len(document.outputs) == 1:
+        name = document.outputs[0].name
+        rows = [{name: value} for value in answers.outputs[name].tolist()]
     else:
         names = [output.name for output in document.outputs]
         values = [answers.outputs[name].tolist() for name in names]
