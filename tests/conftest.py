@@ -174,6 +174,9 @@ class Wire:
     async def receive(self) -> dict[str, Any]:
         self.read += 1
         if self.read > len(self._messages):
+            # a caller who has sent the whole body waits; one who sent half of it has gone
+            if self._messages and not self._messages[-1].get("more_body"):
+                await asyncio.Event().wait()
             return {"type": "http.disconnect"}
         return self._messages[self.read - 1]
 

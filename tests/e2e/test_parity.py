@@ -90,9 +90,14 @@ def served(services: Services, name: str, body: bytes, door: str) -> list[dict[s
     route = services.pipeline.route(f"/predict/{name}")
     assert route is not None
 
+    async def stay() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
     async def ask() -> bytes:
         call = Call("POST", f"/predict/{name}", {b"content-type": b"application/json"}, body)
-        reply = await services.pipeline.answer_soon(call, route, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        reply = await services.pipeline.answer_soon(call, route, loop, stay)
         assert reply.status == 200
         return reply.body
 

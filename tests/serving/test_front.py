@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +32,8 @@ from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.serving.app import create_app
 from vigie.serving.front import Front, create_front
+from vigie.serving.pace import Pace
 from vigie.serving.services import Services
-from vigie.serving.slot import QUICK_SECONDS
 
 GOOD = orjson.dumps(HOME)
 LIMIT = 2000
@@ -224,6 +225,10 @@ def test_metrics_are_for_this_machine(shared_services: Services, client: str, st
 # --- load
 
 
+SLOW = 10.0
+"""Seconds that a call is said to take, so that a few quick ones change nobody's mind."""
+
+
 class HeldEngine:
     """The real engine, held until it is let go."""
 
@@ -231,9 +236,11 @@ class HeldEngine:
 
     def __init__(self, engine: Engine) -> None:
         self.entered, self.go_on = threading.Event(), threading.Event()
+        self.rows = 0
         self._engine = engine
 
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        self.rows += len(feeds["surface_m2"])
         self.entered.set()
         assert self.go_on.wait(10)
         return self._engine.run(feeds)
@@ -252,7 +259,7 @@ def hold(make_front: MakeFront) -> Iterator[Callable[..., tuple[Front, HeldEngin
         engine = HeldEngine(live.predictor.engine)
         held.append(engine)
         predictor = Predictor(live.predictor.package, engine)
-        slot.swap(replace(live, predictor=predictor, call_seconds=2 * QUICK_SECONDS))
+        slot.swap(replace(live, predictor=predictor, pace=Pace(SLOW, SLOW, 64)))
         return front, engine
 
     yield make
@@ -298,10 +305,97 @@ def test_what_waits_past_its_deadline_is_not_run(hold: Hold) -> None:
         return await first, await second
 
     first, second = asyncio.run(ask_two())
-    assert (first.status, second.status) == (200, 504)
+    # the first hangs in the model: its deadline is told all the same
+    assert (first.status, second.status) == (504, 504)
     assert second.json()["type"] == "/docs/errors/deadline-exceeded"
-    assert count(front, "vigie_rejected_total", reason="deadline") == 1
-    assert count(front, "vigie_predictions_total", model="housing", version="1") == 1
+    assert count(front, "vigie_rejected_total", reason="deadline") == 2
+    assert engine.rows == 1
+
+
+def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
+    front, engine = hold()
+
+    async def ask_many() -> list[Answer]:
+        asked = [predict(front)]
+        await asyncio.to_thread(engine.entered.wait, 10)
+        asked += [predict(front) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        engine.go_on.set()
+        return await asyncio.gather(*asked)
+
+    slot = front.services.fleet.slots["housing"]
+    assert slot.live is not None
+    # calls of one row: the fourth in the queue would wait for nine of them
+    slot.swap(replace(slot.live, pace=Pace(3.0, 3.0, 1)))
+    pace = slot.live.pace
+    pace.seconds = lambda rows: {0: 0.0, 1: 3.0, 2: 24.0}.get(rows, 27.2)  # type: ignore[method-assign]
+    answers = asyncio.run(ask_many())
+    assert [answer.status for answer in answers] == [200, 200, 200, 503]
+    assert answers[-1].headers["retry-after"] == "28"
+    assert count(front, "vigie_rejected_total", reason="queue") == 1
+    assert engine.rows == 3
+
+
+def test_a_caller_may_ask_for_less_time_and_never_for_more(hold: Hold) -> None:
+    front, engine = hold(request_timeout_ms=200)
+
+    async def ask_two() -> list[Answer]:
+        asked = [
+            asyncio.create_task(ask_front(front, "POST", "/predict/housing", headers, GOOD))
+            for headers in ({"X-Request-Timeout-Ms": "20"}, {"X-Request-Timeout-Ms": "999999"})
+        ]
+        started = time.perf_counter()
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        first = time.perf_counter() - started
+        assert done == {asked[0]}
+        answers = await asyncio.gather(*asked)
+        assert first < 0.2 <= time.perf_counter() - started + 0.05
+        return answers
+
+    assert [answer.status for answer in asyncio.run(ask_two())] == [504, 504]
+    engine.go_on.set()
+
+
+@pytest.mark.parametrize("said", ["", "-1", "1.5", "soon", "1" * 10])
+def test_a_deadline_that_is_no_number_is_refused(make_front: MakeFront, said: str) -> None:
+    front = make_front()
+    answer = asyncio.run(
+        ask_front(front, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
+    )
+    assert answer.status == 400
+    assert "whole number of milliseconds" in answer.json()["title"] + answer.json()["detail"]
+
+
+def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
+    front, engine = hold()
+
+    async def leave() -> Answer:
+        first = predict(front)
+        await asyncio.to_thread(engine.entered.wait, 10)
+        hung_up = asyncio.Event()
+        messages = iter(body_messages(GOOD))
+
+        async def receive() -> dict[str, Any]:
+            if (message := next(messages, None)) is not None:
+                return message
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        wire = Wire([])
+        headers = {"host": "localhost", "content-length": str(len(GOOD))}
+        scope = http_scope("POST", "/predict/housing", headers)
+        second = asyncio.create_task(front(scope, receive, wire.send))
+        await asyncio.sleep(0.01)
+        hung_up.set()
+        await second
+        assert wire.sent == []
+        engine.go_on.set()
+        return await first
+
+    assert asyncio.run(leave()).status == 200
+    assert engine.rows == 1
+    assert count(front, "vigie_rejected_total", reason="gone") == 1
+    assert count(front, "vigie_http_requests_in_progress") == 0
 
 
 def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:

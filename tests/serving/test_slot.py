@@ -26,11 +26,12 @@ from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel, load_live
-from vigie.serving.slot import QUICK_SECONDS, Slot
+from vigie.serving.pace import Pace
+from vigie.serving.slot import Slot
 
 RAISES, NOT_FINITE = 666.0, 999.0
 """Surfaces on which the watched engine fails."""
-SLOW = 2 * QUICK_SECONDS
+SLOW = 10.0
 
 
 class WatchedEngine:
@@ -68,7 +69,12 @@ def load(cache: ModelCache, version: str = "1", factor: float = 1.0) -> LiveMode
     assert cached is not None
     live = load_live("housing", cached, "auto", 8)
     predictor = Predictor(live.predictor.package, WatchedEngine(live.predictor.engine))
-    return replace(live, predictor=predictor, call_seconds=0.0)
+    return replace(live, predictor=predictor, pace=paced(0.0))
+
+
+def paced(call_seconds: float) -> Pace:
+    """The pace of a model whose every call takes as long."""
+    return Pace(call_seconds, call_seconds, 10**6)
 
 
 def engine_of(live: LiveModel) -> WatchedEngine:
@@ -112,7 +118,7 @@ def submit_all(slot: Slot, *jobs: Job) -> list[Any]:
 
 
 def slow(live: LiveModel) -> LiveModel:
-    return replace(live, call_seconds=SLOW)
+    return replace(live, pace=paced(SLOW))
 
 
 def until(event: threading.Event) -> Callable[[], bool]:
@@ -142,7 +148,7 @@ def test_jobs_of_two_turns_are_two_calls(slot: Slot, live: LiveModel) -> None:
 def test_five_hundred_callers_get_their_own_rows(
     slot: Slot, live: LiveModel, call_seconds: float
 ) -> None:
-    live = replace(live, call_seconds=call_seconds)
+    live = replace(live, pace=paced(call_seconds))
     chance = random.Random(5)
     numbers = iter(chance.sample(range(900, 100_000), 2000))
     wanted = [[next(numbers) / 100 for _ in range(chance.randint(1, 4))] for _ in range(500)]
@@ -214,7 +220,7 @@ def test_the_size_of_calls_is_measured(slot: Slot, live: LiveModel) -> None:
 def test_a_failing_job_does_not_fail_its_neighbours(
     slot: Slot, live: LiveModel, marker: float, reason: str, call_seconds: float
 ) -> None:
-    live = replace(live, call_seconds=call_seconds)
+    live = replace(live, pace=paced(call_seconds))
     one, bad, two = submit_all(slot, job_of(live, 20), job_of(live, marker), job_of(live, 30, 31))
     assert surfaces_of(one) == [20]
     assert surfaces_of(two) == [30, 31]
@@ -225,7 +231,7 @@ def test_a_failing_job_does_not_fail_its_neighbours(
 
 @pytest.mark.parametrize("call_seconds", [0.0, SLOW])
 def test_a_late_job_is_not_run(slot: Slot, live: LiveModel, call_seconds: float) -> None:
-    live = replace(live, call_seconds=call_seconds)
+    live = replace(live, pace=paced(call_seconds))
     late = job_of(live, 30, deadline=time.perf_counter())
     one, gone, two = submit_all(slot, job_of(live, 20), late, job_of(live, 40))
     assert isinstance(gone, DeadlineExceeded)
@@ -342,7 +348,7 @@ def test_a_swap_leaves_jobs_on_the_version_they_began(
     slot: Slot, live: LiveModel, tmp_path: Path, call_seconds: float
 ) -> None:
     other = load(ModelCache(tmp_path / "cache"), "2", factor=2.0)
-    old, new = (replace(one, call_seconds=call_seconds) for one in (live, other))
+    old, new = (replace(one, pace=paced(call_seconds)) for one in (live, other))
 
     async def submit() -> list[Outcome]:
         loop = asyncio.get_running_loop()

@@ -81,6 +81,14 @@ class MalformedRequest(VigieError):
     title = "Malformed request"
 
 
+class InvalidHeader(VigieError):
+    """A header of the request does not say what it should."""
+
+    status = 400
+    code = "invalid-header"
+    title = "Invalid header"
+
+
 class NotFound(VigieError):
     """No such model, version or route."""
 

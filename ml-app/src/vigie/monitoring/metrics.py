@@ -16,7 +16,7 @@ LATENCY_SECONDS = (
 STAGE_SECONDS = (0.00005, 0.0001, 0.00025, *LATENCY_SECONDS)
 BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 STAGES = ("queue", "decode", "infer", "encode")
-REJECTIONS = ("full", "no_model", "deadline")
+REJECTIONS = ("full", "queue", "no_model", "deadline", "gone")
 FAILURES = ("engine", "nonfinite_output", "internal")
 RELOADS = ("swapped", "failed", "refused")
 

@@ -11,7 +11,7 @@ from typing import Any
 from vigie.errors import TooLarge
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import JSON
-from vigie.serving.pipeline import NOSNIFF, refusal, request_id_of
+from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services, assemble
@@ -19,15 +19,10 @@ from vigie.serving.wsgi import LateApp, WsgiApp, call_wsgi
 from vigie.settings import Settings, load_settings
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 FLASK_THREADS = 4
 FLASK_DELAY_SECONDS = 1.0
-
-
-class ClientGone(Exception):
-    """The caller closed the connection before its request was complete."""
 
 
 class Front:
@@ -71,7 +66,7 @@ class Front:
             if call.method == "POST":
                 route = self._pipeline.route(call.path)
                 if route is not None:
-                    return await self._pipeline.answer_soon(call, route, loop)
+                    return await self._pipeline.answer_soon(call, route, loop, receive)
             elif call.path in ("/livez", "/readyz") and call.method in ("GET", "HEAD"):
                 return self._health(call)
         return await loop.run_in_executor(self._threads, call_wsgi, self._app, call, scope)

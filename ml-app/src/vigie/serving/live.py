@@ -11,6 +11,7 @@ from vigie.models.document import Input
 from vigie.models.package import read_package
 from vigie.monitoring.metrics import STAGES, Metrics
 from vigie.registry.cache import CHAMPION, CachedVersion
+from vigie.serving.pace import Pace
 
 WARM_UP_CALLS = 3
 
@@ -24,7 +25,7 @@ class LiveModel:
     digest: str
     run_id: str
     predictor: Predictor
-    call_seconds: float
+    pace: Pace
     headers: list[tuple[bytes, bytes]]
     inputs: dict[str, Input]
     loaded_at: float = field(default_factory=time.time)
@@ -36,10 +37,7 @@ class LiveModel:
 
 
 def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) -> LiveModel:
-    """Opens a verified package, checks its golden rows and warms it up.
-
-    `call_seconds` of the result is the time of one call with `batch_rows` rows.
-    """
+    """Opens a verified package, checks its golden rows, warms it up and measures it."""
     predictor = open_predictor(read_package(cached.root, cached.digest), engine)
     predictor.check_golden()
     document = predictor.package.document
@@ -51,7 +49,7 @@ def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) ->
         digest=cached.digest,
         run_id=cached.run_id,
         predictor=predictor,
-        call_seconds=_time_call(predictor, batch_rows),
+        pace=_measure(predictor, batch_rows),
         headers=[
             (b"x-model-name", name.encode()),
             (b"x-model-version", cached.version.encode()),
@@ -59,6 +57,10 @@ def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) ->
         ],
         inputs={item.name: item for item in document.inputs},
     )
+
+
+def _measure(predictor: Predictor, batch_rows: int) -> Pace:
+    return Pace(_time_call(predictor, 1), _time_call(predictor, batch_rows), batch_rows)
 
 
 def _time_call(predictor: Predictor, batch_rows: int) -> float:

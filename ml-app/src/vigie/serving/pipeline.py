@@ -8,9 +8,11 @@ import logging
 import os
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from vigie.errors import InvalidInput, ModelFailure, Unavailable, VigieError
+from vigie.errors import InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
@@ -27,6 +29,13 @@ log = logging.getLogger("vigie.serving")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class ClientGone(Exception):
+    """The caller closed the connection before there was an answer."""
 
 
 @dataclass(slots=True)
@@ -67,12 +76,20 @@ class Pipeline:
         finally:
             self._close()
 
-    async def answer_soon(self, call: Call, route: Route, loop: asyncio.AbstractEventLoop) -> Reply:
-        """Answers from the event loop (the fast lane)."""
+    async def answer_soon(
+        self, call: Call, route: Route, loop: asyncio.AbstractEventLoop, receive: Receive
+    ) -> Reply:
+        """Answers from the event loop (the fast lane). Raises `ClientGone`, the work not done."""
         work = self._open(call, route)
         try:
             slot, job = self._begin(work)
-            return self._complete(work, slot, job, await slot.submit(job, loop))
+            soon = slot.submit(job, loop)
+            if job.live.pace.slow:
+                await _wait_with(receive, soon, loop)
+            return self._complete(work, slot, job, await soon)
+        except ClientGone:
+            self._metrics.rejected.labels("gone").inc()
+            raise
         except Exception as failure:
             return self._refuse(work, failure)
         finally:
@@ -101,8 +118,17 @@ class Pipeline:
         if work.live is live:
             asked = route.dialect.decode(work.call, live)
         work.decode_seconds = time.perf_counter() - started
-        deadline = work.call.received + self._timeout
+        deadline = work.call.received + self._allowed_seconds(work.call)
         return slot, Job(work.live, asked.decoded, deadline, wish=asked.wish)
+
+    def _allowed_seconds(self, call: Call) -> float:
+        """How long the answer may take: what the caller says, and never more than the setting."""
+        said = call.headers.get(b"x-request-timeout-ms")
+        if said is None:
+            return self._timeout
+        if not said.isdigit() or len(said) > 9:
+            raise InvalidHeader("X-Request-Timeout-Ms takes a whole number of milliseconds.")
+        return min(int(said) / 1000, self._timeout)
 
     def _complete(self, work: Work, slot: Slot, job: Job, outcome: Outcome) -> Reply:
         started = time.perf_counter()
@@ -163,6 +189,21 @@ class Pipeline:
         seconds = time.perf_counter() - work.call.received
         self._metrics.count_request("POST", template, reply.status, seconds)
         return reply
+
+
+async def _wait_with(
+    receive: Receive, soon: asyncio.Future[Outcome], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Waits for the outcome or until the caller has gone: then nobody needs it any more."""
+    # after the whole body, only the end of the connection can come
+    gone = asyncio.ensure_future(receive(), loop=loop)
+    try:
+        await asyncio.wait((soon, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not soon.done():
+            raise ClientGone
+    finally:
+        soon.cancel()
+        gone.cancel()
 
 
 def refusal(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import platform
+import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -25,7 +28,10 @@ from vigie.serving.fleet import Fleet
 from vigie.serving.pipeline import Pipeline
 from vigie.settings import Settings
 
+log = logging.getLogger("vigie.serving")
+
 SNAPSHOT_SECONDS = 1.0
+WATCH_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 
 
@@ -80,7 +86,7 @@ class Services:
         self.fleet.refresh()
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
-        for work in (self._follow, self._write_snapshots):
+        for work in (self._follow, self._write_snapshots, self._watch_models):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
 
     def close(self) -> None:
@@ -92,16 +98,28 @@ class Services:
 
     def _write_snapshots(self) -> None:
         folder = snapshot_folder(self.settings)
-        if not folder.is_dir():
-            return
-        path = snapshot_path(folder)
+        path = snapshot_path(folder) if folder.is_dir() else None
         while True:
             stopped = self.stop.wait(SNAPSHOT_SECONDS)
-            # a full disk costs figures, never an answer
-            with contextlib.suppress(OSError):
-                write_snapshot(path, self.metrics.registry)
+            if path is None:
+                # whether somebody asks or not, what was counted must not pile up
+                take_snapshot(self.metrics.registry)
+            else:
+                # a full disk costs figures, never an answer
+                with contextlib.suppress(OSError):
+                    write_snapshot(path, self.metrics.registry)
             if stopped:
                 return
+
+    def _watch_models(self) -> None:
+        """Ends the worker where a model hangs: a thread cannot be ended, and none waits for it."""
+        longest = self.settings.request_timeout_ms / 1000 + 1
+        while not self.stop.wait(WATCH_SECONDS):
+            for slot in self.fleet.slots.values():
+                if slot.busy_seconds() > longest:
+                    log.error("%s has hung for %.0f s; this worker ends", slot.name, longest)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
 
 
 def assemble(settings: Settings) -> Services:

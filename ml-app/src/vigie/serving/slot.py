@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
-import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
 
-from vigie.errors import DeadlineExceeded, ModelFailure, VigieError
+from vigie.errors import ModelFailure, VigieError
 from vigie.models.decoding import Columns
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveMetrics, LiveModel
-from vigie.serving.priority import lower_thread_priority
+from vigie.serving.model_thread import ModelThread, Result, Waiting, settle, too_late
 
 log = logging.getLogger("vigie.serving")
-
-QUICK_SECONDS = 0.002
-
-Waiting = tuple[Job, "asyncio.Future[Outcome]"]
-Result = Outcome | VigieError
 
 
 class Slot:
@@ -48,7 +41,7 @@ class Slot:
         self._replaced: list[weakref.ref[LiveModel]] = []
         self.swapped = 0.0
         self._waiting: list[Waiting] = []
-        self._thread: _ModelThread | None = None
+        self._thread: ModelThread | None = None
         metrics.start_at_zero(name)
 
     def swap(self, live: LiveModel) -> None:
@@ -85,8 +78,15 @@ class Slot:
             forgotten = self._bound.pop(version)
             self._metrics.forget_version(self.name, version, tuple(forgotten.outside))
 
+    def busy_seconds(self) -> float:
+        """How long the model has been at its present call in its thread; 0 where it is at none."""
+        return self._thread.busy_seconds() if self._thread else 0.0
+
     def retire(self) -> None:
         """Ends the model: its series go. Jobs that are under way end on the version they began."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
         self.challenge(None)
         if self.live is not None:
             self._metrics.model_info.remove(*self._bound[self.live.version].info)
@@ -115,19 +115,25 @@ class Slot:
     def run(self, job: Job) -> Outcome:
         """Runs one job in the caller's thread."""
         job.queued = time.perf_counter()
+        if job.queued > job.deadline:
+            raise too_late()
         result = self._run_jobs([job])[0]
         if isinstance(result, VigieError):
             raise result
         return result
 
     def submit(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Outcome]:
-        """Queues a job from the event loop; the future gives its outcome or a `VigieError`."""
+        """Queues a job from the event loop; the future gives its outcome or a `VigieError`.
+
+        Raises `Unavailable` where too much waits for a slow model already.
+        """
         job.queued = time.perf_counter()
         future: asyncio.Future[Outcome] = loop.create_future()
-        if job.live.call_seconds > QUICK_SECONDS:
+        if job.live.pace.slow:
             if self._thread is None:
-                self._thread = _ModelThread(self, loop)
-            self._depth.inc()
+                self._thread = ModelThread(
+                    self.name, loop, self._depth, self.batches, self.run_batch
+                )
             self._thread.put((job, future))
         else:
             if not self._waiting:
@@ -158,7 +164,7 @@ class Slot:
     def run_batch(self, batch: Sequence[Waiting]) -> list[Result]:
         """One result per entry; what nobody waits for any more, or too late, is not run."""
         now = time.perf_counter()
-        late = DeadlineExceeded("The deadline passed before the prediction was started.")
+        late = too_late()
         # asked once: a caller may leave while the model runs, and must not shift the others' rows
         due = [now <= job.deadline and not future.done() for job, future in batch]
         jobs = [job for (job, _), is_due in zip(batch, due, strict=True) if is_due]
@@ -180,6 +186,7 @@ class Slot:
                 return [ModelFailure("The model failed on this input.", "internal")]
             return [self._run_jobs([job])[0] for job in jobs]
         infer_seconds = time.perf_counter() - started
+        jobs[0].live.pace.observe(sum(job.decoded.rows for job in jobs), infer_seconds)
         results: list[Result] = []
         start = 0
         for job in jobs:
@@ -189,49 +196,6 @@ class Slot:
             start = stop
         self._batch_sizes.observe(start)
         return results
-
-    def left_queue(self, count: int) -> None:
-        """Counts jobs out of the queue of the model thread."""
-        self._depth.dec(count)
-
-
-class _ModelThread:
-    """The one thread in which a slow model runs; jobs that wait meanwhile are its next batch."""
-
-    def __init__(self, slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
-        self._slot = slot
-        self._loop = loop
-        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=f"model-{slot.name}", daemon=True).start()
-
-    def put(self, entry: Waiting) -> None:
-        """Adds a job to the next batch."""
-        self._queue.put(entry)
-
-    def _work(self) -> None:
-        lower_thread_priority()
-        while True:
-            waiting = [self._queue.get()]
-            while not self._queue.empty():
-                waiting.append(self._queue.get())
-            for batch in self._slot.batches(waiting):
-                results = self._slot.run_batch(batch)
-                self._loop.call_soon_threadsafe(self._hand_back, batch, results)
-
-    def _hand_back(self, batch: Sequence[Waiting], results: Sequence[Result]) -> None:
-        self._slot.left_queue(len(batch))
-        settle(batch, results)
-
-
-def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
-    """Gives every waiting caller exactly its own result."""
-    for (_, future), result in zip(batch, results, strict=True):
-        if future.done():
-            continue
-        if isinstance(result, VigieError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
 
 
 def _joined(jobs: Sequence[Job]) -> Columns:

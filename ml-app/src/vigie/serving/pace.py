@@ -1,0 +1,41 @@
+"""How long calls of a model take: measured when it is loaded, corrected by every call after."""
+
+from __future__ import annotations
+
+QUICK_SECONDS = 0.002
+"""A model that takes less for a full batch runs in the event loop, and holds nobody up."""
+SMOOTHING = 0.1
+LARGEST_STEP = 4.0
+"""More than so many times what was thought is a pause of the machine, no news of the model."""
+
+
+class Pace:
+    """A fixed time per call and one per row, seconds, times what the machine makes of it now."""
+
+    def __init__(self, one_row: float, full_batch: float, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+        self._per_row = max((full_batch - one_row) / max(batch_rows - 1, 1), 0.0)
+        self._per_call = max(one_row - self._per_row, 1e-6)
+        self._correction = 1.0
+        self.slow = full_batch > QUICK_SECONDS
+        """Whether the model needs a thread of its own; only a clear change changes it."""
+
+    def seconds(self, rows: int) -> float:
+        """How long so many rows take, in calls of at most the row cap."""
+        return self._plain(rows) * self._correction
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """Learns from a call that was made."""
+        before = self._correction
+        found = min(max(seconds / self._plain(rows), before / LARGEST_STEP), before * LARGEST_STEP)
+        self._correction = before + SMOOTHING * (found - before)
+        full = self.seconds(self._batch_rows)
+        if full > 2 * QUICK_SECONDS:
+            self.slow = True
+        elif full < QUICK_SECONDS:
+            self.slow = False
+
+    def _plain(self, rows: int) -> float:
+        # a single request above the cap is one call
+        calls = max(-(-rows // self._batch_rows), 1)
+        return calls * self._per_call + rows * self._per_row
