@@ -5,6 +5,7 @@ SavedModel. MLflow copies this file beside the model, so it stands alone.
 """
 
 import mlflow
+import pandas as pd
 import tensorflow as tf
 
 TEXTS = ["property_type", "district"]
@@ -19,7 +20,7 @@ class Homes(mlflow.pyfunc.PythonModel):
             tf.TensorSpec([None, 6], tf.float32), tf.TensorSpec([None, 2], tf.string)
         )
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: pd.DataFrame, params=None):
         numbers = model_input.drop(columns=TEXTS).to_numpy("float32")
         texts = model_input[TEXTS].to_numpy(dtype=object)
         answer = self._serve(tf.constant(numbers), tf.constant(texts, tf.string))
