@@ -16,6 +16,7 @@ import orjson
 import psutil
 import requests
 
+import vigie
 from bench.contenders import PEERS, Contender, Site
 from bench.failure import Failure
 from bench.forms import Forms, require_close
@@ -145,7 +146,8 @@ def _environment(contender: Contender, site: Site) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     paths = [str(PEERS)]
     if contender.environment is None:
-        paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        # the very code that the bench itself imports, wherever another is installed
+        paths.append(str(Path(vigie.__file__).parents[1]))
     return {
         **kept,
         "PATH": f"{site.programs}{os.pathsep}{kept.get('PATH', os.defpath)}",
