@@ -36,15 +36,18 @@ fmt: .test-environment ## put the code into shape
 	@$(bin)/ruff check --fix-only $(sources)
 	@$(bin)/ruff format $(sources)
 
-bench: .test-environment ## measure start, memory and speed on this machine
-	@$(bin)/python tests/bench/service.py
+bench: ROUNDS ?= 3
+bench: SECONDS ?= 5
+bench: .test-environment ## measure Vigie beside its peers on this machine (ROUNDS= SECONDS= CONTENDERS=)
+	@PYTHONPATH=tests$(addprefix :,$(PYTHONPATH)) $(bin)/python -m bench \
+		--rounds $(ROUNDS) --seconds $(SECONDS) --contenders "$(CONTENDERS)"
 
-drill: .test-environment ## the long fault drills, under load: workers killed, a registry that lies
+drill: .test-environment ## the long fault drills, under load: killed workers, a lying registry, bad versions
 	@$(bin)/pytest tests/drills/*.py $(ARGS)
 
 URL ?= http://127.0.0.1:5000
 USERS ?= 50
-SECONDS ?= 30
+load: SECONDS ?= 30
 load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
 	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
 		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s

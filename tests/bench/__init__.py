@@ -1,0 +1,1 @@
+"""`make bench`: Vigie beside its peers, on one machine, in one run."""

@@ -1,0 +1,103 @@
+"""What a run saw, and what may be said of it: medians, ratios within a round, spreads."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Load:
+    """So many connections, each with one request at a time of so many rows."""
+
+    connections: int
+    rows: int
+
+    def __str__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        several = "" if self.connections == 1 else "s"
+        return f"{rows}, {self.connections} connection{several}"
+
+
+ONE, SOME, MANY, BULK = Load(1, 1), Load(16, 1), Load(64, 1), Load(16, 100)
+LOADS = (ONE, SOME, MANY, BULK)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One load on one server: requests/s, latencies, computing time of the server per request."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One contender in one round."""
+
+    start_seconds: float
+    memory_mb: float
+    measures: dict[Load, Measure]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of some figures, the least and the greatest."""
+
+    median: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        """The spread of the values; None where there are none."""
+        known = list(values)
+        return cls(statistics.median(known), min(known), max(known)) if known else None
+
+
+Round = dict[str, Seen]
+"""What each contender showed, by name."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rounds of one run."""
+
+    rounds: list[Round] = field(default_factory=list)
+
+    def figure(self, name: str, load: Load, what: str) -> Spread | None:
+        """`rate`, `p50_ms`, `p99_ms` or `cpu_us` of a contender under a load."""
+        return Spread.of(
+            getattr(one[name].measures[load], what) for one in self.rounds if name in one
+        )
+
+    def start(self, name: str) -> Spread | None:
+        """Seconds from its start to its first right prediction."""
+        return Spread.of(one[name].start_seconds for one in self.rounds if name in one)
+
+    def memory(self, name: str) -> Spread | None:
+        """Its memory, MB."""
+        return Spread.of(one[name].memory_mb for one in self.rounds if name in one)
+
+    def ratio(self, name: str, others: Sequence[str], load: Load) -> Spread | None:
+        """Its rate against the best of the others, each time of the same round."""
+        ratios = []
+        for one in self.rounds:
+            rivals = [one[other].measures[load].rate for other in others if other in one]
+            if name in one and len(rivals) == len(others):
+                ratios.append(one[name].measures[load].rate / max(rivals))
+        return Spread.of(ratios)
+
+
+@dataclass(frozen=True)
+class ServiceFigures:
+    """The service as people run it, with the housing and iris models.
+
+    Seconds from start to first prediction; MB of master, 2 workers and publisher.
+    """
+
+    start: Spread
+    memory_mb: float

@@ -1,0 +1,59 @@
+"""Where the forms of the model lie, what servers are asked, and what they must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.failure import Failure
+
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Forms:
+    """The model on disk in every form, rows to ask, and what Keras itself answers to them.
+
+    `keras` is a file; `saved` a SavedModel whose endpoint `serve` takes numbers [rows, 6] and
+    texts [rows, 2]; `onnx` a file; `pyfunc` a model of MLflow; `cache` a cache of Vigie's;
+    `bodies` holds answers as long as Vigie's, for a server without a model.
+    """
+
+    folder: Path
+    rows: list[dict[str, Any]]
+    answers: list[float]
+
+    @property
+    def keras(self) -> Path:
+        return self.folder / "model.keras"
+
+    @property
+    def saved(self) -> Path:
+        return self.folder / "saved_model"
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / "model.onnx"
+
+    @property
+    def pyfunc(self) -> Path:
+        return self.folder / "mlflow_model"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def bodies(self) -> Path:
+        return self.folder / "answers"
+
+
+def require_close(name: str, answers: Sequence[float], expected: Sequence[float]) -> None:
+    """Raises `Failure` where an answer is 1e-3 or more from what Keras says."""
+    if len(answers) != len(expected):
+        raise Failure(f"{name} answers {len(answers)} rows of {len(expected)}")
+    worst = max(abs(one - other) for one, other in zip(answers, expected, strict=True))
+    if not worst < TOLERANCE:
+        raise Failure(f"{name} answers otherwise than Keras: off by {worst:g}")

@@ -1,0 +1,131 @@
+"""The figures of a run as tables of words, for the terminal and for the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.contenders import LIMIT, Contender
+from bench.figures import LOADS, MANY, Results, Spread
+from bench.goals import Goal
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: its caption, the headings, the rows."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """The table for a page, its caption above it."""
+        return f"{self.caption}\n\n{self.table()}"
+
+    def table(self) -> str:
+        """The table alone."""
+        lines = [self.headings, ("---",) + ("---:",) * (len(self.headings) - 1), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def tables_of(results: Results, contenders: Sequence[Contender]) -> tuple[Grid, ...]:
+    """Rates, ratios, latencies, computing time, memory and start of every contender."""
+    return (
+        _rates(results, contenders),
+        _ratios(results, contenders),
+        _latencies(results, contenders),
+        _costs(results, contenders),
+    )
+
+
+def goals_table(goals: Sequence[Goal]) -> Grid:
+    """A line for each promise."""
+    return Grid(
+        "Goals:",
+        ("goal", "wanted", "seen", "verdict"),
+        tuple((goal.text, goal.wanted, goal.found, goal.verdict) for goal in goals),
+    )
+
+
+def _rates(results: Results, contenders: Sequence[Contender]) -> Grid:
+    return Grid(
+        "Requests a second, medians of the rounds:",
+        ("server", *map(str, LOADS)),
+        tuple(
+            (one.title, *(_number(results.figure(one.name, load, "rate")) for load in LOADS))
+            for one in contenders
+        ),
+    )
+
+
+def _ratios(results: Results, contenders: Sequence[Contender]) -> Grid:
+    return Grid(
+        "The same as a share of raw ASGI in the same round: median (least to greatest):",
+        ("server", *map(str, LOADS)),
+        tuple(
+            (one.title, *(_share(results.ratio(one.name, (LIMIT,), load)) for load in LOADS))
+            for one in contenders
+        ),
+    )
+
+
+def _latencies(results: Results, contenders: Sequence[Contender]) -> Grid:
+    def latency(name: str, what: str) -> tuple[str, ...]:
+        return tuple(_number(results.figure(name, load, what), 2) for load in LOADS)
+
+    return Grid(
+        "Latency in ms, half of the requests within / 99 of 100 within:",
+        ("server", *map(str, LOADS)),
+        tuple(
+            (
+                one.title,
+                *(
+                    f"{half} / {most}"
+                    for half, most in zip(
+                        latency(one.name, "p50_ms"), latency(one.name, "p99_ms"), strict=True
+                    )
+                ),
+            )
+            for one in contenders
+        ),
+    )
+
+
+def _costs(results: Results, contenders: Sequence[Contender]) -> Grid:
+    return Grid(
+        "What it costs: computing time of all its processes per request, in µs; memory of all its "
+        "processes after the load; start to first right prediction:",
+        ("server", *(f"µs, {load}" for load in LOADS), "MB", "start, s"),
+        tuple(
+            (
+                one.title,
+                *(_number(results.figure(one.name, load, "cpu_us")) for load in LOADS),
+                _number(results.memory(one.name)),
+                _number(results.start(one.name), 2),
+            )
+            for one in contenders
+        ),
+    )
+
+
+def times_as_many(results: Results, contenders: Sequence[Contender]) -> Grid:
+    """How many times the requests of each peer Vigie answers, 64 connections, one row."""
+    return Grid(
+        f"{MANY}, Vigie against each, in the same round:",
+        ("server", "times", "least to greatest"),
+        tuple(
+            (one.title, f"{ratio.median:.1f}", f"{ratio.least:.1f} to {ratio.greatest:.1f}")
+            for one in contenders
+            if one.is_peer and (ratio := results.ratio("vigie", (one.name,), MANY))
+        ),
+    )
+
+
+def _number(spread: Spread | None, decimals: int = 0) -> str:
+    return "" if spread is None else f"{spread.median:,.{decimals}f}"
+
+
+def _share(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    return f"{spread.median:.3g} ({spread.least:.3g} to {spread.greatest:.3g})"

@@ -1,0 +1,194 @@
+"""What a run says follows from what it saw: medians, ratios within a round, promises, pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.contenders import CONTENDERS, LIMIT, PEERS, choose
+from bench.environments import make_environments
+from bench.failure import Failure
+from bench.figures import (
+    LOADS,
+    MANY,
+    ONE,
+    Load,
+    Measure,
+    Results,
+    Round,
+    Seen,
+    ServiceFigures,
+    Spread,
+)
+from bench.forms import require_close
+from bench.goals import Goal, goals_of
+from bench.load import require_wrk
+from bench.machine import Machine, versions
+from bench.plot import plot_rates
+from bench.report import Run, page
+
+RATES = {
+    "vigie": 20_000.0, "flask-door": 3000.0, "tensorflow-engine": 9000.0, LIMIT: 36_000.0,
+    "fastapi-onnx": 6000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0, "litserve": 1000.0,
+    "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
+}  # fmt: skip
+SERVICE = ServiceFigures(Spread(0.5, 0.4, 0.6), 150.0)
+MACHINE = Machine(2, "A processor", 16.0, "Linux 6.1", "3.11.7", "2026-01-01")
+
+
+def a_round(factor: float = 1.0, **rates: float) -> Round:
+    """One round in which everybody is `factor` times as quick as in RATES."""
+
+    def seen(rate: float) -> Seen:
+        measure = Measure(rate=factor * rate, p50_ms=2.0, p99_ms=5.0, cpu_us=50.0)
+        return Seen(0.4, 130.0, dict.fromkeys(LOADS, measure))
+
+    return {name: seen(rate) for name, rate in {**RATES, **rates}.items()}
+
+
+def run_of(*rounds: Round, service: ServiceFigures | None = SERVICE) -> Run:
+    return Run(CONTENDERS, Results(list(rounds)), service, MACHINE, {"web": "flask 3.1.3"}, 5)
+
+
+def goals(*rounds: Round, service: ServiceFigures | None = SERVICE) -> dict[str, Goal]:
+    return {goal.text: goal for goal in goals_of(Results(list(rounds)), service)}
+
+
+def test_medians_and_their_ends() -> None:
+    assert Spread.of([3.0, 1.0, 8.0]) == Spread(3.0, 1.0, 8.0)
+    assert Spread.of([]) is None
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    results = Results([a_round(1.0), a_round(0.1), a_round(vigie=36_000.0)])
+    ratio = results.ratio("vigie", (LIMIT,), MANY)
+    assert ratio is not None
+    # the slow round says what the others say: both sides were slow in it
+    assert ratio.median == ratio.least == pytest.approx(20 / 36)
+    assert ratio.greatest == pytest.approx(1.0)
+    mixed = results.figure("vigie", MANY, "rate")
+    assert mixed == Spread(20_000.0, 2000.0, 36_000.0)
+
+
+def test_the_best_of_several_rivals_counts() -> None:
+    ratio = Results([a_round()]).ratio("vigie", ("mlflow", "fastapi-onnx"), ONE)
+    assert ratio is not None
+    assert ratio.median == pytest.approx(20 / 6)
+
+
+def test_a_rival_that_was_not_measured_leaves_no_ratio() -> None:
+    alone = {"vigie": a_round()["vigie"]}
+    assert Results([alone]).ratio("vigie", (LIMIT,), MANY) is None
+    assert Results([alone]).ratio("vigie", ("mlflow", "vigie"), MANY) is None
+
+
+def test_every_goal_holds_where_figures_bear_it_out() -> None:
+    assert {goal.verdict for goal in goals(a_round()).values()} == {"holds"}
+
+
+@pytest.mark.parametrize(
+    ("rates", "text"),
+    [
+        ({LIMIT: 50_000.0}, f"{MANY}: Vigie against raw ASGI, no model"),
+        ({"mlserver": 600.0}, f"{MANY}: Vigie against MLServer"),
+        (
+            {"tensorflow-engine": 7000.0},
+            f"{MANY}: Vigie's TensorFlow engine against FastAPI + TensorFlow",
+        ),
+    ],
+)
+def test_a_miss_is_shown_as_a_miss(rates: dict[str, float], text: str) -> None:
+    missed = [goal.text for goal in goals(a_round(**rates)).values() if goal.verdict == "misses"]
+    assert missed == [text]
+    (line,) = [
+        line for line in page(run_of(a_round(**rates))).splitlines() if f"| {text} |" in line
+    ]
+    assert line.endswith("| misses |")
+
+
+def test_slow_answers_a_fat_service_and_a_slow_start_are_misses() -> None:
+    measure = Measure(20_000.0, 2.0, 10.1, 50.0)
+    slow = a_round() | {"vigie": Seen(0.4, 130.0, dict.fromkeys(LOADS, measure))}
+    service = ServiceFigures(Spread(1.1, 0.9, 1.2), 191.0)
+    missed = [text for text, goal in goals(slow, service=service).items() if not goal.holds]
+    assert missed == [
+        f"{MANY}: 99 of 100 within",
+        "memory of master, 2 workers and publisher",
+        "start to first prediction",
+    ]
+
+
+def test_what_was_not_measured_neither_holds_nor_misses() -> None:
+    found = goals({"vigie": a_round()["vigie"]}, service=None)
+    assert found["start to first prediction"].verdict == "not measured"
+    assert found[f"{MANY}: Vigie against MLServer"].verdict == "not measured"
+
+
+def test_the_page_shows_every_contender_and_the_machine() -> None:
+    text = page(run_of(a_round(), a_round()))
+    for contender in CONTENDERS:
+        assert text.count(f"| {contender.title} |") >= 5
+    assert "| Vigie | 20,000 | 20,000 | 20,000 | 20,000 |" in text
+    assert "| Vigie | 0.556 (0.556 to 0.556) |" in text
+    assert "| MLServer | 80.0 | 80.0 to 80.0 |" in text
+    assert "2 cores of A processor" in text
+    assert "2 rounds, 5 s for each figure" in text
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    plot_rates(Results([a_round()]), CONTENDERS, tmp_path / "rates.svg")
+    assert (tmp_path / "rates.svg").read_text().count("<path") > len(CONTENDERS)
+
+
+def test_some_contenders_can_be_chosen_and_raw_asgi_is_always_there() -> None:
+    assert choose("") == CONTENDERS
+    assert [one.name for one in choose("vigie, mlflow")] == ["vigie", LIMIT, "mlflow"]
+    with pytest.raises(Failure, match="no triton; there are vigie"):
+        choose("triton")
+
+
+def test_a_peer_without_an_environment_fails_the_bench(tmp_path: Path) -> None:
+    program = tmp_path / "tools" / "environment"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(Failure, match="MLServer cannot be measured without the environment"):
+        make_environments(choose("mlserver"), tmp_path, tmp_path / "envs")
+
+
+def test_a_machine_without_wrk_is_told_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Failure, match="apt install wrk"):
+        require_wrk()
+
+
+def test_answers_are_compared_with_those_of_keras() -> None:
+    require_close("a server", [1.0, 2.0], [1.0005, 2.0])
+    with pytest.raises(Failure, match=r"a server answers otherwise than Keras: off by 0\.00"):
+        require_close("a server", [1.0, 2.0], [1.002, 2.0])
+    with pytest.raises(Failure, match="off by nan"):
+        require_close("a server", [float("nan")], [1.0])
+    with pytest.raises(Failure, match="1 rows of 2"):
+        require_close("a server", [1.0], [1.0, 2.0])
+
+
+def test_every_environment_of_a_peer_is_locked_and_its_versions_are_told() -> None:
+    told = versions()
+    for contender in CONTENDERS:
+        if contender.is_peer:
+            environment = str(contender.environment)
+            locked = (PEERS / environment / "requirements.txt").read_text(encoding="utf-8")
+            assert "--hash=sha256:" in locked
+            assert "://" not in locked
+            assert "tensorflow" in told[environment]
+
+
+def test_a_load_says_what_it_is() -> None:
+    assert [str(load) for load in LOADS] == [
+        "1 row, 1 connection",
+        "1 row, 16 connections",
+        "1 row, 64 connections",
+        "100 rows, 16 connections",
+    ]
+    assert str(Load(2, 3)) == "3 rows, 2 connections"

@@ -1,0 +1,81 @@
+"""A contender is started, checked, measured and stopped; here the one without a model."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bench.contenders import Contender, choose
+from bench.failure import Failure
+from bench.figures import Load
+from bench.forms import Forms
+from bench.load import measure
+from bench.server import PROJECT_PROGRAMS, running
+
+ROWS = 100
+(RAW,) = choose("raw-asgi")
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> Forms:
+    """No model, but what a server with one would say."""
+    answers = [1.5] * ROWS
+    row = {"surface_m2": 54.0, "district": "district_01"}
+    forms = Forms(tmp_path / "model", [row] * ROWS, answers)
+    forms.bodies.mkdir(parents=True)
+    (forms.bodies / "one.json").write_bytes(orjson.dumps({"predictions": answers[:1]}))
+    (forms.bodies / "many.json").write_bytes(orjson.dumps({"predictions": answers}))
+    return forms
+
+
+def with_answers(contender: Contender, factor: float = 1.0) -> Contender:
+    """The same, as if its answers were predictions, `factor` times what it says."""
+    return replace(contender, says=lambda answer: [factor * one for one in answer["predictions"]])
+
+
+def test_a_server_is_asked_weighed_and_leaves_no_process(forms: Forms, tmp_path: Path) -> None:
+    with running(with_answers(RAW), forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
+        assert 0 < server.start_seconds < 60
+        server.check(1)
+        server.check(ROWS)
+        family = server.family
+        assert len(family) == 3
+        assert 10 < server.memory_mb < 200
+        assert server.cpu_seconds > 0
+    assert not any(process.is_running() for process in family)
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
+def test_a_load_is_measured(forms: Forms, tmp_path: Path) -> None:
+    with running(RAW, forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
+        seen = measure(server, Load(4, ROWS), 1)
+    assert seen.rate > 100
+    assert 0 < seen.p50_ms <= seen.p99_ms
+    assert 0 < seen.cpu_us < 10_000
+
+
+def test_a_server_that_answers_otherwise_than_keras_is_never_measured(
+    forms: Forms, tmp_path: Path
+) -> None:
+    wrong = with_answers(RAW, factor=1.01)
+    with (
+        pytest.raises(Failure, match="answers otherwise than Keras"),
+        running(wrong, forms, tmp_path / "run", PROJECT_PROGRAMS),
+    ):
+        pytest.fail("it was taken for right")
+
+
+def test_a_server_that_ends_by_itself_is_no_server(forms: Forms, tmp_path: Path) -> None:
+    ended = replace(RAW, command=lambda site: (sys.executable, "-c", "raise SystemExit(3)"))
+    with (
+        pytest.raises(Failure, match="ended at once"),
+        running(ended, forms, tmp_path / "run", PROJECT_PROGRAMS),
+    ):
+        pytest.fail("it was taken for a server")
