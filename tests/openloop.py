@@ -132,10 +132,10 @@ async def _call(
             reader, writer = connection
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(_header(head, b"content-length: ")))
+            await reader.readexactly(int(header(head, b"content-length: ")))
             figures.latencies.append(time.perf_counter() - due)
             figures.statuses[int(head[9:12])] += 1
-            figures.versions[_header(head, b"x-model-version: ").decode()] += 1
+            figures.versions[header(head, b"x-model-version: ").decode()] += 1
         except (OSError, EOFError):
             figures.lost += 1
             _close(connection)
@@ -149,6 +149,7 @@ def _close(connection: _Connection | None) -> None:
         connection[1].close()
 
 
-def _header(head: bytes, name: bytes) -> bytes:
+def header(head: bytes, name: bytes) -> bytes:
+    """A header in the head of an answer; `name` is lower-case, with colon and space."""
     _, found, rest = head.lower().partition(name)
     return rest.partition(b"\r\n")[0] if found else b""

@@ -187,6 +187,42 @@ def slow_housing_graph(width: int = 1500) -> onnx.ModelProto:
     return model
 
 
+def patient_housing_graph(turns: int, width: int = 256) -> onnx.ModelProto:
+    """The same answers, after so many turns of a matrix: the time grows with turns and rows."""
+    model = housing_graph()
+    last = model.graph.node[-1]
+    last.output[0] = "plain"
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["state", "square"], ["turned"]),
+            helper.make_node("Identity", ["on"], ["still_on"]),
+        ],
+        "turn",
+        [
+            value("turn", TensorProto.INT64, []),
+            value("on", TensorProto.BOOL, []),
+            value("state", TensorProto.FLOAT, None),
+        ],
+        [value("still_on", TensorProto.BOOL, []), value("turned", TensorProto.FLOAT, None)],
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node("MatMul", ["plain", "wide"], ["stretched"]),
+            helper.make_node("Loop", ["turns", "yes", "stretched"], ["ended"], body=body),
+            helper.make_node("MatMul", ["ended", "narrow"], ["nothing"]),
+            helper.make_node("Add", ["plain", "nothing"], ["price_eur"]),
+        ]
+    )
+    shapes = {"wide": (1, width), "square": (width, width), "narrow": (width, 1)}
+    constants = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    constants |= {"turns": np.array(turns, np.int64), "yes": np.array(True)}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name) for name, array in constants.items()
+    )
+    return model
+
+
 def iris_graph() -> onnx.ModelProto:
     """A linear softmax of four numbers."""
     names = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]
@@ -383,7 +419,12 @@ def install_tensor_models(cache: ModelCache) -> None:
 
 
 def install(
-    cache: ModelCache, name: str, version: str = "1", factor: float = 1.0, document: Any = None
+    cache: ModelCache,
+    name: str,
+    version: str = "1",
+    factor: float = 1.0,
+    document: Any = None,
+    graph: onnx.ModelProto | None = None,
 ) -> str:
     """Puts a test package into a cache as the champion. Gives its digest."""
     iris = name == "iris"
@@ -391,7 +432,7 @@ def install(
         digest = write_package(
             incoming,
             document or (iris_document() if iris else housing_document(name, factor)),
-            iris_graph() if iris else housing_graph(factor),
+            graph or (iris_graph() if iris else housing_graph(factor)),
             IRIS_ROWS if iris else HOUSING_ROWS,
         )
         cache.install(name, incoming, digest, version, f"run{version}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +32,67 @@ class TensorFlowEngine:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception:
             raise RefusedPackage("Keras cannot load data/model.keras in safe mode") from None
-        self._inputs = {tensor.name: _dtype(tensor.dtype) for tensor in model.inputs}
-        self._function = _compile(model)
+        self._groups = _group(model)
+        self._function = _compile(model, self._groups)
 
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Every output tensor by name; `ModelFailure` where the model fails on these rows."""
         try:
-            answers = self._function(
-                {name: tf.constant(feeds[name], dtype) for name, dtype in self._inputs.items()}
-            )
+            answers = self._function(*(group.pack(feeds) for group in self._groups))
             return {name: tensor.numpy() for name, tensor in answers.items()}
         except Exception:
             raise ModelFailure("The model failed on this input.", "engine") from None
 
 
-def _compile(model: Any) -> Any:
-    names = list(model.output_names)
-    signature = {
-        tensor.name: tf.TensorSpec([None, *tensor.shape[1:]], _dtype(tensor.dtype), tensor.name)
-        for tensor in model.inputs
-    }
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Inputs that travel as one tensor: TensorFlow takes its time for each, however small."""
 
-    @tf.function(input_signature=[signature], autograph=False)
-    def call(feeds: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    names: tuple[str, ...]
+    spec: tf.TensorSpec
+
+    def pack(self, feeds: Feeds) -> tf.Tensor:
+        parts = [feeds[name] for name in self.names]
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return tf.constant(whole, self.spec.dtype)
+
+    def unpack(self, packed: tf.Tensor) -> dict[str, tf.Tensor]:
+        if len(self.names) == 1:
+            return {self.names[0]: packed}
+        return dict(zip(self.names, tf.split(packed, len(self.names), axis=1), strict=True))
+
+
+def _group(model: Any) -> list[_Group]:
+    """The inputs, those of one value per row together by their type."""
+    alike: dict[tf.DType, list[str]] = {}
+    groups = []
+    for tensor in model.inputs:
+        dtype = tf.as_dtype(tensor.dtype)
+        if tuple(tensor.shape[1:]) == (1,):
+            alike.setdefault(dtype, []).append(tensor.name)
+        else:
+            spec = tf.TensorSpec([None, *tensor.shape[1:]], dtype)
+            groups.append(_Group((tensor.name,), spec))
+    for dtype, names in alike.items():
+        groups.append(_Group(tuple(names), tf.TensorSpec([None, len(names)], dtype)))
+    return groups
+
+
+def _compile(model: Any, groups: Sequence[_Group]) -> Any:
+    names = list(model.output_names)
+
+    @tf.function(input_signature=[group.spec for group in groups], autograph=False)
+    def call(*packed: tf.Tensor) -> dict[str, tf.Tensor]:
+        feeds: dict[str, tf.Tensor] = {}
+        for group, tensor in zip(groups, packed, strict=True):
+            feeds |= group.unpack(tensor)
         answer = model(feeds, training=False)
         if isinstance(answer, dict):
             return answer
         tensors = answer if isinstance(answer, list | tuple) else [answer]
         return dict(zip(names, tensors, strict=True))
 
-    return call.get_concrete_function(signature)
-
-
-def _dtype(name: str) -> tf.DType:
-    return tf.as_dtype(name)
+    return call.get_concrete_function()
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,0 +1,140 @@
+"""More than the service can do: what fits is served as before, the rest is told so at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from arrivals import Seen, offer, quantile_ms
+from conftest import HOME, LiveService, MakeService
+from memory import pss_mb, tell
+from openloop import ask_at, capacity, request_of
+from packages import HOUSING_ROWS, housing_document, install, patient_housing_graph
+from vigie.registry.cache import ModelCache
+
+TURNS_OF_20_MS = 5000
+SECONDS = 60.0
+NEAR = 0.9
+
+
+def slow_service(make_service: MakeService, cache: ModelCache, **settings: str) -> LiveService:
+    install(cache, "housing", "2", graph=patient_housing_graph(TURNS_OF_20_MS))
+    service = make_service(VIGIE_MAX_BATCH_ROWS="32", **settings)
+    service.start()
+    service.wait_ready()
+    return service
+
+
+def asking(row: dict[str, object] = HOME) -> Callable[[], bytes]:
+    request = request_of("housing", row)
+    return lambda: request
+
+
+def served_at_once(port: int, request: bytes, callers: int) -> float:
+    """Good answers a second when so many callers ask again at once."""
+    seconds = 8.0
+    return ask_at(port, request, 0.0, seconds, callers).statuses[200] / seconds
+
+
+def accepted(seen: list[Seen]) -> list[Seen]:
+    return [each for each in seen if each.status == 200]
+
+
+def test_ten_times_what_a_slow_model_can_do(make_service: MakeService, cache: ModelCache) -> None:
+    service = slow_service(make_service, cache)
+    request = asking()
+    # the most that ever comes out: more callers make larger batches, up to those it refuses
+    most = max(served_at_once(service.port, request(), callers) for callers in (16, 32, 64, 128))
+    near = offer(service.port, request, NEAR * most, 20.0)
+    memory = pss_mb([service.master, *service.master.children()])
+    over = offer(service.port, request, 10 * most, SECONDS)
+    grown = pss_mb([service.master, *service.master.children()]) - memory
+    after = offer(service.port, request, most / 2, 10.0)
+    good, refused = accepted(over), [each for each in over if each.status == 503]
+    goodput = len(good) / SECONDS
+    tell(f"capacity {most:.0f}/s; offered {len(over) / SECONDS:.0f}/s: {goodput:.0f}/s served "
+         f"({goodput / most:.2f}), {dict(Counter(each.status for each in over))}")  # fmt: skip
+    tell(f"p99 of the served: {quantile_ms(accepted(near), 0.99):.0f} ms at {NEAR} of that, "
+         f"{quantile_ms(good, 0.99):.0f} ms at 10; refusals {quantile_ms(refused, 0.5):.1f}, "
+         f"p99 {quantile_ms(refused, 0.99):.1f} ms; memory +{grown:.0f} MB")  # fmt: skip
+    late = [each for each in after if each.due > 5]
+    tell(f"after: p99 {quantile_ms(after, 0.99):.0f}, from 5 s on {quantile_ms(late, 0.99):.0f} ms")
+    assert {each.status for each in over} == {200, 503}
+    assert all(int(each.retry_after) >= 1 for each in refused)
+    assert goodput >= 0.9 * most
+    assert quantile_ms(good, 0.99) <= 2 * quantile_ms(accepted(near), 0.99)
+    assert quantile_ms(refused, 0.99) <= 50
+    assert {each.status for each in late} == {200}
+    assert quantile_ms(late, 0.99) <= quantile_ms(accepted(near), 0.99)
+
+
+def test_the_quick_model_at_the_highest_rate(make_service: MakeService) -> None:
+    service = make_service()
+    service.start()
+    service.wait_ready()
+    request = request_of("housing", HOME)
+    quiet = ask_at(service.port, request, 500, 5.0, 16)
+    memory = pss_mb([service.master, *service.master.children()])
+    # as fast as this client can, from more connections than a worker takes predictions
+    figures = ask_at(service.port, request, 0.0, 30.0, 512)
+    grown = pss_mb([service.master, *service.master.children()]) - memory
+    time.sleep(5)
+    after = ask_at(service.port, request, 500, 5.0, 16)
+    tell(f"{figures}; {dict(figures.statuses)}, {figures.lost} lost; memory +{grown:.0f} MB")
+    tell(f"quiet {quiet}; 5 s after {after}")
+    assert figures.lost == 0
+    assert set(figures.statuses) <= {200, 503}
+    assert grown <= 64
+    assert set(after.statuses) == {200}
+    assert after.quantile_ms(0.99) <= 2 * quiet.quantile_ms(0.99)
+
+
+def test_a_slow_model_beside_a_quick_one(make_service: MakeService, cache: ModelCache) -> None:
+    install(
+        cache, "photos", "1", document=housing_document("photos"),
+        graph=patient_housing_graph(TURNS_OF_20_MS),
+    )  # fmt: skip
+    service = make_service(VIGIE_MODELS="housing,photos", VIGIE_MAX_BATCH_ROWS="32")
+    service.start()
+    service.wait_ready()
+    quick, slow = request_of("housing", HOME), request_of("photos", HOUSING_ROWS[0])
+    half = capacity(service.port, slow, 8.0, 16) / 2
+    quiet, beside = [], []
+    for _ in range(4):
+        quiet.append(ask_at(service.port, quick, 500, 5.0, 16))
+        stop = threading.Event()
+        busy = threading.Thread(target=ask_at, args=(service.port, slow, half, 60.0, 16, stop))
+        busy.start()
+        time.sleep(1)
+        beside.append(ask_at(service.port, quick, 500, 5.0, 16))
+        stop.set()
+        busy.join()
+    p99 = [float(np.median([f.quantile_ms(0.99) for f in some])) for some in (quiet, beside)]
+    tell(f"slow model at {half:.0f}/s; quick p99 {p99[0]:.2f} ms alone, {p99[1]:.2f} ms beside it")
+    assert {status for f in beside for status in f.statuses} == {200}
+    assert p99[1] <= 3 * p99[0]
+
+
+def test_a_model_that_hangs_is_told_at_the_deadline_and_replaced(
+    make_service: MakeService, cache: ModelCache
+) -> None:
+    service = slow_service(
+        make_service, cache, VIGIE_REQUEST_TIMEOUT_MS="500", VIGIE_MAX_ROWS="10000"
+    )
+    before = {worker.pid for worker in service.workers}
+    began = time.monotonic()
+    said = service.predict("housing", *([HOME] * 2000))
+    took = time.monotonic() - began
+    tell(f"2,000 rows: {said.status} after {took:.2f} s")
+    assert said.status == 504
+    assert took < 1
+    while (now := {worker.pid for worker in service.workers}) == before or len(now) < 2:
+        assert time.monotonic() - began < 5 + 0.5 + 5, "the worker was not replaced"
+        time.sleep(0.1)
+    service.wait_ready()
+    tell(f"replaced {time.monotonic() - began:.1f} s after the request")
+    assert service.predict("housing", HOME).status == 200
