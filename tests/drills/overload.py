@@ -18,7 +18,7 @@ from vigie.registry.cache import ModelCache
 
 TURNS_OF_20_MS = 5000
 SECONDS = 60.0
-NEAR = 0.9
+NEAR = 0.95
 
 
 def slow_service(make_service: MakeService, cache: ModelCache, **settings: str) -> LiveService:

@@ -19,7 +19,7 @@ from vigie.serving.priority import lower_thread_priority
 Waiting = tuple[Job, "asyncio.Future[Outcome]"]
 Result = Outcome | VigieError
 
-CALLS_AHEAD = 8
+CALLS_AHEAD = 6
 SHORTEST_QUEUE_SECONDS = 0.05
 
 
