@@ -325,13 +325,13 @@ def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
 
     slot = front.services.fleet.slots["housing"]
     assert slot.live is not None
-    # calls of one row: the fourth in the queue would wait for nine of them
+    # the fourth would wait for more than six calls of a row
     slot.swap(replace(slot.live, pace=Pace(3.0, 3.0, 1)))
     pace = slot.live.pace
-    pace.seconds = lambda rows: {0: 0.0, 1: 3.0, 2: 24.0}.get(rows, 27.2)  # type: ignore[method-assign]
+    pace.seconds = lambda rows: {1: 3.0, 2: 18.0}.get(rows, 20.2)  # type: ignore[method-assign]
     answers = asyncio.run(ask_many())
     assert [answer.status for answer in answers] == [200, 200, 200, 503]
-    assert answers[-1].headers["retry-after"] == "28"
+    assert answers[-1].headers["retry-after"] == "21"
     assert count(front, "vigie_rejected_total", reason="queue") == 1
     assert engine.rows == 3
 
