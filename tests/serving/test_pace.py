@@ -37,15 +37,23 @@ def test_one_odd_call_changes_nobodys_mind_but_many_do() -> None:
     assert not is_slow(pace)
     pace.observe(1, 20 * QUICK_SECONDS)
     assert not is_slow(pace)
-    for _ in range(40):
+    for _ in range(64):
         pace.observe(1, 5 * QUICK_SECONDS)
     assert is_slow(pace)
-    for _ in range(40):
+    for _ in range(64):
         pace.observe(1, 1.5 * QUICK_SECONDS)
     assert is_slow(pace)
-    for _ in range(40):
+    for _ in range(64):
         pace.observe(1, QUICK_SECONDS / 4)
     assert not is_slow(pace)
+
+
+def test_a_busy_machine_makes_no_model_slow() -> None:
+    pace = Pace(QUICK_SECONDS / 2, QUICK_SECONDS / 2, 64)
+    for call in range(320):
+        pace.observe(1, QUICK_SECONDS * (0.6 if call % 16 == 0 else 10))
+        assert not is_slow(pace)
+    assert pace.seconds(1) > 4 * QUICK_SECONDS
 
 
 def test_a_pause_of_the_machine_is_not_believed_for_long() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 QUICK_SECONDS = 0.002
 """A model that takes less for a full batch runs in the event loop, and holds nobody up."""
 SMOOTHING = 0.1
+WINDOW_CALLS = 32
 LARGEST_STEP = 4.0
 """More than so many times what was thought is a pause of the machine, no news of the model."""
 
@@ -19,6 +22,8 @@ class Pace:
         self._correction = 1.0
         self.slow = full_batch > QUICK_SECONDS
         """Whether the model needs a thread of its own; only a clear change changes it."""
+        self._seen = 0
+        self._least = math.inf
 
     def seconds(self, rows: int) -> float:
         """How long so many rows take, in calls of at most the row cap."""
@@ -26,13 +31,20 @@ class Pace:
 
     def observe(self, rows: int, seconds: float) -> None:
         """Learns from a call that was made."""
-        before = self._correction
-        found = min(max(seconds / self._plain(rows), before / LARGEST_STEP), before * LARGEST_STEP)
+        before, ratio = self._correction, seconds / self._plain(rows)
+        found = min(max(ratio, before / LARGEST_STEP), before * LARGEST_STEP)
         self._correction = before + SMOOTHING * (found - before)
-        full = self.seconds(self._batch_rows)
-        if full > 2 * QUICK_SECONDS:
+        self._least = min(self._least, ratio)
+        self._seen += 1
+        if self._seen == WINDOW_CALLS:
+            self._decide(self._plain(self._batch_rows) * self._least)
+            self._seen, self._least = 0, math.inf
+
+    def _decide(self, full_batch: float) -> None:
+        """Judges by the quickest of many calls: on a busy machine the others say little."""
+        if full_batch > 2 * QUICK_SECONDS:
             self.slow = True
-        elif full < QUICK_SECONDS:
+        elif full_batch < QUICK_SECONDS:
             self.slow = False
 
     def _plain(self, rows: int) -> float:
