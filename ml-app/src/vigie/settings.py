@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -16,12 +17,21 @@ MODEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 EVERY_OTHER = "*"
 
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
 def usable_cores() -> int:
-    """The cores that this process may use, at least 1."""
+    """The cores that this process may use, at least 1: also a container's share of them."""
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    try:
+        quota, _, period = CPU_QUOTA.read_text().partition(" ")
+        return max(min(cores, math.ceil(int(quota) / int(period))), 1)
+    except (OSError, ValueError):
+        # no container, no control groups of version 2, or no limit: "max"
+        return cores
 
 
 class Settings(BaseSettings):
