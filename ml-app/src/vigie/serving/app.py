@@ -8,13 +8,17 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from vigie.errors import (
+    Denied,
     MethodNotAllowed,
     NotFound,
     TooLarge,
+    Unavailable,
     UnsupportedMediaType,
     VigieError,
 )
+from vigie.registry.audit import audited, now
 from vigie.serving import foreign, operations, pages, predictions
+from vigie.serving.access import NEEDS
 from vigie.serving.call import Call
 from vigie.serving.pipeline import request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
@@ -51,6 +55,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.register_blueprint(foreign.blueprint)
     app.register_blueprint(pages.blueprint)
     app.before_request(_start_clock)
+    app.before_request(_admit(services))
     app.after_request(_finish(services))
     app.register_error_handler(VigieError, _explain)
     app.register_error_handler(HTTPException, _explain_http)
@@ -60,17 +65,30 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
 def _start_clock() -> None:
     g.started = time.perf_counter()
-    g.request_id = request_id_of(
-        Call(
-            request.method,
-            request.path,
-            {
-                name.lower().encode("latin-1"): value.encode("latin-1")
-                for name, value in request.headers.items()
-            },
-            b"",
-        )
-    )
+    g.headers = {
+        name.lower().encode("latin-1"): value.encode("latin-1")
+        for name, value in request.headers.items()
+    }
+    g.request_id = request_id_of(Call(request.method, request.path, g.headers, b""))
+
+
+def _admit(services: Services):  # type: ignore[no-untyped-def]
+    def admit() -> None:
+        if request.endpoint == "predictions.predict" and request.method == "POST":
+            # the pipeline asks for the key, at both doors
+            return
+        needed = NEEDS.get(request.url_rule.rule if request.url_rule else "", "predict")
+        try:
+            g.key = services.pipeline.access.admit(g.headers, needed)
+        except (Denied, Unavailable) as refused:
+            services.metrics.rejected.labels(refused.reason).inc()
+            raise
+        if needed == "admin":
+            with audited(services.settings.audit_log) as record:
+                what = f"{request.method} {request.path}"
+                record({"at": now(), "who": f"key {g.key}" if g.key else "no key", "what": what})
+
+    return admit
 
 
 def _finish(services: Services):  # type: ignore[no-untyped-def]

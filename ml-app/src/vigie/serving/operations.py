@@ -12,6 +12,7 @@ from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.live import LiveModel
 from vigie.serving.openapi import build_openapi
+from vigie.serving.openapi_keys import with_keys
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
 from vigie.serving.slot import Slot
@@ -139,4 +140,6 @@ def openapi() -> Response:
     lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
     if not lives:
         raise Unavailable("No model is served yet.", "no_model", retry_after=5)
-    return json_response(build_openapi(lives))
+    document = build_openapi(lives)
+    asks = _services().pipeline.access.asks
+    return json_response(with_keys(document) if asks else document)

@@ -10,8 +10,9 @@ import re
 import time
 from dataclasses import dataclass
 
-from vigie.errors import InvalidInput, ModelFailure, Unavailable, VigieError
+from vigie.errors import Denied, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
+from vigie.serving.access import Access
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
 from vigie.serving.fleet import Fleet
@@ -50,6 +51,7 @@ class Pipeline:
         self._timeout = settings.request_timeout_ms / 1000
         self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
+        self.access = Access(settings.api_keys)
         self.routes = Routes(settings, fleet)
         self.route = self.routes.find
         for template in TEMPLATES:
@@ -87,6 +89,7 @@ class Pipeline:
         self._metrics.in_progress.dec()
 
     def _begin(self, work: Work) -> tuple[Slot, Job]:
+        self.access.admit(work.call.headers, "predict")
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
         route = work.route
@@ -152,7 +155,7 @@ class Pipeline:
         live = work.live
         if isinstance(failure, ModelFailure) and live and work.slot and work.slot.bound_to(live):
             self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
-        if isinstance(failure, Unavailable):
+        if isinstance(failure, Unavailable | Denied):
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()
