@@ -6,6 +6,7 @@ import time
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from vigie.errors import (
     Denied,
@@ -34,6 +35,12 @@ PAGE_HEADERS = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class _Part(BaseConverter):
+    """A part of a path without a colon, which sets TensorFlow Serving's verbs apart."""
+
+    regex = "[^/:]+"
+
+
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
     """The service as a WSGI application.
 
@@ -48,6 +55,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
     app.extensions["vigie"] = services
+    app.url_map.converters["default"] = _Part
     # a redirect would be no answer to a prediction, and its page would repeat the path
     app.url_map.merge_slashes = False
     app.register_blueprint(predictions.blueprint)
