@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vigie.cli import main
+from vigie.local import _welcome
+from vigie.settings import load_settings
 
 
 @pytest.fixture
@@ -75,6 +77,12 @@ def test_a_file_that_is_no_file_of_keys_is_left_alone(folder: Path) -> None:
         assert said.exit_code == 1
         assert said.stderr == "vigie: VIGIE_API_KEYS: line 1 is no key of `vigie apikey add`\n"
     assert file.read_text() == "-----BEGIN PRIVATE KEY-----\n"
+
+
+def test_the_welcome_of_vigie_run_asks_no_service_that_wants_a_key(folder: Path) -> None:
+    said = _welcome(load_settings(port=1))
+    assert "vigie apikey add NAME" in said
+    assert "curl" not in said
 
 
 def test_a_folder_that_cannot_be_is_one_clear_sentence(
