@@ -1,10 +1,11 @@
 """Load on a running service: the form's own examples, varied within what each model accepts.
 
-make load URL=http://127.0.0.1:5000 USERS=50 SECONDS=30
+make load URL=http://127.0.0.1:5000 USERS=50 SECONDS=30, with VIGIE_API_KEY where keys are asked for
 """
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -15,6 +16,9 @@ class Caller(FastHttpUser):
     """Asks every model in turn, one row at a time, and mostly waits for the answer."""
 
     wait_time = constant(0.01)
+    default_headers = (
+        {"X-Api-Key": os.environ["VIGIE_API_KEY"]} if "VIGIE_API_KEY" in os.environ else None
+    )
 
     def on_start(self) -> None:
         """Learns the models and their inputs from the service itself."""

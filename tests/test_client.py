@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -70,6 +71,35 @@ def service() -> Iterator[Service]:
     with http_server(service.answer) as url:
         service.client = ServiceClient(f"{url}/")
         yield service
+
+
+def test_a_key_goes_to_the_service_and_nowhere_else(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sent: list[str | None] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        sent.append(handler.headers["Authorization"])
+        send_json(handler, {"models": []})
+
+    service.answers["GET /v1/models"] = answer
+    with http_server(service.answer) as url:
+        ServiceClient(url, "vig_x").models()
+        ServiceClient(url).models()
+        with http_server(lambda h: redirect(h, f"{url}/v1/models")) as other:
+            ServiceClient(other.replace("127.0.0.1", "localhost"), "vig_x").models()
+    assert sent[0] == "Bearer vig_x"
+    assert len(sent) == 3
+    assert "Bearer vig_x" not in sent[1:]
+
+
+def redirect(handler: BaseHTTPRequestHandler, where: str) -> None:
+    handler.send_response(302)
+    handler.send_header("Location", where)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
 
 
 def test_a_prediction_sends_the_rows_and_gives_the_answer(service: Service) -> None:

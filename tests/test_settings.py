@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from vigie.errors import ConfigurationError
 from vigie.settings import Settings, load_settings, usable_cores
@@ -40,6 +41,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "engine": ("tensorflow", "tensorflow"),
     "fast_lane": ("off", False),
     "signing_key": ("a/key", Path("a/key")),
+    "api_keys": ("a/keys", Path("a/keys")),
+    "api_key": ("vig_x", SecretStr("vig_x")),
     "public_keys": ("a.pub, b.pub ,", (Path("a.pub"), Path("b.pub"))),
     "challenger_share": ("0.5", 0.5),
     "canary_share": ("0.25", 0.25),

@@ -217,9 +217,9 @@ CORPUS: dict[str, Asked] = {
     "rows for an unknown label": Asked(404, b"{}", "/v1/models/housing/labels/x:predict"),
     "rows for a name in Unicode": Asked(404, b"{}", "/v1/models/%C3%A9t%C3%A9:predict"),
     "rows for a long version": Asked(404, b"{}", f"/v1/models/a/versions/{'9' * 6000}:predict"),
-    "rows for no model": Asked(405, b"{}", "/v1/models/:predict"),
+    "rows for no model": Asked(404, b"{}", "/v1/models/:predict"),
     "two verbs": Asked(404, b"{}", "/v1/models/housing:a:predict"),
-    "no verb": Asked(405, b"{}", "/v1/models/housing:"),
+    "no verb": Asked(404, b"{}", "/v1/models/housing:"),
     "version and label": Asked(404, b"{}", "/v1/models/housing/versions/1/labels/x:predict"),
     "GET of rows": Asked(405, path=TF, method="GET", headers={}),
     "GET of rows of a version": Asked(
@@ -467,6 +467,17 @@ def test_a_wrong_method_gets_an_example_that_works(doors: dict[str, Door], name:
         answer = ask(CORPUS[name])
         assert answer.headers["allow"] == "OPTIONS, POST"
         assert ask(Asked(200, orjson.dumps(answer.json()["example"]))).status == 200
+
+
+@pytest.mark.parametrize("path", [TF, "/v1/models/housing/versions/1:predict", V2, MLFLOW])
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+def test_a_prediction_route_takes_nothing_but_post(
+    doors: dict[str, Door], path: str, method: str
+) -> None:
+    for ask in doors.values():
+        answer = ask(Asked(0, path=path, method=method))
+        assert answer.status == (200 if method == "OPTIONS" else 405)
+        assert set(answer.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
 
 
 def test_metrics_name_templates_and_never_paths(tmp_path: Path, ask: AskFront) -> None:

@@ -213,6 +213,7 @@ def test_described_routes_answer_as_described(
         for method in methods.keys() & {"get", "post"}:
             operation = methods[method]
             sent = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
+            assert sent is None or accepts(body_schema(document, path), sent)
             response = client.open(path.format(**PARTS), method=method.upper(), json=sent)
             assert response.status_code == 200, (path, response.data)
             ((media_type, content),) = operation["responses"]["200"]["content"].items()
@@ -226,6 +227,7 @@ def test_refusals_of_other_dialects_are_as_described(
 ) -> None:
     for path, methods in document["paths"].items():
         if "post" in methods and not path.startswith("/predict"):
+            assert not accepts(body_schema(document, path), {})
             for body, status in ((b"{", 400), (b"{}", 400), (b" " * (8 * 2**20 + 1), 413)):
                 response = client.post(path.format(**PARTS), data=body, content_type=JSON)
                 assert response.status_code == status

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
 from vigie.cli_operate import COMMANDS
 from vigie.errors import VigieError
@@ -219,9 +220,12 @@ for _command in COMMANDS:
 def _service(url: str | None) -> ServiceClient:
     from vigie.client import ServiceClient
 
-    return ServiceClient(url or f"http://127.0.0.1:{load_settings().port}")
+    settings = load_settings()
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return ServiceClient(url or f"http://127.0.0.1:{settings.port}", key)
 
 
+main.add_command(apikey)
 main.add_command(import_command)
 main.add_command(export_command)
 

@@ -17,10 +17,11 @@ class ServiceError(VigieError):
 
 
 class ServiceClient:
-    """A running service at a base address such as `http://127.0.0.1:5000`."""
+    """A running service at a base address such as `http://127.0.0.1:5000`, asked with a key."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         self._url = url.rstrip("/")
+        self._key = key
 
     def predict(self, model: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The answer to these rows; a refusal becomes a `ServiceError` that names each field."""
@@ -55,7 +56,9 @@ class ServiceClient:
     ) -> Any:
         """The answer's JSON object, or what it `has` under that name."""
         try:
-            answer = requests.request(method, self._url + path, json=body, timeout=TIMEOUT_SECONDS)
+            answer = requests.request(
+                method, self._url + path, json=body, timeout=TIMEOUT_SECONDS, auth=self._sign
+            )
             content = answer.json()
         except requests.ConnectionError:
             raise ServiceError(
@@ -70,6 +73,12 @@ class ServiceClient:
         if has and has not in content:
             raise ServiceError(f"{self._url} does not answer like Vigie")
         return content[has] if has else content
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # given as `auth`, it is neither replaced by a .netrc nor sent on to another host
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
 
 
 def _explain(problem: dict[str, Any]) -> str:

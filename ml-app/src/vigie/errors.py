@@ -89,6 +89,29 @@ class InvalidHeader(VigieError):
     title = "Invalid header"
 
 
+class Denied(VigieError):
+    """A request that its key does not allow; `reason` is the metric's word for it."""
+
+    reason: ClassVar[str] = "forbidden"
+
+
+class Unauthorized(Denied):
+    """A key is needed, and none that is taken was sent."""
+
+    status = 401
+    code = "unauthorized"
+    title = "Key needed"
+    reason = "unauthorized"
+
+
+class Forbidden(Denied):
+    """The key is taken, its role does not suffice."""
+
+    status = 403
+    code = "forbidden"
+    title = "Not allowed"
+
+
 class NotFound(VigieError):
     """No such model, version or route."""
 

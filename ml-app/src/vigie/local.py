@@ -215,7 +215,7 @@ Vigie is ready.
   MLflow         {settings.mlflow_public_url}
   metrics        http://localhost:{settings.metrics_port}/metrics
 
-  {_example_curl(base)}
+  {_first_call(settings, base)}
 
 Prometheus and Grafana come with Docker: docker compose up -d --wait
 Without them, {base}/v1/models and the metrics address show the state.
@@ -223,7 +223,9 @@ Ctrl-C stops everything.
 """
 
 
-def _example_curl(base: str) -> str:
+def _first_call(settings: Settings, base: str) -> str:
+    if settings.api_keys:
+        return "Callers need a key, and the pages too: vigie apikey add NAME"
     description = requests.get(f"{base}/openapi.json", timeout=5).json()
     body = description["paths"]["/predict"]["post"]["requestBody"]["content"]
     example = orjson.dumps(body["application/json"]["example"]).decode()

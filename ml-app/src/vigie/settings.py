@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vigie.errors import ConfigurationError
@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     )
     audit_log: Path = Field(
         default=Path("var/audit.log"),
-        description="File that records every move of a champion; only ever appended to.",
+        description="File that records every move of a champion and change of keys; "
+        "only ever appended to.",
     )
     mlflow_url: str = Field(
         default="http://127.0.0.1:5001", description="Address of the MLflow server."
@@ -102,6 +103,14 @@ class Settings(BaseSettings):
     public_keys: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
         description="Files of public keys, comma-separated; one must have signed a version.",
+    )
+    api_keys: Path | None = Field(
+        default=None,
+        description="File of the keys of which callers must send one; without it none is needed.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="Key that `vigie predict` and `vigie status` send to the service.",
     )
     latency_factor: float = Field(
         default=3.0,
@@ -181,7 +190,7 @@ class Settings(BaseSettings):
     def _split_years(cls, value: object) -> object:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("signing_key", mode="before")
+    @field_validator("signing_key", "api_keys", "api_key", mode="before")
     @classmethod
     def _no_key(cls, value: object) -> object:
         return value or None

@@ -16,7 +16,9 @@ LATENCY_SECONDS = (
 STAGE_SECONDS = (0.00005, 0.0001, 0.00025, *LATENCY_SECONDS)
 BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 STAGES = ("queue", "decode", "infer", "encode")
-REJECTIONS = ("full", "queue", "no_model", "deadline", "gone")
+REJECTIONS = (
+    "full", "queue", "no_model", "deadline", "gone", "unauthorized", "forbidden", "no_keys",
+)  # fmt: skip
 FAILURES = ("engine", "nonfinite_output", "internal")
 RELOADS = ("swapped", "failed", "refused")
 
@@ -52,7 +54,7 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         self.rejected = Counter(
-            "vigie_rejected_total", "Predictions turned away before they ran.",
+            "vigie_rejected_total", "Requests turned away before they ran.",
             ("reason",), registry=registry,
         )  # fmt: skip
         self.predictions = TalliedCounter(

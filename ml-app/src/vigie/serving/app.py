@@ -6,15 +6,20 @@ import time
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from vigie.errors import (
+    Denied,
     MethodNotAllowed,
     NotFound,
     TooLarge,
+    Unavailable,
     UnsupportedMediaType,
     VigieError,
 )
+from vigie.registry.audit import audited, now
 from vigie.serving import foreign, operations, pages, predictions
+from vigie.serving.access import NEEDS
 from vigie.serving.call import Call
 from vigie.serving.pipeline import request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
@@ -28,6 +33,12 @@ PAGE_HEADERS = {
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _Part(BaseConverter):
+    """A part of a path without a colon, which sets TensorFlow Serving's verbs apart."""
+
+    regex = "[^/:]+"
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
@@ -44,6 +55,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
     app.extensions["vigie"] = services
+    app.url_map.converters["default"] = _Part
     # a redirect would be no answer to a prediction, and its page would repeat the path
     app.url_map.merge_slashes = False
     app.register_blueprint(predictions.blueprint)
@@ -51,6 +63,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.register_blueprint(foreign.blueprint)
     app.register_blueprint(pages.blueprint)
     app.before_request(_start_clock)
+    app.before_request(_admit(services))
     app.after_request(_finish(services))
     app.register_error_handler(VigieError, _explain)
     app.register_error_handler(HTTPException, _explain_http)
@@ -60,17 +73,30 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
 def _start_clock() -> None:
     g.started = time.perf_counter()
-    g.request_id = request_id_of(
-        Call(
-            request.method,
-            request.path,
-            {
-                name.lower().encode("latin-1"): value.encode("latin-1")
-                for name, value in request.headers.items()
-            },
-            b"",
-        )
-    )
+    g.headers = {
+        name.lower().encode("latin-1"): value.encode("latin-1")
+        for name, value in request.headers.items()
+    }
+    g.request_id = request_id_of(Call(request.method, request.path, g.headers, b""))
+
+
+def _admit(services: Services):  # type: ignore[no-untyped-def]
+    def admit() -> None:
+        if request.endpoint == "predictions.predict" and request.method == "POST":
+            # the pipeline asks for the key, at both doors
+            return
+        needed = NEEDS.get(request.url_rule.rule if request.url_rule else "", "predict")
+        try:
+            g.key = services.pipeline.access.admit(g.headers, needed)
+        except (Denied, Unavailable) as refused:
+            services.metrics.rejected.labels(refused.reason).inc()
+            raise
+        if needed == "admin":
+            with audited(services.settings.audit_log) as record:
+                what = f"{request.method} {request.path}"
+                record({"at": now(), "who": f"key {g.key}" if g.key else "no key", "what": what})
+
+    return admit
 
 
 def _finish(services: Services):  # type: ignore[no-untyped-def]

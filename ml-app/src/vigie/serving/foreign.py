@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app
 import vigie
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
 from vigie.serving.live import LiveModel
-from vigie.serving.operations import check_no_prediction, json_response
+from vigie.serving.operations import json_response
 from vigie.serving.readiness import RETRY_SECONDS, readiness
 from vigie.serving.services import Services
 from vigie.serving.slot import Slot
@@ -30,7 +30,6 @@ def _found(
 @blueprint.get("/v1/models/<model>/labels/<label>")
 def tfserving_version(model: str, version: str | None = None, label: str | None = None) -> Response:
     """TensorFlow Serving's status of one version in memory."""
-    check_no_prediction()
     _, live = _found(model, version, label)
     return json_response(tfserving_status([(live.version, "AVAILABLE")]))
 

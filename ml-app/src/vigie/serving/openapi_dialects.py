@@ -8,6 +8,7 @@ from typing import Any
 from vigie.models.document import Input, PackageDocument
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 from vigie.serving.live import LiveModel
+from vigie.serving.openapi_bodies import INVOCATIONS, TFSERVING, V2
 
 Schema = dict[str, Any]
 
@@ -45,6 +46,7 @@ def _tfserving(row: Schema) -> Schema:
         paths[f"{path}:predict"] = _post(
             f"{path}:predict",
             "Predictions, as TensorFlow Serving gives them.",
+            TFSERVING,
             {"instances": [row]},
             _ERROR,
         )
@@ -70,6 +72,7 @@ def _v2(document: PackageDocument, row: Schema) -> Schema:
         paths[f"{path}/infer"] = _post(
             f"{path}/infer",
             "Predictions, by the Open Inference Protocol.",
+            V2,
             {"inputs": inputs},
             _ERROR,
         )
@@ -87,6 +90,7 @@ def _mlflow(row: Schema) -> Schema:
     ask = _post(
         "/invocations",
         "Predictions of the first model, as MLflow's scoring server gives them.",
+        INVOCATIONS,
         {"dataframe_split": split},
         _MLFLOW_ERROR,
     )
@@ -113,7 +117,7 @@ def _get(path: str, summary: str, error: Schema) -> Schema:
     )
 
 
-def _post(path: str, summary: str, example: Schema, error: Schema) -> Schema:
+def _post(path: str, summary: str, body: Schema, example: Schema, error: Schema) -> Schema:
     answer = {"description": "Predictions.", "content": {"application/json": {"schema": _OBJECT}}}
     refused = {
         code: {"description": text, "content": {"application/json": {"schema": error}}}
@@ -127,7 +131,7 @@ def _post(path: str, summary: str, example: Schema, error: Schema) -> Schema:
             ("504", "The deadline passed; the work was not done."),
         )
     }
-    content = {"application/json": {"schema": _OBJECT, "example": example}}
+    content = {"application/json": {"schema": body, "example": example}}
     operation = {
         "summary": summary,
         "requestBody": {"required": True, "content": content},

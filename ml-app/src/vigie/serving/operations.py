@@ -7,11 +7,12 @@ import ipaddress
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from vigie.errors import MethodNotAllowed, NotFound, Unavailable
+from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.live import LiveModel
 from vigie.serving.openapi import build_openapi
+from vigie.serving.openapi_keys import with_keys
 from vigie.serving.readiness import readiness
 from vigie.serving.services import Services
 from vigie.serving.slot import Slot
@@ -75,7 +76,6 @@ def models() -> Response:
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
     """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
-    check_no_prediction()
     fleet = _services().fleet
     slot = fleet.slots.get(model)
     if slot is None and model not in fleet.refused:
@@ -84,12 +84,6 @@ def model(model: str) -> Response:
     status = tfserving_status((str(v["version"]), _TF_STATES[str(v["state"])]) for v in versions)
     described = _describe(model, slot.live if slot else None)
     return json_response(described | {"versions": versions} | status)
-
-
-def check_no_prediction() -> None:
-    """Refuses a GET of a prediction route that looks like the name of a model or version."""
-    if _services().pipeline.route(request.path):
-        raise MethodNotAllowed("This route takes POST.", "OPTIONS, POST")
 
 
 def _in_memory(slot: Slot) -> list[dict[str, object]]:
@@ -139,4 +133,6 @@ def openapi() -> Response:
     lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
     if not lives:
         raise Unavailable("No model is served yet.", "no_model", retry_after=5)
-    return json_response(build_openapi(lives))
+    document = build_openapi(lives)
+    asks = _services().pipeline.access.asks
+    return json_response(with_keys(document) if asks else document)

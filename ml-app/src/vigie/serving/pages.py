@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaType, VigieError
 from vigie.models.document import Input, text_in
 from vigie.serving import apidocs, formats
+from vigie.serving.access import KEY_HEADERS
 from vigie.serving.call import Call, Reply
 from vigie.serving.form import fields_of, wrong_fields
 from vigie.serving.live import LiveModel
@@ -141,6 +142,7 @@ def _ask(model: str, body: bytes) -> Reply:
     pipeline = _services().pipeline
     path = f"/predict/{model}"
     headers = {b"content-type": b"application/json", b"x-request-id": g.request_id.encode()}
+    headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
     route = pipeline.route(path)
     assert route is not None
     return pipeline.answer(Call("POST", path, headers, body, g.started), route)
@@ -215,7 +217,7 @@ def _page(template: str, status: int, **context: Any) -> Response:
         language=language,
         languages=LANGUAGES,
         link=_link,
-        ready=[slot.live for slot in services.fleet.slots.values() if slot.live],
+        ready=_named(services),
         settings=services.settings,
         has_status=any(rule.rule == "/status" for rule in current_app.url_map.iter_rules()),
         formats=formats,
@@ -229,6 +231,13 @@ def _page(template: str, status: int, **context: Any) -> Response:
     page.headers["Vary"] = "Accept-Language"
     page.headers["Cache-Control"] = "no-store" if request.method == "POST" else "no-cache"
     return page
+
+
+def _named(services: Services) -> list[LiveModel]:
+    """The models that a page may name: none to a caller whose key was not asked for or taken."""
+    if services.pipeline.access.asks and not g.get("key"):
+        return []
+    return [slot.live for slot in services.fleet.slots.values() if slot.live]
 
 
 def _link(endpoint: str, language: str | None = None, **values: Any) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vigie.errors import InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
+from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
+from vigie.serving.access import Access
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
 from vigie.serving.fleet import Fleet
@@ -59,6 +60,7 @@ class Pipeline:
         self._timeout = settings.request_timeout_ms / 1000
         self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
+        self.access = Access(settings.api_keys)
         self.routes = Routes(settings, fleet)
         self.route = self.routes.find
         metrics.in_progress.set_function(lambda: self._in_flight)
@@ -103,6 +105,7 @@ class Pipeline:
         self._in_flight -= 1
 
     def _begin(self, work: Work) -> tuple[Slot, Job]:
+        self.access.admit(work.call.headers, "predict")
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
         route = work.route
@@ -177,7 +180,7 @@ class Pipeline:
         live = work.live
         if isinstance(failure, ModelFailure) and live and work.slot and work.slot.bound_to(live):
             self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
-        if isinstance(failure, Unavailable):
+        if isinstance(failure, Unavailable | Denied):
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()

@@ -53,11 +53,7 @@ def _live(services: Services) -> LiveModel | None:
 
 
 def _call() -> Call:
-    headers = {
-        name.lower().encode("latin-1"): value.encode("latin-1")
-        for name, value in request.headers.items()
-    }
-    return Call(request.method, request.path, headers, request.get_data(), g.started)
+    return Call(request.method, request.path, g.headers, request.get_data(), g.started)
 
 
 def to_response(reply: Reply) -> Response:

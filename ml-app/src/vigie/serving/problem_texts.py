@@ -9,6 +9,8 @@ from vigie.serving.problems import KNOWN
 _TITLES: Mapping[str, tuple[str, str]] = {
     "invalid-input": ("Invalid input", "Entrée invalide"),
     "malformed-request": ("Malformed request", "Requête illisible"),
+    "unauthorized": ("Key needed", "Clé requise"),
+    "forbidden": ("Not allowed", "Accès refusé"),
     "not-found": ("Not found", "Introuvable"),
     "method-not-allowed": ("Method not allowed", "Méthode non autorisée"),
     "too-large": ("Request too large", "Requête trop volumineuse"),
@@ -23,6 +25,9 @@ _FRENCH: Mapping[str, str] = {
     "invalid-input": "Une valeur manque, est inconnue, n'a pas le bon type, sort de ses limites "
     "ou ne fait pas partie des choix. `errors` nomme chaque champ.",
     "malformed-request": "Le corps n'est pas du JSON.",
+    "unauthorized": "Le service demande une clé : `Authorization: Bearer <clé>` ou `X-Api-Key`. "
+    "Aucune n'a été envoyée, ou elle est inconnue, révoquée ou expirée.",
+    "forbidden": "La clé est valable, mais son rôle ne suffit pas pour cette route.",
     "not-found": "Ce modèle, cette version ou cette route n'existe pas.",
     "method-not-allowed": "La route prend une autre méthode ; voir `Allow`.",
     "too-large": "Le corps dépasse la limite du service.",
@@ -37,6 +42,10 @@ _FRENCH: Mapping[str, str] = {
 
 
 _ADVICE: Mapping[str, tuple[str, str]] = {
+    "unauthorized": (
+        "This page asks for a key, which browsers do not send. Ask the API with one.",
+        "Cette page demande une clé, que les navigateurs n'envoient pas. Interrogez l'API.",
+    ),
     "not-found": ("This page does not exist.", "Cette page n'existe pas."),
     "method-not-allowed": (
         "This address takes another method.",

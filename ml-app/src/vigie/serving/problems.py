@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from vigie.errors import InvalidInput, MethodNotAllowed, Unavailable, VigieError
+from vigie.errors import InvalidInput, MethodNotAllowed, Unauthorized, Unavailable, VigieError
 
 MEDIA_TYPE = b"application/problem+json"
 
@@ -15,6 +15,9 @@ KNOWN: Mapping[str, str] = {
     "invalid-input": "A value is missing, unknown, of the wrong type, outside its limits or not "
     "among the choices. `errors` names each field.",
     "malformed-request": "The body is not JSON.",
+    "unauthorized": "The service asks for a key: `Authorization: Bearer <key>` or `X-Api-Key`. "
+    "None was sent, or it is unknown, revoked or expired.",
+    "forbidden": "The key is taken, but its role does not suffice for this route.",
     "not-found": "There is no such model, version or route.",
     "method-not-allowed": "The route takes another method; see `Allow`.",
     "too-large": "The body is above the limit of the service.",
@@ -31,6 +34,8 @@ def problem_headers(error: VigieError) -> list[tuple[bytes, bytes]]:
     """The headers that go with an error."""
     if isinstance(error, MethodNotAllowed):
         return [(b"allow", error.allow.encode())]
+    if isinstance(error, Unauthorized):
+        return [(b"www-authenticate", b"Bearer")]
     if isinstance(error, Unavailable):
         return [(b"retry-after", str(error.retry_after).encode())]
     return []

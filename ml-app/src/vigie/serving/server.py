@@ -19,6 +19,7 @@ from vigie.errors import ConfigurationError
 from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
+from vigie.serving.apikeys import read_keys
 from vigie.serving.services import registry_families, snapshot_folder
 from vigie.settings import Settings
 
@@ -36,6 +37,8 @@ def serve(settings: Settings) -> None:
         raise ConfigurationError(
             f"VIGIE_STATE: the folder cannot be written ({failure.strerror})"
         ) from None
+    if settings.api_keys:
+        read_keys(settings.api_keys)
     _prepare_for_forks()
     _Application(settings).run()
 

@@ -27,6 +27,8 @@ FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 _CODES = {
     400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
     405: "BAD_REQUEST",
     413: "BAD_REQUEST",
