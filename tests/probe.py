@@ -45,7 +45,7 @@ def probe(service: LiveService, folder: Path, examples: int, seed: int, key: str
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "VIGIE_KEY": key},
-        capture_output=True, text=True, timeout=3600,
+        capture_output=True, text=True, timeout=4 * 3600,
     )  # fmt: skip
     headers = {"X-Api-Key": key} if key else {}
     paths = service.ask("GET", "/openapi.json", headers=headers).json()["paths"]
