@@ -5,12 +5,22 @@ from __future__ import annotations
 import pytest
 from prometheus_client import Gauge
 
-from vigie.monitoring.metrics import FAILURES, GAUGE_MERGE, REJECTIONS, RELOADS, STAGES, Metrics
+from vigie.monitoring.metrics import (
+    DROPS,
+    FAILURES,
+    GAUGE_MERGE,
+    REJECTIONS,
+    RELOADS,
+    STAGES,
+    Metrics,
+)
 
 DOCUMENTED = {
     "vigie_http_requests": ("counter", {"method", "route", "code"}),
     "vigie_http_request_duration_seconds": ("histogram", {"method", "route"}),
     "vigie_http_requests_in_progress": ("gauge", set()),
+    "vigie_connections": ("gauge", set()),
+    "vigie_connections_dropped": ("counter", {"reason"}),
     "vigie_rejected": ("counter", {"reason"}),
     "vigie_predictions": ("counter", {"model", "version"}),
     "vigie_prediction_failures": ("counter", {"model", "version", "reason"}),
@@ -95,6 +105,8 @@ def test_known_series_exist_at_zero_before_traffic(metrics: Metrics) -> None:
     metrics.start_at_zero("iris")
     metrics.start_version_at_zero("iris", "2")
     expected = [("vigie_rejected_total", {"reason": reason}) for reason in REJECTIONS]
+    expected += [("vigie_connections_dropped_total", {"reason": reason}) for reason in DROPS]
+    expected += [("vigie_connections", {})]
     expected += [("vigie_model_reloads_total", {"model": "iris", "outcome": o}) for o in RELOADS]
     version = {"model": "iris", "version": "2"}
     expected += [("vigie_predictions_total", version)]

@@ -140,6 +140,26 @@ class TooLarge(VigieError):
     title = "Request too large"
 
 
+class AddressTooLong(TooLarge):
+    """A request line above the limit."""
+
+    status = 414
+
+
+class HeadersTooLarge(TooLarge):
+    """Headers above the limit, each or in number."""
+
+    status = 431
+
+
+class TooSlow(VigieError):
+    """A request that did not arrive in time."""
+
+    status = 408
+    code = "too-slow"
+    title = "Request too slow"
+
+
 class UnsupportedMediaType(VigieError):
     """A body in a format or encoding that is not taken."""
 

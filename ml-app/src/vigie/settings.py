@@ -34,6 +34,16 @@ def usable_cores() -> int:
         return cores
 
 
+def affordable_connections() -> int:
+    """1000, or fewer where this process may open fewer files: a fifth of them is for the rest."""
+    try:
+        import resource
+    except ImportError:
+        return 1000
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1000 if files == resource.RLIM_INFINITY else max(16, min(1000, files * 4 // 5))
+
+
 class Settings(BaseSettings):
     """The settings of one process, read once and passed on; nothing else reads the environment."""
 
@@ -135,6 +145,30 @@ class Settings(BaseSettings):
     )
     request_timeout_ms: int = Field(
         default=30_000, ge=1, description="Longest wait of a prediction, milliseconds."
+    )
+    max_connections: int = Field(
+        default_factory=affordable_connections,
+        ge=1,
+        description="Most connections of one worker; above it those go that have kept it waiting "
+        "longest, measured by their deadlines.",
+    )
+    header_timeout_seconds: float = Field(
+        default=5.0, gt=0, description="Longest wait for the headers of a request, seconds."
+    )
+    body_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=50,
+        description="Longest wait for the body of a request, or for its next 64 KiB, seconds.",
+    )
+    write_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Longest wait for a caller to take its answer, or the next 64 KiB of it, "
+        "seconds.",
+    )
+    keepalive_seconds: int = Field(
+        default=60, ge=1, description="How long a connection waits for its next request, seconds."
     )
     graceful_timeout_seconds: int = Field(
         default=30, ge=0, description="Time that requests have to end when a worker stops, seconds."

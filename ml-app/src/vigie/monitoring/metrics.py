@@ -19,6 +19,7 @@ STAGES = ("queue", "decode", "infer", "encode")
 REJECTIONS = (
     "full", "queue", "no_model", "deadline", "gone", "unauthorized", "forbidden", "no_keys",
 )  # fmt: skip
+DROPS = ("header", "body", "write", "idle", "full")
 FAILURES = ("engine", "nonfinite_output", "internal")
 RELOADS = ("swapped", "failed", "refused")
 
@@ -26,6 +27,7 @@ Merge = Literal["sum", "max", "min"]
 
 GAUGE_MERGE: dict[str, Merge] = {
     "vigie_http_requests_in_progress": "sum",
+    "vigie_connections": "sum",
     "vigie_queue_depth": "sum",
     "vigie_model_info": "max",
     "vigie_model_loaded_timestamp_seconds": "min",
@@ -52,6 +54,14 @@ class Metrics:
         self.in_progress = Gauge(
             "vigie_http_requests_in_progress", "Requests that are being answered now.",
             registry=registry,
+        )  # fmt: skip
+        self.connections = Gauge(
+            "vigie_connections", "Connections that callers hold open.", registry=registry
+        )
+        self.connections_dropped = Counter(
+            "vigie_connections_dropped_total",
+            "Connections closed because the caller was too slow or idle, or the worker full.",
+            ("reason",), registry=registry,
         )  # fmt: skip
         self.rejected = Counter(
             "vigie_rejected_total", "Requests turned away before they ran.",
@@ -110,6 +120,8 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], Tally] = {}
         for reason in REJECTIONS:
             self.rejected.labels(reason)
+        for reason in DROPS:
+            self.connections_dropped.labels(reason)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answered request; `route` is a template, never a raw path."""

@@ -77,14 +77,24 @@ class Front:
             raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
         message = await receive()
         body: bytes = message.get("body", b"")
-        while message.get("more_body") and len(body) <= self._most_bytes:
-            message = await receive()
-            body += message.get("body", b"")
+        if message.get("more_body") and len(body) <= self._most_bytes:
+            message, body = await self._read_rest(body, receive)
         if len(body) > self._most_bytes:
             raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
         if message["type"] == "http.disconnect":
             raise ClientGone
         return body
+
+    async def _read_rest(self, first: bytes, receive: Receive) -> tuple[dict[str, Any], bytes]:
+        """The last message and the body; joined once, as a body in tiny pieces must cost little."""
+        pieces, size = [first], len(first)
+        while True:
+            message = await receive()
+            piece = message.get("body", b"")
+            pieces.append(piece)
+            size += len(piece)
+            if not message.get("more_body") or size > self._most_bytes:
+                return message, b"".join(pieces)
 
     def _refuse(self, call: Call, error: TooLarge) -> Reply:
         request_id = request_id_of(call)

@@ -14,6 +14,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "not-found": ("Not found", "Introuvable"),
     "method-not-allowed": ("Method not allowed", "Méthode non autorisée"),
     "too-large": ("Request too large", "Requête trop volumineuse"),
+    "too-slow": ("Request too slow", "Requête trop lente"),
     "unsupported-media-type": ("Unsupported media type", "Type de contenu non pris en charge"),
     "model-failure": ("The model failed", "Le modèle a échoué"),
     "unavailable": ("Not available right now", "Indisponible pour le moment"),
@@ -24,13 +25,15 @@ _TITLES: Mapping[str, tuple[str, str]] = {
 _FRENCH: Mapping[str, str] = {
     "invalid-input": "Une valeur manque, est inconnue, n'a pas le bon type, sort de ses limites "
     "ou ne fait pas partie des choix. `errors` nomme chaque champ.",
-    "malformed-request": "Le corps n'est pas du JSON.",
+    "malformed-request": "Le corps n'est pas du JSON, ou la requête n'est pas du HTTP.",
+    "invalid-header": "Un en-tête ne dit pas ce qu'il devrait.",
     "unauthorized": "Le service demande une clé : `Authorization: Bearer <clé>` ou `X-Api-Key`. "
     "Aucune n'a été envoyée, ou elle est inconnue, révoquée ou expirée.",
     "forbidden": "La clé est valable, mais son rôle ne suffit pas pour cette route.",
     "not-found": "Ce modèle, cette version ou cette route n'existe pas.",
     "method-not-allowed": "La route prend une autre méthode ; voir `Allow`.",
-    "too-large": "Le corps dépasse la limite du service.",
+    "too-large": "Le corps, l'adresse ou les en-têtes dépassent les limites du service.",
+    "too-slow": "La requête n'est pas arrivée à temps ; rien n'a été fait.",
     "unsupported-media-type": "Envoyez `application/json`, sans compression.",
     "model-failure": "Le modèle a échoué, ou a répondu par un nombre qui n'est pas fini.",
     "unavailable": "Service plein, en cours d'arrêt, ou sans modèle utilisable ; réessayez après "

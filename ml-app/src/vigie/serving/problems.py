@@ -14,13 +14,15 @@ MEDIA_TYPE = b"application/problem+json"
 KNOWN: Mapping[str, str] = {
     "invalid-input": "A value is missing, unknown, of the wrong type, outside its limits or not "
     "among the choices. `errors` names each field.",
-    "malformed-request": "The body is not JSON.",
+    "malformed-request": "The body is not JSON, or the request is not HTTP.",
+    "invalid-header": "A header does not say what it should.",
     "unauthorized": "The service asks for a key: `Authorization: Bearer <key>` or `X-Api-Key`. "
     "None was sent, or it is unknown, revoked or expired.",
     "forbidden": "The key is taken, but its role does not suffice for this route.",
     "not-found": "There is no such model, version or route.",
     "method-not-allowed": "The route takes another method; see `Allow`.",
-    "too-large": "The body is above the limit of the service.",
+    "too-large": "The body, the address or the headers are above the limits of the service.",
+    "too-slow": "The request did not arrive in time; nothing was done.",
     "unsupported-media-type": "Send `application/json`, not compressed.",
     "model-failure": "The model failed, or answered with a number that is not finite.",
     "unavailable": "Full, stopping, or no usable model; try again after `Retry-After` seconds.",

@@ -89,7 +89,9 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": str(settings.state / "heartbeat"),
             "graceful_timeout": settings.graceful_timeout_seconds,
             "timeout": 60,
-            "keepalive": 75,
+            "keepalive": settings.keepalive_seconds,
+            # the sweep reads this parser's state; the other one is no dependency of ours
+            "http_parser": "python",
             "control_socket_disable": True,
             "asgi_lifespan": "on",
             "loglevel": "warning",

@@ -1,22 +1,34 @@
-"""gunicorn's asgi worker, told to say that it drains, and to stop even while it loads."""
+"""gunicorn's asgi worker, told to guard its connections, to drain, and to stop while it loads."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 from typing import Any
 
-from gunicorn.workers.gasgi import ASGIWorker
+from gunicorn.asgi import protocol
+from gunicorn.workers import gasgi
+
+from vigie.serving.connections import Connections
+from vigie.serving.protocol import Connection
+
+UNSENT_BYTES = 65536
 
 
-class Worker(ASGIWorker):  # type: ignore[misc]
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     """One worker process: an event loop, the models, the fast lane."""
 
     asgi: Any
+    connections: Connections
 
     def init_process(self) -> None:
         """Forgets the master's handlers, which would swallow a stop, before anything else."""
         self.init_signals()
+        # the worker makes its connections of this name, and offers no other way to choose them
+        gasgi.ASGIProtocol = Connection
+        # what serves is nobody's business; gunicorn has no setting for it
+        protocol._CACHED_SERVER_HEADER = b""
         super().init_process()
 
     def init_signals(self) -> None:
@@ -29,6 +41,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Loads the models, then hears signals in the loop."""
         super().load_wsgi()
+        services = self.asgi.services
+        self.connections = Connections(services.settings, services.metrics, self.loop.time)
         super().init_signals()
 
     def handle_exit_signal(self) -> None:
@@ -43,6 +57,27 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def _drain(self) -> None:
         self.asgi.services.fleet.draining = True
+        self.connections.drain()
+
+    async def _serve(self) -> None:
+        for listener in self.sockets:
+            _leave_unsent_bytes_to_us(listener.sock)
+        self._sweep()
+        await super()._serve()
+
+    def _sweep(self) -> None:
+        self.loop.call_later(self.connections.sweep_seconds, self._sweep)
+        self.connections.sweep()
+
+
+def _leave_unsent_bytes_to_us(listener: socket.socket) -> None:
+    """Lets the system keep little of what a caller does not take; connections inherit it.
+
+    Else a caller who reads nothing would fill megabytes of its memory, and be seen by nobody.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None and listener.family != socket.AF_UNIX:
+        listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def _leave(*_: object) -> None:

@@ -51,4 +51,6 @@ def parse_json(body: bytes) -> Any:
                 return document
         where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
         text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
+        if "infinity" in broken.msg:
+            text = f"A number is too large{where}."
         raise MalformedRequest(text) from None

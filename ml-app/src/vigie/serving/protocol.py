@@ -1,0 +1,184 @@
+"""One connection to a worker: gunicorn's, which also tells how far its request is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from http import HTTPStatus
+from typing import Any, Literal
+
+from gunicorn.asgi.parser import ParseError
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
+from vigie.serving.pipeline import NOSNIFF
+from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
+
+Phase = Literal["header", "body", "work", "write", "idle", "closing"]
+"""What a connection waits for: the caller's headers, its body, our answer, the caller to take that
+answer, its next request, its close."""
+
+PROGRESS_BYTES = 65536
+FREE_PIECES = 1000
+SMALL_PIECE_BYTES = 64
+
+_REFUSALS: dict[int, VigieError] = {
+    400: MalformedRequest("The request is not HTTP/1.1 as it is written down."),
+    414: AddressTooLong("The address is too long."),
+    431: HeadersTooLarge("The headers are too large or too many."),
+    426: MalformedRequest("Web sockets are not served here."),
+    # an unknown transfer coding: RFC 9112 offers 501, but nothing here failed
+    501: MalformedRequest("Send the body as it is or chunked; no other transfer coding is known."),
+}
+_FAILED = VigieError("The service failed; its log has the cause.")
+
+
+class Connection(ASGIProtocol):  # type: ignore[misc]
+    """A connection that the sweep of its worker can judge.
+
+    While requests run it only counts what comes of their bodies; what it waits for is read from
+    gunicorn's own state when the sweep looks.
+    """
+
+    transport: asyncio.Transport
+    _closed: bool
+    _callback_parser: Any
+    _body_receiver: Any
+
+    def __init__(self, worker: Any) -> None:
+        super().__init__(worker)
+        self._connections = worker.connections
+        self._taken = self._pieces = 0
+        self._refused = False
+        self._seen: tuple[Phase, int] = ("header", 1)
+        self._progress = 0
+        self._since: float = worker.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Takes the connection, or turns it away where the worker is full."""
+        super().connection_made(transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go of everything now: no task that waits for gunicorn's grace, no ring of objects.
+
+        A thousand such rings would hold up the loop when the garbage collector comes for them.
+        """
+        super().connection_lost(exc)
+        self._connections.discard(self)
+        self._request_ready.set()
+        self._flow_control.resume_writing()
+        self._callback_parser = self._body_receiver = None
+
+    # --- what the sweep asks
+
+    @property
+    def phase(self) -> Phase:
+        """What it waits for now."""
+        if self.transport.get_write_buffer_size():
+            return "write"
+        if self._closed:
+            return "closing"
+        receiver = self._body_receiver
+        if receiver is not None:
+            return "work" if receiver._complete else "body"
+        return "idle" if self.req_count > 1 and self._is_silent else "header"
+
+    @property
+    def _is_silent(self) -> bool:
+        """True where nothing of a request has come."""
+        parser = self._callback_parser
+        return parser is None or (parser._state == "request_line" and not parser._buffer)
+
+    def look(self, now: float) -> tuple[Phase, float]:
+        """The phase, and the seconds for which looks have found it so, without progress.
+
+        Another request is progress, and so are 64 KiB of a body or of an answer: whoever sends or
+        takes as much within the deadline is slow, not stuck.
+        """
+        phase = self.phase
+        done = -self.transport.get_write_buffer_size() if phase == "write" else self._taken
+        seen = (phase, self.req_count)
+        if seen != self._seen or done - self._progress >= PROGRESS_BYTES:
+            self._seen, self._progress, self._since = seen, done, now
+        return phase, now - self._since
+
+    # --- the end
+
+    def refuse(self, error: VigieError) -> None:
+        """Answers with an error and closes, but leaves the caller the time to read it."""
+        self._answer(error)
+        self._close_transport()
+
+    def drop(self, phase: Phase, error: VigieError) -> None:
+        """Closes at once, with an error where the caller waits for an answer."""
+        if phase == "body" or (phase == "header" and not self._is_silent):
+            self._answer(error)
+        super()._close_transport()
+        if phase in ("write", "closing") or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        self._request_ready.set()
+
+    def _answer(self, error: VigieError) -> None:
+        request_id = os.urandom(16).hex()
+        body = problem_body(error, request_id)
+        headers = [
+            (b"content-type", MEDIA_TYPE),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id.encode()),
+            NOSNIFF,
+            *problem_headers(error),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        phrase = HTTPStatus(error.status).phrase.encode()
+        self._safe_write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (error.status, phrase, lines, body))
+        self._refused = True
+        self._connections.count_answer(error.status)
+
+    # --- what gunicorn calls
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """Says it as every other error is said; gunicorn's message may repeat the request."""
+        # nobody is there, or an answer was given: gunicorn asks for one all the same
+        if not (self._closed or self._refused):
+            self._answer(_REFUSALS.get(status, _FAILED))
+
+    def _close_transport(self) -> None:
+        """Closes; where the caller may still be sending, after it has had its answer.
+
+        To close on bytes that nobody read resets the connection, and takes the answer back.
+        """
+        receiver = self._body_receiver
+        if self._closed or not (self._refused or (receiver and not receiver._complete)):
+            super()._close_transport()
+            return
+        self._closed = True
+        self._callback_parser = None
+        self._resume_reading()
+        if receiver is not None:
+            receiver.signal_disconnect()
+        self._request_ready.set()
+        self.transport.write_eof()
+
+    def _arm_keepalive_timer(self) -> None:
+        """No timer for each request: the sweep closes idle connections."""
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        try:
+            return bool(super()._feed_callback_parser(data))
+        except ValueError:
+            # a Content-Length of more digits than Python takes
+            self.refuse(_REFUSALS[400])
+            return False
+
+    def _on_headers_complete(self) -> bool:
+        self._taken = self._pieces = 0
+        return bool(super()._on_headers_complete())
+
+    def _on_body(self, chunk: bytes) -> None:
+        self._taken += len(chunk)
+        self._pieces += 1
+        if self._pieces > FREE_PIECES and self._taken < self._pieces * SMALL_PIECE_BYTES:
+            raise ParseError("the body comes in too many pieces")
+        super()._on_body(chunk)
