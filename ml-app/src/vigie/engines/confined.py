@@ -26,8 +26,9 @@ def main(folder: Path) -> None:
     order = orjson.loads((folder / "order.json").read_bytes())
     limits = order["limits"]
     _limit(resource.RLIMIT_CORE, 0)
-    # the soft limit ends it with SIGXCPU, so that a SIGKILL is known to come from elsewhere
-    _limit(resource.RLIMIT_CPU, limits["cpu_seconds"], more=1)
+    if limits["cpu_seconds"] is not None:
+        # the soft limit ends it with SIGXCPU, so that a SIGKILL is known to come from elsewhere
+        _limit(resource.RLIMIT_CPU, limits["cpu_seconds"], more=1)
     _limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     if seccomp.is_supported():
         seccomp.give_up_privileges()

@@ -28,7 +28,7 @@ class Limits:
     """What the process may use: memory beside Python and its libraries, processor time, time."""
 
     memory_bytes: int = 8 * 2**30
-    cpu_seconds: int = 600
+    cpu_seconds: int | None = 600
     seconds: int = 600
     file_bytes: int = 4 * 2**30
 
