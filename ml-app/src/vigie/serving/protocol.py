@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -115,6 +117,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if phase == "body" or (phase == "header" and not self._is_silent):
             self._answer(error)
         super()._close_transport()
+        if phase == "write":
+            _forget_unsent(self.transport)
         if phase in ("write", "closing") or self.transport.get_write_buffer_size():
             self.transport.abort()
         self._request_ready.set()
@@ -181,4 +185,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._pieces += 1
         if self._pieces > FREE_PIECES and self._taken < self._pieces * SMALL_PIECE_BYTES:
             raise ParseError("the body comes in too many pieces")
-        super()._on_body(chunk)
+        receiver = self._body_receiver
+        receiver.expect_continue = False
+        receiver._chunks.append(chunk)
+        receiver._buffered += len(chunk)
+        # whoever reads wants the whole of it: not to be woken for each byte of a drip
+        if receiver._buffered >= PROGRESS_BYTES:
+            receiver._wake_waiter()
+
+
+def _forget_unsent(transport: asyncio.Transport) -> None:
+    """Makes the close a reset: else the system keeps what the caller does not take for minutes."""
+    reset = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
