@@ -190,7 +190,7 @@ def test_under_load_and_at_a_restart(
         counted = value_of(
             service.samples(), "vigie_model_reloads_total", model="housing", outcome="refused"
         )
-    tell(f"{len(load.figures.latencies)} requests, {load.figures.lost} lost")
+    tell(f"{load.figures}; {dict(load.figures.statuses)}, {load.figures.lost} lost")
     assert load.all_answered()
     assert set(load.figures.versions) == {"1"}
     assert counted == len(BAD)

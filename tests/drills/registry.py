@@ -139,7 +139,7 @@ def test_eight_lies(
         seconds_until(lambda: serving(service) == {version_in(cache)}, 10)
     for name, seconds in recovered.items():
         tell(f"{name}: taken {seconds:.1f} s after the end")
-    tell(f"{load.figures}; {len(other.began)} connections to the other host")
+    tell(f"{load.figures}; {dict(load.figures.statuses)}, {len(other.began)} connections elsewhere")
     assert load.all_answered()
     assert other.began == []
     assert registry.url not in process.log

@@ -233,6 +233,7 @@ class HeldEngine:
     """The real engine, held until it is let go."""
 
     name = "onnx"
+    in_caller = True
 
     def __init__(self, engine: Engine) -> None:
         self.entered, self.go_on = threading.Event(), threading.Event()

@@ -38,6 +38,7 @@ class WatchedEngine:
     """The real engine; counts rows per call, fails on markers, waits where it is told to."""
 
     name = "onnx"
+    in_caller = True
 
     def __init__(self, engine: Engine) -> None:
         self.calls: list[int] = []

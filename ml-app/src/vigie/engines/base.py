@@ -13,6 +13,8 @@ class Engine(Protocol):
     """A loaded graph. `run` is safe to call from several threads at once."""
 
     name: str
+    in_caller: bool
+    """Whether it computes in the thread that calls it: then that thread's time is its own."""
 
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Every output tensor by name, [rows, …], for input tensors [rows, …]."""

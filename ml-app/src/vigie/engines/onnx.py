@@ -15,6 +15,7 @@ class OnnxEngine:
     """A graph in ONNX Runtime, one thread per call: the workers are the parallelism."""
 
     name = "onnx"
+    in_caller = True
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         options = ort.SessionOptions()

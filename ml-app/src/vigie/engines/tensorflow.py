@@ -24,6 +24,7 @@ class TensorFlowEngine:
     """A Keras model as one compiled function. Keras' safe mode is on and nothing is unpickled."""
 
     name = "tensorflow"
+    in_caller = False
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         check_keras_file(path)

@@ -29,19 +29,19 @@ class Pace:
         """How long so many rows take, in calls of at most the row cap."""
         return self._plain(rows) * self._correction
 
-    def observe(self, rows: int, seconds: float) -> None:
-        """Learns from a call that was made."""
+    def observe(self, rows: int, seconds: float, computed: float) -> None:
+        """Learns from a call: how long it took, and how much of that the model itself did."""
         before, ratio = self._correction, seconds / self._plain(rows)
         found = min(max(ratio, before / LARGEST_STEP), before * LARGEST_STEP)
         self._correction = before + SMOOTHING * (found - before)
-        self._least = min(self._least, ratio)
+        self._least = min(self._least, computed / self._plain(rows))
         self._seen += 1
         if self._seen == WINDOW_CALLS:
             self._decide(self._plain(self._batch_rows) * self._least)
             self._seen, self._least = 0, math.inf
 
     def _decide(self, full_batch: float) -> None:
-        """Judges by the quickest of many calls: on a busy machine the others say little."""
+        """Judges by the quickest of many calls: on a busy machine others say little of a model."""
         if full_batch > 2 * QUICK_SECONDS:
             self.slow = True
         elif full_batch < QUICK_SECONDS:

@@ -18,7 +18,7 @@ from vigie.models.decoding import Columns
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome
-from vigie.serving.live import LiveMetrics, LiveModel
+from vigie.serving.live import LiveMetrics, LiveModel, clock_of
 from vigie.serving.model_thread import ModelThread, Result, Waiting, settle, too_late
 
 log = logging.getLogger("vigie.serving")
@@ -173,9 +173,11 @@ class Slot:
 
     def _run_jobs(self, jobs: Sequence[Job]) -> list[Result]:
         """One result per job. Where a call fails, each job runs alone: one cannot fail another."""
-        started = time.perf_counter()
+        live = jobs[0].live
+        clock = clock_of(live.predictor)
+        started, computing = time.perf_counter(), clock()
         try:
-            answers = jobs[0].live.predictor.predict(_joined(jobs))
+            answers = live.predictor.predict(_joined(jobs))
         except VigieError as failure:
             if len(jobs) == 1:
                 return [failure]
@@ -186,7 +188,8 @@ class Slot:
                 return [ModelFailure("The model failed on this input.", "internal")]
             return [self._run_jobs([job])[0] for job in jobs]
         infer_seconds = time.perf_counter() - started
-        jobs[0].live.pace.observe(sum(job.decoded.rows for job in jobs), infer_seconds)
+        rows = sum(job.decoded.rows for job in jobs)
+        live.pace.observe(rows, infer_seconds, clock() - computing)
         results: list[Result] = []
         start = 0
         for job in jobs:
