@@ -88,7 +88,7 @@ def _kill_workers(service: LiveService, stop: threading.Event, kills: list[float
                 kills.append(time.monotonic())
 
 
-@pytest.mark.parametrize(("model", "questions"), [("housing", 100_000), ("photos", 4_000)])
+@pytest.mark.parametrize(("model", "questions"), [("housing", 100_000), ("photos", 16_000)])
 def test_every_answer_is_the_callers_own(
     make_service: MakeService, cache: ModelCache, model: str, questions: int
 ) -> None:

@@ -34,12 +34,6 @@ def asking(row: dict[str, object] = HOME) -> Callable[[], bytes]:
     return lambda: request
 
 
-def served_at_once(port: int, request: bytes, callers: int) -> float:
-    """Good answers a second when so many callers ask again at once."""
-    seconds = 8.0
-    return ask_at(port, request, 0.0, seconds, callers).statuses[200] / seconds
-
-
 def accepted(seen: list[Seen]) -> list[Seen]:
     return [each for each in seen if each.status == 200]
 
@@ -47,8 +41,9 @@ def accepted(seen: list[Seen]) -> list[Seen]:
 def test_ten_times_what_a_slow_model_can_do(make_service: MakeService, cache: ModelCache) -> None:
     service = slow_service(make_service, cache)
     request = asking()
-    # the most that ever comes out: more callers make larger batches, up to those it refuses
-    most = max(served_at_once(service.port, request(), callers) for callers in (16, 32, 64, 128))
+    # the most that ever comes out: the more wait, the larger the batches, up to those it refuses
+    some = capacity(service.port, request(), 5.0, 16)
+    most = len(accepted(offer(service.port, request, 4 * some, 15.0))) / 15.0
     near = offer(service.port, request, NEAR * most, 20.0)
     memory = pss_mb([service.master, *service.master.children()])
     over = offer(service.port, request, 10 * most, SECONDS)
