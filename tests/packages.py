@@ -187,6 +187,22 @@ def slow_housing_graph(width: int = 1500) -> onnx.ModelProto:
     return model
 
 
+def flooding_housing_graph(numbers: int = 2**32) -> onnx.ModelProto:
+    """The same answers, if there is room for so many numbers on the way."""
+    model = housing_graph()
+    model.graph.node[-1].output[0] = "plain"
+    model.graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["size"], ["flood"]),
+            helper.make_node("ReduceMax", ["flood"], ["drop"], keepdims=0),
+            helper.make_node("Add", ["plain", "drop"], ["price_eur"]),
+        ]
+    )
+    size = onnx.numpy_helper.from_array(np.array([numbers], np.int64), "size")
+    model.graph.initializer.append(size)
+    return model
+
+
 def patient_housing_graph(turns: int, width: int = 256) -> onnx.ModelProto:
     """The same answers, after so many turns of a matrix: the time grows with turns and rows."""
     model = housing_graph()

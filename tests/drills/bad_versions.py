@@ -19,6 +19,7 @@ from conftest import LiveService, MakeService, value_of
 from memory import tell
 from packages import (
     HOUSING_ROWS,
+    flooding_housing_graph,
     housing_document,
     housing_graph,
     keep_held_out,
@@ -68,31 +69,6 @@ def _answer_nan(root: Path) -> None:
     onnx.save(graph, root / "vigie/model.onnx")
 
 
-def _flood() -> onnx.ModelProto:
-    graph = housing_graph()
-    graph.graph.node[-1].output[0] = "plain"
-    graph.graph.node.extend(
-        [
-            helper.make_node("ReduceMax", ["surface_m2"], ["most"], keepdims=0),
-            helper.make_node("Greater", ["most", "small"], ["large"]),
-            helper.make_node("Cast", ["large"], ["one"], to=onnx.TensorProto.INT64),
-            helper.make_node("Mul", ["one", "huge"], ["size"]),
-            helper.make_node("Reshape", ["size", "line"], ["shape"]),
-            helper.make_node("ConstantOfShape", ["shape"], ["flood"]),
-            helper.make_node("ReduceSum", ["flood"], ["drop"], keepdims=0),
-            helper.make_node("Add", ["plain", "drop"], ["price_eur"]),
-        ]
-    )
-    graph.graph.initializer.extend(
-        [
-            numpy_helper.from_array(np.array(100, np.float32), "small"),
-            numpy_helper.from_array(np.array(2**33, np.int64), "huge"),
-            numpy_helper.from_array(np.array([1], np.int64), "line"),
-        ]
-    )
-    return graph
-
-
 def _foreign() -> onnx.ModelProto:
     graph = housing_graph()
     graph.opset_import.append(helper.make_opsetid("ai.onnx.contrib", 1))
@@ -107,7 +83,7 @@ BAD = {
     "e-nan": Bad("not finite", before=_answer_nan),
     "f-accuracy": Bad("it is worse than", graph=lambda: housing_graph(4.0)),
     "g-slow": Bad("it is too slow", graph=lambda: slow_housing_graph(3000), alone=False),
-    "h-memory": Bad("more memory", graph=_flood),
+    "h-memory": Bad("more memory", graph=flooding_housing_graph),
     "i-unsafe": Bad("operators that are not standard", graph=_foreign),
     "j-key": Bad("signature", key="thief"),
 }

@@ -10,10 +10,15 @@ import numpy as np
 import onnx
 import orjson
 import pytest
-from onnx import helper, numpy_helper
 
 from keras_packages import change_weights, declare_too_much, write_keras_package
-from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from packages import (
+    HOUSING_ROWS,
+    flooding_housing_graph,
+    housing_document,
+    housing_graph,
+    write_package,
+)
 from vigie.engines.predictor import open_predictor
 from vigie.engines.sandbox import Limits
 from vigie.engines.weights import check_hdf5, check_keras_weights
@@ -54,19 +59,8 @@ def test_a_model_that_does_not_fit_the_memory_is_refused(root: Path) -> None:
 
 def test_a_graph_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "package"
-    graph = housing_graph()
-    write_package(root, housing_document(), graph, HOUSING_ROWS)
-    graph.graph.node[-1].output[0] = "plain"
-    graph.graph.node.extend(
-        [
-            helper.make_node("ConstantOfShape", ["size"], ["flood"]),
-            helper.make_node("ReduceMax", ["flood"], ["drop"], keepdims=0),
-            helper.make_node("Add", ["plain", "drop"], ["price_eur"]),
-        ]
-    )
-    size = numpy_helper.from_array(np.array([2**32], np.int64), "size")
-    graph.graph.initializer.append(size)
-    onnx.save(graph, root / "vigie/model.onnx")
+    write_package(root, housing_document(), housing_graph(), HOUSING_ROWS)
+    onnx.save(flooding_housing_graph(), root / "vigie/model.onnx")
     with pytest.raises(RefusedPackage, match="more memory"):
         verify_package(root, write_manifest(root), "housing", load_settings())
 

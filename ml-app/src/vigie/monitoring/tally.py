@@ -7,6 +7,7 @@ prediction. Here the values of a second wait in a list, and whoever collects add
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -48,7 +49,7 @@ class Tally:
         self.sum += float(values.sum())
 
 
-class Tallies:
+class Tallies(ABC):
     """The series of one metric; the subclass says what a collector is told of them."""
 
     def __init__(self, bounds: Sequence[float], registry: CollectorRegistry) -> None:
@@ -76,9 +77,9 @@ class Tallies:
                 tally.add_up()
             return iter(self.families(series))
 
+    @abstractmethod
     def families(self, series: Sequence[tuple[Labels, Tally]]) -> list[Metric]:
         """The metrics that these series make."""
-        raise NotImplementedError
 
 
 class TalliedHistogram(Tallies):
