@@ -9,10 +9,9 @@ from typing import Any
 
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
-from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.compatibility import breaking_changes, harmless_changes
-from vigie.registry.verify import verify_package
+from vigie.registry.verify import fetch_verified
 from vigie.settings import Settings
 
 
@@ -97,13 +96,7 @@ def _open(
     client: RegistryClient, version: RegisteredVersion, root: Path, settings: Settings
 ) -> Predictor:
     try:
-        if version.digest is None:
-            raise RefusedPackage(
-                "it is not a package; register it with `vigie train` or `vigie import`"
-            )
-        client.download(version, root, settings.max_package_bytes)
-        keys = load_public_keys(settings.public_keys)
-        package = verify_package(root, version.digest, version.name, settings, keys)
+        package = fetch_verified(client, version, root, settings)
         return open_predictor(package, settings.engine)
     except RefusedPackage as reason:
         raise RefusedPackage(f"version {version.version} cannot be compared: {reason}") from None

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigie.errors import NotFound, RefusedPackage
-from vigie.models.package import Package
-from vigie.models.signing import load_public_keys
 from vigie.registry.admission import require_compatible
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
@@ -21,7 +19,7 @@ from vigie.registry.figures import (
 )
 from vigie.registry.operate import OperatorClient
 from vigie.registry.trial import Trial
-from vigie.registry.verify import verify_package
+from vigie.registry.verify import fetch_verified
 from vigie.settings import Settings
 
 PREVIOUS = "previous"
@@ -121,24 +119,15 @@ class Promotions:
             raise NotFound(f"there is no version {number} of {name}: {remedy}")
         return found
 
-    def verified(self, version: RegisteredVersion, root: Path) -> Package:
-        """The package of a version, downloaded into `root` and verified as the service does."""
-        if version.digest is None:
-            raise RefusedPackage(
-                "it is not a package; register it with `vigie train` or `vigie import`"
-            )
-        self._client.download(version, root, self._settings.max_package_bytes)
-        keys = load_public_keys(self._settings.public_keys)
-        return verify_package(root, version.digest, version.name, self._settings, keys)
-
     def _gate(self, candidate: RegisteredVersion, champion: RegisteredVersion | None) -> str:
         """Why the candidate may serve; refused with the reason why it may not."""
         with tempfile.TemporaryDirectory() as folder:
-            checked = self.verified(candidate, Path(folder) / "candidate")
+            root = Path(folder)
+            checked = fetch_verified(self._client, candidate, root / "candidate", self._settings)
             if champion is None:
                 return "the first version"
             try:
-                serving = self.verified(champion, Path(folder) / "champion")
+                serving = fetch_verified(self._client, champion, root / "champion", self._settings)
             except RefusedPackage as broken:
                 return f"version {champion.version} cannot serve: {broken}"
             require_compatible(serving.document, champion.version, checked.document, self._settings)

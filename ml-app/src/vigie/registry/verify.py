@@ -12,7 +12,8 @@ from vigie.models.harmless import check_harmless
 from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
-from vigie.models.signing import verify_signature
+from vigie.models.signing import load_public_keys, verify_signature
+from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.trial import Trial
 from vigie.settings import Settings
 
@@ -44,3 +45,19 @@ def verify_package(
         check_keras_file(package.keras_path)
     Trial.of(settings).run(package, wanted_engine(package, settings.engine))
     return package
+
+
+def fetch_verified(
+    client: RegistryClient, version: RegisteredVersion, root: Path, settings: Settings
+) -> Package:
+    """The package of a version, downloaded into `root` and verified as the service does.
+
+    Raises `RefusedPackage` and `RegistryError`.
+    """
+    if version.digest is None:
+        raise RefusedPackage(
+            "it is not a package; register it with `vigie train` or `vigie import`"
+        )
+    client.download(version, root, settings.max_package_bytes)
+    keys = load_public_keys(settings.public_keys)
+    return verify_package(root, version.digest, version.name, settings, keys)

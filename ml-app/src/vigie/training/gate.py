@@ -10,9 +10,8 @@ import numpy as np
 
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, RefusedPackage, VigieError
-from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.verify import verify_package
+from vigie.registry.verify import fetch_verified
 from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score
@@ -103,12 +102,9 @@ def judge(
     if champion.digest is None:
         return Verdict(True, f"version {champion.version} is not a package and cannot serve")
     client = RegistryClient.of(settings)
-    keys = load_public_keys(settings.public_keys)
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
         try:
-            client.download(champion, root, settings.max_package_bytes)
-            package = verify_package(root, champion.digest, champion.name, settings, keys)
+            package = fetch_verified(client, champion, Path(folder), settings)
             predictor = open_predictor(package, settings.engine)
         except RefusedPackage as reason:
             return Verdict(True, f"version {champion.version} cannot serve: {reason}")
