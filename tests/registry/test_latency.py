@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from packages import (
@@ -89,3 +90,13 @@ def test_a_live_version_that_cannot_be_opened_holds_up_nobody(tmp_path: Path) ->
             admit(candidate, CachedVersion(root, "", "1", ""), load_settings())
         (root / "vigie" / damaged).write_bytes(b"rubbish")
         admit(candidate, CachedVersion(root, "", "1", ""), load_settings())
+
+
+def test_a_live_version_that_cannot_be_measured_holds_up_nobody(tmp_path: Path) -> None:
+    candidate = opened(tmp_path / "new", slow=True).package
+    live = opened(tmp_path / "live", slow=False).package
+    path = live.root / "vigie/golden.json"
+    golden = orjson.loads(path.read_bytes())
+    golden["rows"][0]["rooms"] = "three"
+    path.write_bytes(orjson.dumps(golden))
+    admit(candidate, CachedVersion(live.root, "", "1", ""), load_settings())

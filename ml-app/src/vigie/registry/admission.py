@@ -24,8 +24,10 @@ def admit(
     serving = _opened(live)
     if live is not None and serving is not None:
         require_compatible(serving.document, live.version, candidate.document, settings)
+    factors = {"error": settings.error_factor, "time": settings.latency_factor}
+    asked = {figure for figure, factor in factors.items() if factor} - settled
     alone = serving is None and not (candidate.root / HELD_OUT).is_file()
-    if alone or {"error", "time"} <= settled:
+    if alone or not asked:
         return
     judgement = Trial.of(settings).judge(candidate, serving, settings)
     if reason := judgement.refusal(settings, settled):
