@@ -59,12 +59,17 @@ class Predictor:
 
     def _finish(self, outputs: dict[str, np.ndarray]) -> Answers:
         lower = upper = None
-        first = self._outputs[0]
+        first, *others = self._outputs
         if self._interval is not None:
-            lower, upper = self._interval.bounds(outputs[first.name].astype(np.float64))
+            values = outputs[first.name].astype(np.float64)
+            lower, upper = self._interval.bounds(values)
             if first.decimals is not None:
-                lower, upper = lower.round(first.decimals), upper.round(first.decimals)
-        for output in self._outputs:
+                # rounded together: for a single row it is the calls that cost
+                together = np.array((values, lower, upper)).round(first.decimals)
+                outputs[first.name], lower, upper = together
+        else:
+            others = [first, *others]
+        for output in others:
             if output.decimals is not None:
                 values = outputs[output.name].astype(np.float64)
                 outputs[output.name] = values.round(output.decimals)

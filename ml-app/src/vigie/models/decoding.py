@@ -132,7 +132,7 @@ class _Column:
             values = _integers_as_text(values)
         elif not kinds <= {str}:
             raise _Refused
-        if self.known is not None:
+        if self.known is not None and not (complete and self.known.issuperset(values)):
             unknown = [i for i, v in enumerate(values) if v is not None and v not in self.known]
             if unknown:
                 if self.closed:
@@ -199,16 +199,22 @@ class RowDecoder:
             if columns is not None:
                 return Decoded(1, columns)
         decoded = Decoded(len(rows), {})
-        names = self._names
         try:
-            for row in rows:
-                if type(row) is not dict or not row.keys() <= names:
-                    raise _Refused
+            self._check_keys(rows)
             for column in self._columns:
                 column.take(column.pick(rows), decoded)
         except _Refused:
             raise self._explain(rows) from None
         return decoded
+
+    def _check_keys(self, rows: Sequence[Any]) -> None:
+        names = self._names
+        if not set(map(type, rows)) <= {dict}:
+            raise _Refused
+        # rows of one caller mostly have the same keys, and then there are few sets to compare
+        for keys in set(map(tuple, rows)):
+            if not names.issuperset(keys):
+                raise _Refused
 
     def decode_columns(self, columns: Mapping[str, list[Any]], rows: int) -> Decoded:
         """Columns of one value per row, checked as `decode` does; what is absent is missing.

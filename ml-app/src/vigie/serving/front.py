@@ -14,6 +14,7 @@ from vigie.serving.dialects.base import JSON
 from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.readiness import readiness
+from vigie.serving.routes import Route
 from vigie.serving.services import Services, assemble
 from vigie.serving.wsgi import LateApp, WsgiApp, call_wsgi
 from vigie.settings import Settings, load_settings
@@ -58,18 +59,30 @@ class Front:
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         call = Call(scope["method"], scope["path"], dict(scope["headers"]), b"")
+        route = self.fast_route(call.method, call.path)
+        if route is not None:
+            return await self.predict(call, route, loop, receive)
         try:
             call.body = await self._read_body(call, receive)
         except TooLarge as error:
             return self._refuse(call, error)
-        if self._fast:
-            if call.method == "POST":
-                route = self._pipeline.route(call.path)
-                if route is not None:
-                    return await self._pipeline.answer_soon(call, route, loop, receive)
-            elif call.path in ("/livez", "/readyz") and call.method in ("GET", "HEAD"):
-                return self._health(call)
+        if self._fast and call.path in ("/livez", "/readyz") and call.method in ("GET", "HEAD"):
+            return self._health(call)
         return await loop.run_in_executor(self._threads, call_wsgi, self._app, call, scope)
+
+    def fast_route(self, method: str, path: str) -> Route | None:
+        """Where a prediction goes that needs no Flask; `None` for every other request."""
+        return self._pipeline.route(path) if self._fast and method == "POST" else None
+
+    async def predict(
+        self, call: Call, route: Route, loop: asyncio.AbstractEventLoop, receive: Receive
+    ) -> Reply:
+        """Reads the body of a call and answers it. Raises `ClientGone`, the work not done."""
+        try:
+            call.body = await self._read_body(call, receive)
+        except TooLarge as error:
+            return self._refuse(call, error)
+        return await self._pipeline.answer_soon(call, route, loop, receive)
 
     async def _read_body(self, call: Call, receive: Receive) -> bytes:
         declared = call.headers.get(b"content-length")

@@ -10,10 +10,15 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from gunicorn.asgi.parser import ParseError
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.protocol import (
+    ASGIProtocol,
+    _get_cached_date_header,
+    _get_cached_status_line,
+)
 
 from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
-from vigie.serving.pipeline import NOSNIFF
+from vigie.serving.call import Call, Reply
+from vigie.serving.pipeline import NOSNIFF, ClientGone
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 
 Phase = Literal["header", "body", "work", "write", "idle", "closing"]
@@ -140,6 +145,35 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._refused = True
         self._connections.count_answer(error.status)
 
+    # --- predictions
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answers a prediction in this very task: a whole answer needs no bookkeeping of parts.
+
+        Everything else is gunicorn's to answer. True where the connection may be kept.
+        """
+        front = self.app
+        route = front.fast_route(request.method, request.path)
+        if route is None:
+            return bool(await super()._serve_http_request(request, sockname, peername))
+        call = Call(request.method, request.path, dict(request.headers_bytes), b"")
+        receiver = self._body_receiver
+        try:
+            reply = await front.predict(call, route, self.worker.loop, receiver.receive)
+        except ClientGone:
+            return False
+        except Exception:
+            self.log.exception("a prediction failed")
+            self._send_error_response(500, "")
+            return False
+        receiver.expect_continue = False
+        closes = bool(self._will_close(request, False))
+        if not self._closed:
+            self._safe_write(_written(reply, request.version, closes))
+            if self._flow_control.write_paused:
+                await self._flow_control.drain()
+        return not closes
+
     # --- what gunicorn calls
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
@@ -192,6 +226,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         # whoever reads wants the whole of it: not to be woken for each byte of a drip
         if receiver._buffered >= PROGRESS_BYTES:
             receiver._wake_waiter()
+
+
+def _written(reply: Reply, version: tuple[int, int], closes: bool) -> bytes:
+    lines = [b"%b: %b\r\n" % header for header in reply.headers]
+    if closes:
+        lines.append(b"connection: close\r\n")
+    status_line = _get_cached_status_line(version, reply.status)
+    return b"".join((status_line, *lines, _get_cached_date_header(), b"\r\n", reply.body))
 
 
 def _forget_unsent(transport: asyncio.Transport) -> None:

@@ -136,13 +136,14 @@ def _predictions(job: Job, outcome: Outcome) -> list[dict[str, Any]]:
         names = [output.name for output in document.outputs]
         values = [answers.outputs[name].tolist() for name in names]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    if answers.lower is not None and answers.upper is not None:
-        for row, low, high in zip(
-            rows, answers.lower.tolist(), answers.upper.tolist(), strict=True
-        ):
+    if answers.lower is None or answers.upper is None:
+        for row in rows:
+            row["warnings"] = []
+    else:
+        ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
+        for row, low, high in ends:
             row["interval"] = [low, high]
-    for row in rows:
-        row["warnings"] = []
+            row["warnings"] = []
     for name, outside in job.decoded.outside.items():
         warning = describe_outside(job.live.inputs[name])
         for index in outside:
