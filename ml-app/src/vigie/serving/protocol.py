@@ -18,6 +18,7 @@ from gunicorn.asgi.protocol import (
 
 from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
 from vigie.serving.call import Call, Reply
+from vigie.serving.parser import Parser
 from vigie.serving.pipeline import NOSNIFF, ClientGone
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 
@@ -198,6 +199,23 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             receiver.signal_disconnect()
         self._request_ready.set()
         self.transport.write_eof()
+
+    def _setup_callback_parser(self) -> None:
+        cfg = self.cfg
+        self._callback_parser = Parser(
+            on_headers_complete=self._on_headers_complete,
+            on_body=self._on_body,
+            on_message_complete=self._on_message_complete,
+            limit_request_line=cfg.limit_request_line,
+            limit_request_fields=cfg.limit_request_fields,
+            limit_request_field_size=cfg.limit_request_field_size,
+        )
+
+    def _http1_buffered(self) -> int:
+        """What waits in memory: of a body that nobody has taken, and of requests behind it."""
+        receiver, parser = self._body_receiver, self._callback_parser
+        held = receiver.buffered if receiver else 0
+        return held + len(parser._buffer) if parser.is_complete else held
 
     def _arm_keepalive_timer(self) -> None:
         """No timer for each request: the sweep closes idle connections."""

@@ -90,7 +90,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": settings.graceful_timeout_seconds,
             "timeout": 60,
             "keepalive": settings.keepalive_seconds,
-            # the sweep reads this parser's state; the other one is no dependency of ours
+            # our connections bring a parser of this kind along
             "http_parser": "python",
             "control_socket_disable": True,
             "asgi_lifespan": "on",
