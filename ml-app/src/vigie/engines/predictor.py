@@ -66,7 +66,7 @@ class Predictor:
             if first.decimals is not None:
                 # rounded together: for a single row it is the calls that cost
                 together = np.array((values, lower, upper)).round(first.decimals)
-                outputs[first.name], lower, upper = together
+                outputs[first.name], lower, upper = together[0], together[1], together[2]
         else:
             others = [first, *others]
         for output in others:

@@ -31,10 +31,11 @@ class Pace:
 
     def observe(self, rows: int, seconds: float, computed: float) -> None:
         """Learns from a call: how long it took, and how much of that the model itself did."""
-        before, ratio = self._correction, seconds / self._plain(rows)
+        plain = self._plain(rows)
+        before, ratio = self._correction, seconds / plain
         found = min(max(ratio, before / LARGEST_STEP), before * LARGEST_STEP)
         self._correction = before + SMOOTHING * (found - before)
-        self._least = min(self._least, computed / self._plain(rows))
+        self._least = min(self._least, computed / plain)
         self._seen += 1
         if self._seen == WINDOW_CALLS:
             self._decide(self._plain(self._batch_rows) * self._least)
