@@ -14,12 +14,13 @@ from prometheus_client import Gauge
 
 from vigie.errors import DeadlineExceeded, Unavailable, VigieError
 from vigie.serving.job import Job, Outcome
+from vigie.serving.pace import Pace
 from vigie.serving.priority import lower_thread_priority
 
 Waiting = tuple[Job, "asyncio.Future[Outcome]"]
 Result = Outcome | VigieError
 
-CALLS_AHEAD = 6
+CALLS_AHEAD = 5
 SHORTEST_QUEUE_SECONDS = 0.05
 
 
@@ -49,20 +50,23 @@ class ModelThread:
     def put(self, entry: Waiting) -> None:
         """Adds a job to what waits. Raises `Unavailable` where the wait would be too long."""
         job, future = entry
-        pace = job.live.pace
-        wait = pace.seconds(self._rows) if self._rows else 0.0
-        if wait > max(CALLS_AHEAD * pace.seconds(1), SHORTEST_QUEUE_SECONDS):
-            raise Unavailable(
-                "The model has more to do than it can; try again soon.",
-                "queue",
-                retry_after=math.ceil(wait),
-            )
+        self.require_room(job.live.pace)
         self._rows += job.decoded.rows
         self._depth.inc()
         # the answer of a model that hangs would never come: the deadline's does
         timer = self._loop.call_later(job.deadline - time.perf_counter(), _expire, future)
         future.add_done_callback(lambda _: timer.cancel())
         self._queue.put(entry)
+
+    def require_room(self, pace: Pace) -> None:
+        """Raises `Unavailable` where a newcomer would wait too long for a model of this pace."""
+        wait = pace.seconds(self._rows) if self._rows else 0.0
+        if wait > max(CALLS_AHEAD * pace.nominal_seconds(1), SHORTEST_QUEUE_SECONDS):
+            raise Unavailable(
+                "The model has more to do than it can; try again soon.",
+                "queue",
+                retry_after=math.ceil(wait),
+            )
 
     def busy_seconds(self) -> float:
         """How long the call that runs now has been running, 0 where none runs."""

@@ -25,20 +25,26 @@ class Pace:
         self._seen = 0
         self._least = math.inf
 
+    def nominal_seconds(self, rows: int) -> float:
+        """How long so many rows took when the model was loaded, in calls of at most the row cap."""
+        # a single request above the cap is one call
+        calls = max(-(-rows // self._batch_rows), 1)
+        return calls * self._per_call + rows * self._per_row
+
     def seconds(self, rows: int) -> float:
-        """How long so many rows take, in calls of at most the row cap."""
-        return self._plain(rows) * self._correction
+        """How long so many rows take now."""
+        return self.nominal_seconds(rows) * self._correction
 
     def observe(self, rows: int, seconds: float, computed: float) -> None:
         """Learns from a call: how long it took, and how much of that the model itself did."""
-        plain = self._plain(rows)
+        plain = self.nominal_seconds(rows)
         before, ratio = self._correction, seconds / plain
         found = min(max(ratio, before / LARGEST_STEP), before * LARGEST_STEP)
         self._correction = before + SMOOTHING * (found - before)
         self._least = min(self._least, computed / plain)
         self._seen += 1
         if self._seen == WINDOW_CALLS:
-            self._decide(self._plain(self._batch_rows) * self._least)
+            self._decide(self.nominal_seconds(self._batch_rows) * self._least)
             self._seen, self._least = 0, math.inf
 
     def _decide(self, full_batch: float) -> None:
@@ -47,8 +53,3 @@ class Pace:
             self.slow = True
         elif full_batch < QUICK_SECONDS:
             self.slow = False
-
-    def _plain(self, rows: int) -> float:
-        # a single request above the cap is one call
-        calls = max(-(-rows // self._batch_rows), 1)
-        return calls * self._per_call + rows * self._per_row

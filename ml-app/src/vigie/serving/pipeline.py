@@ -111,6 +111,7 @@ class Pipeline:
         route = work.route
         slot, live = self.routes.serving(route.model, route.version, route.label)
         work.live, work.slot = live, slot
+        slot.require_room(live)
         started = time.perf_counter()
         canary = None if route.pinned else slot.canary
         if canary is not None and canary.takes(work.call):

@@ -122,6 +122,14 @@ class Slot:
             raise result
         return result
 
+    def require_room(self, live: LiveModel) -> None:
+        """Raises `Unavailable` where too much waits for a slow model already.
+
+        Asked before a request is even decoded: what is refused should cost next to nothing.
+        """
+        if self._thread is not None and live.pace.slow:
+            self._thread.require_room(live.pace)
+
     def submit(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Outcome]:
         """Queues a job from the event loop; the future gives its outcome or a `VigieError`.
 
