@@ -25,6 +25,23 @@ def head_of(method: str, path: str, *headers: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
+def read_status(caller: socket.socket) -> int:
+    """The status of the next answer, whose body is read too."""
+    said = b""
+    while (end := said.find(b"\r\n\r\n")) < 0:
+        said += _piece(caller)
+    length = int(said[:end].lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(said) < end + 4 + length:
+        said += _piece(caller)
+    return int(said[9:12])
+
+
+def _piece(caller: socket.socket) -> bytes:
+    piece = caller.recv(65536)
+    assert piece, "the connection was closed before the answer was whole"
+    return piece
+
+
 def read_to_end(caller: socket.socket, seconds: float = 10.0) -> bytes:
     """What comes until the other side closes; a reset is an end too. Fails if it does not end."""
     end = time.monotonic() + seconds

@@ -10,22 +10,27 @@ from collections.abc import Callable
 import numpy as np
 
 from arrivals import Seen, offer, quantile_ms
-from conftest import HOME, LiveService, MakeService
+from conftest import HOME, LiveService, MakeService, value_of
 from memory import pss_mb, tell
 from openloop import ask_at, capacity, request_of
 from packages import HOUSING_ROWS, housing_document, install, patient_housing_graph
 from vigie.registry.cache import ModelCache
+from wire import connect, read_status
 
 TURNS_OF_20_MS = 5000
 SECONDS = 60.0
 NEAR = 0.95
 STEP = 1.1
+BOUND, BEYOND, RUNS = 4, 8, 100
+ROUNDS, LEAVERS = 50, 4
 SERVED_SHARE = 0.99
 
 
-def slow_service(make_service: MakeService, cache: ModelCache, **settings: str) -> LiveService:
-    install(cache, "housing", "2", graph=patient_housing_graph(TURNS_OF_20_MS))
-    service = make_service(VIGIE_MAX_BATCH_ROWS="32", **settings)
+def slow_service(
+    make_service: MakeService, cache: ModelCache, turns: int = TURNS_OF_20_MS, **settings: str
+) -> LiveService:
+    install(cache, "housing", "2", graph=patient_housing_graph(turns))
+    service = make_service(**{"VIGIE_MAX_BATCH_ROWS": "32", **settings})
     service.start()
     service.wait_ready()
     return service
@@ -78,6 +83,66 @@ def test_ten_times_what_a_slow_model_can_do(make_service: MakeService, cache: Mo
     assert quantile_ms(refused, 0.99) <= 50
     assert {each.status for each in late} == {200}
     assert quantile_ms(late, 0.99) <= quantile_ms(accepted(near), 0.99)
+
+
+def test_exactly_those_beyond_the_bound_are_refused(
+    make_service: MakeService, cache: ModelCache
+) -> None:
+    service = slow_service(
+        make_service, cache, VIGIE_WORKERS="1", VIGIE_MAX_IN_FLIGHT=str(BOUND),
+        VIGIE_MAX_BATCH_ROWS="1", VIGIE_MODELS="housing",
+    )  # fmt: skip
+    before = value_of(service.samples(), "vigie_rejected_total", reason="full")
+    callers = [connect(service.port) for _ in range(BOUND + BEYOND)]
+    head, _, body = asking()().partition(b"\r\n\r\n")
+    for _ in range(RUNS):
+        # all but the last byte goes ahead, so that they arrive together
+        for caller in callers:
+            caller.sendall(head + b"\r\n\r\n" + body[:-1])
+        time.sleep(0.02)
+        for caller in callers:
+            caller.sendall(body[-1:])
+        told = Counter(read_status(caller) for caller in callers)
+        assert told == {200: BOUND, 503: BEYOND}
+    time.sleep(2.5)
+    after = value_of(service.samples(), "vigie_rejected_total", reason="full")
+    assert after - before == RUNS * BEYOND
+    tell(f"{RUNS} runs: of {BOUND + BEYOND} at once exactly {BEYOND} refused, and so counted")
+    for caller in callers:
+        caller.close()
+
+
+def test_the_work_of_callers_who_hang_up_is_not_done(
+    make_service: MakeService, cache: ModelCache
+) -> None:
+    service = slow_service(
+        make_service, cache, 5 * TURNS_OF_20_MS, VIGIE_WORKERS="1", VIGIE_MAX_BATCH_ROWS="1",
+        VIGIE_MODELS="housing",
+    )  # fmt: skip
+    run_before = value_of(service.samples(), "vigie_batch_rows_sum", model="housing")
+    for _ in range(ROUNDS):
+        stays = connect(service.port)
+        stays.sendall(asking()())
+        time.sleep(0.02)
+        leavers = [connect(service.port) for _ in range(LEAVERS)]
+        for leaver in leavers:
+            leaver.sendall(asking()())
+        time.sleep(0.02)
+        for leaver in leavers:
+            leaver.close()
+        assert read_status(stays) == 200
+        stays.close()
+    # the last row of a round ends with it; a second later its counts are out
+    time.sleep(2.5)
+    after = service.samples()
+    run = value_of(after, "vigie_batch_rows_sum", model="housing") - run_before
+    gone = value_of(after, "vigie_rejected_total", reason="gone")
+    tell(
+        f"{ROUNDS} stayed, {ROUNDS * LEAVERS} left: {run:.0f} rows were run, {gone:.0f} counted gone"
+    )
+    assert run - ROUNDS <= 0.05 * ROUNDS * LEAVERS
+    assert gone >= 0.95 * ROUNDS * LEAVERS
+    assert value_of(after, "vigie_http_requests_in_progress") == 0
 
 
 def test_the_quick_model_at_the_highest_rate(make_service: MakeService) -> None:

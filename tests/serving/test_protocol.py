@@ -193,3 +193,22 @@ def test_a_body_is_asked_for_where_the_caller_waits_to_send_it(front: Front) -> 
     first, answer = asyncio.run(asyncio.wait_for(words(), 20))
     assert first.startswith(b"HTTP/1.1 100 ")
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("request_", [asking(HOME), GET], ids=["prediction", "health"])
+def test_a_worker_that_stops_tells_callers_to_leave(front: Front, request_: bytes) -> None:
+    async def words() -> list[Answer]:
+        async with listening(front) as (worker, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request_)
+            first = await read_answer(reader)
+            worker.connections.drain()
+            writer.write(request_)
+            second = await read_answer(reader)
+            assert await reader.read() == b""
+            writer.close()
+            return [first, second]
+
+    first, second = asyncio.run(asyncio.wait_for(words(), 20))
+    assert first.headers.get("connection") is None
+    assert (second.status, second.headers["connection"].lower()) == (200, "close")

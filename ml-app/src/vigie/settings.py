@@ -173,6 +173,12 @@ class Settings(BaseSettings):
     graceful_timeout_seconds: int = Field(
         default=30, ge=0, description="Time that requests have to end when a worker stops, seconds."
     )
+    drain_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="How long a worker that stops is not ready but still answers, seconds. Longer "
+        "than a gateway takes to see it.",
+    )
     challenger_share: float = Field(
         default=0.1,
         ge=0,

@@ -38,6 +38,7 @@ class Connections:
         self._clock = clock
         self._open: set[Connection] = set()
         self._no_room_until = 0.0
+        self.draining = False
         metrics.connections.set_function(self._open.__len__)
 
     def add(self, connection: Connection) -> None:
@@ -63,7 +64,8 @@ class Connections:
         self._metrics.count_request("other", "(none)", status, 0.0)
 
     def drain(self) -> None:
-        """From now on connections between two requests are closed soon: the worker stops."""
+        """The worker stops: answers end their connection, and idle ones are closed soon."""
+        self.draining = True
         self._limits["idle"] = min(self._limits["idle"], DRAINING_IDLE_SECONDS)
 
     def sweep(self) -> None:

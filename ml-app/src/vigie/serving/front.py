@@ -77,9 +77,15 @@ class Front:
     async def predict(
         self, call: Call, route: Route, loop: asyncio.AbstractEventLoop, receive: Receive
     ) -> Reply:
-        """Reads the body of a call and answers it. Raises `ClientGone`, the work not done."""
+        """Answers a call, whose body is read where there is none yet.
+
+        Raises `ClientGone`, the work not done.
+        """
         try:
-            call.body = await self._read_body(call, receive)
+            if not call.body:
+                call.body = await self._read_body(call, receive)
+            elif len(call.body) > self._most_bytes:
+                raise self._too_large()
         except TooLarge as error:
             return self._refuse(call, error)
         return await self._pipeline.answer_soon(call, route, loop, receive)
@@ -87,16 +93,19 @@ class Front:
     async def _read_body(self, call: Call, receive: Receive) -> bytes:
         declared = call.headers.get(b"content-length")
         if declared is not None and int(declared) > self._most_bytes:
-            raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
+            raise self._too_large()
         message = await receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body") and len(body) <= self._most_bytes:
             message, body = await self._read_rest(body, receive)
         if len(body) > self._most_bytes:
-            raise TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
+            raise self._too_large()
         if message["type"] == "http.disconnect":
             raise ClientGone
         return body
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
 
     async def _read_rest(self, first: bytes, receive: Receive) -> tuple[dict[str, Any], bytes]:
         """The last message and the body; joined once, as a body in tiny pieces must cost little."""

@@ -157,8 +157,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         route = front.fast_route(request.method, request.path)
         if route is None:
             return bool(await super()._serve_http_request(request, sockname, peername))
-        call = Call(request.method, request.path, dict(request.headers_bytes), b"")
         receiver = self._body_receiver
+        # mostly the whole body has come in one piece with its head
+        whole = receiver._complete and len(receiver._chunks) == 1
+        body = receiver._pop_chunk()["body"] if whole else b""
+        call = Call(request.method, request.path, dict(request.headers_bytes), body)
         try:
             reply = await front.predict(call, route, self.worker.loop, receiver.receive)
         except ClientGone:
@@ -168,7 +171,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self._send_error_response(500, "")
             return False
         receiver.expect_continue = False
-        closes = bool(self._will_close(request, False))
+        closes = self._will_close(request, False)
         if not self._closed:
             self._safe_write(_written(reply, request.version, closes))
             if self._flow_control.write_paused:
@@ -216,6 +219,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         receiver, parser = self._body_receiver, self._callback_parser
         held = receiver.buffered if receiver else 0
         return held + len(parser._buffer) if parser.is_complete else held
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        return self._connections.draining or bool(
+            super()._will_close(request, response_requires_close)
+        )
 
     def _arm_keepalive_timer(self) -> None:
         """No timer for each request: the sweep closes idle connections."""

@@ -46,9 +46,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         super().init_signals()
 
     def handle_exit_signal(self) -> None:
-        """On SIGTERM readiness falls before the listening socket closes."""
+        """On SIGTERM readiness falls, then every answer lets its caller go, then the socket closes.
+
+        gunicorn closes a connection whose caller was told that it stays open as soon as it has
+        taken note of the stop: so it may take note when nobody has been told so for a while.
+        """
         self._drain()
-        super().handle_exit_signal()
+        self.loop.call_later(self.asgi.services.settings.drain_seconds, super().handle_exit_signal)
 
     def handle_quit_signal(self) -> None:
         """On SIGINT and SIGQUIT the same, at once."""
