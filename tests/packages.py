@@ -14,6 +14,7 @@ from vigie.engines.onnx import OnnxEngine
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
+from vigie.models.profile import Profile
 from vigie.registry.cache import ModelCache
 
 PRICE_PER_M2 = 3000.0
@@ -302,6 +303,7 @@ def write_package(
     document: dict[str, Any],
     graph: onnx.ModelProto,
     rows: list[dict[str, Any]],
+    profile: Profile | None = None,
 ) -> str:
     """Writes a whole package; its golden answers are those of the graph. Gives its digest."""
     (root / "vigie").mkdir(parents=True)
@@ -318,6 +320,8 @@ def write_package(
     }
     golden = {"rows": rows, "outputs": outputs}
     (root / "vigie" / "golden.json").write_bytes(orjson.dumps(golden))
+    if profile is not None:
+        (root / "vigie" / "profile.json").write_text(profile.model_dump_json())
     (root / "MLmodel").write_text("flavors: {}\n")
     return write_manifest(root)
 
@@ -441,6 +445,7 @@ def install(
     factor: float = 1.0,
     document: Any = None,
     graph: onnx.ModelProto | None = None,
+    profile: Profile | None = None,
 ) -> str:
     """Puts a test package into a cache as the champion. Gives its digest."""
     iris = name == "iris"
@@ -450,6 +455,7 @@ def install(
             document or (iris_document() if iris else housing_document(name, factor)),
             graph or (iris_graph() if iris else housing_graph(factor)),
             IRIS_ROWS if iris else HOUSING_ROWS,
+            profile,
         )
         cache.install(name, incoming, digest, version, f"run{version}")
         cache.point(name, digest)

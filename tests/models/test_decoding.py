@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
+from vigie.models.decoded import Decoded
 from vigie.models.decoding import (
     MOST_FIELD_ERRORS,
-    Decoded,
     RowDecoder,
     describe,
     feeds_of,

@@ -21,7 +21,7 @@ from packages import PRICE_PER_M2, install
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
 from vigie.serving.job import Job, Outcome

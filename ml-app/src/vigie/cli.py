@@ -17,6 +17,7 @@ import click
 from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
 from vigie.cli_operate import COMMANDS
+from vigie.cli_watch import drift
 from vigie.errors import VigieError
 from vigie.settings import load_settings
 
@@ -226,6 +227,7 @@ def _service(url: str | None) -> ServiceClient:
 
 
 main.add_command(apikey)
+main.add_command(drift)
 main.add_command(import_command)
 main.add_command(export_command)
 

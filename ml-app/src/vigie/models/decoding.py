@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -16,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
+from vigie.models.decoded import Decoded
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
 from vigie.models.single import SingleRow
 
 Row = Mapping[str, Any]
-Columns = dict[str, list[Any]]
 
 MOST_FIELD_ERRORS = 20
 NO_SUCH_INPUT = "no such input"
@@ -30,18 +29,6 @@ _KINDS = {
     _NONE: "nothing", bool: "true or false", int: "integer", float: "number", str: "text",
     list: "list", dict: "object",
 }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Decoded:
-    """Checked rows: one list per tensor of the graph, and what deserves a warning.
-
-    `outside` holds, per input, the rows whose value is allowed but was not seen in training.
-    """
-
-    rows: int
-    columns: Columns
-    outside: dict[str, list[int]] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -90,13 +77,14 @@ class _Column:
         kinds.discard(_NONE)
         return [v for v in values if v is not None]
 
-    def _keep(self, values: list[Any], complete: bool, decoded: Decoded) -> None:
-        """Adds the column with the fill for each `None`, and the indicator."""
+    def _keep(self, values: list[Any], missing: int, decoded: Decoded) -> None:
+        """Adds the column with the fill for each of so many `None`, and the indicator."""
         if self.indicator:
             decoded.columns[self.indicator] = [float(v is None) for v in values]
-        decoded.columns[self.name] = (
-            values if complete else [self.fill if v is None else v for v in values]
-        )
+        if missing:
+            decoded.missing[self.name] = missing
+            values = [self.fill if v is None else v for v in values]
+        decoded.columns[self.name] = values
 
     def _take_numbers(self, values: list[Any], decoded: Decoded) -> None:
         kinds = set(map(type, values))
@@ -115,7 +103,7 @@ class _Column:
                     for index, value in enumerate(values)
                     if value is not None and not self.seen_low <= value <= self.seen_high
                 ]
-        self._keep(values, len(present) == len(values), decoded)
+        self._keep(values, len(values) - len(present), decoded)
 
     def _checked_ends(self, numbers: list[Any]) -> tuple[float, float]:
         """The smallest and the largest number, both inside the limits."""
@@ -127,18 +115,18 @@ class _Column:
 
     def _take_texts(self, values: list[Any], decoded: Decoded) -> None:
         kinds = set(map(type, values))
-        complete = len(self._present(values, kinds)) == len(values)
+        missing = len(values) - len(self._present(values, kinds))
         if self.item.dtype == "int64":
             values = _integers_as_text(values)
         elif not kinds <= {str}:
             raise _Refused
-        if self.known is not None and not (complete and self.known.issuperset(values)):
+        if self.known is not None and (missing or not self.known.issuperset(values)):
             unknown = [i for i, v in enumerate(values) if v is not None and v not in self.known]
             if unknown:
                 if self.closed:
                     raise _Refused
                 decoded.outside[self.name] = unknown
-        self._keep(values, complete, decoded)
+        self._keep(values, missing, decoded)
 
     def _take_arrays(self, values: list[Any], decoded: Decoded) -> None:
         flat: list[Any] = []
@@ -195,9 +183,9 @@ class RowDecoder:
     def decode(self, rows: Sequence[Any]) -> Decoded:
         """The rows as columns; `InvalidInput` with up to 20 field errors where one is wrong."""
         if len(rows) == 1 and type(rows[0]) is dict:
-            columns = self._single.decode(rows[0])
-            if columns is not None:
-                return Decoded(1, columns)
+            single = self._single.decode(rows[0])
+            if single is not None:
+                return single
         decoded = Decoded(len(rows), {})
         try:
             self._check_keys(rows)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vigie.models.decoded import Columns, Decoded
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, Scalar
 
 _ABSENT = object()
@@ -33,11 +34,12 @@ class SingleRow:
         self._possible = not any(item.shape for item in inputs)
         self._plans = [_plan(item) for item in inputs]
 
-    def decode(self, row: Mapping[str, Any]) -> dict[str, list[Any]] | None:
-        """The columns of a good row that is like those seen in training; `None` for any other."""
+    def decode(self, row: Mapping[str, Any]) -> Decoded | None:
+        """A good row that is like those seen in training; `None` for any other."""
         if not self._possible:
             return None
-        columns: dict[str, list[Any]] = {}
+        columns: Columns = {}
+        missing: dict[str, int] = {}
         named = 0
         for plan in self._plans:
             name = plan.name
@@ -48,6 +50,7 @@ class SingleRow:
                 if not plan.optional:
                     return None
                 columns[name] = [plan.fill]
+                missing[name] = 1
                 if plan.indicator is not None:
                     columns[plan.indicator] = [1.0]
                 continue
@@ -58,7 +61,7 @@ class SingleRow:
             if plan.indicator is not None:
                 columns[plan.indicator] = [0.0]
         # a name that no input has is an error
-        return columns if named == len(row) else None
+        return Decoded(1, columns, {}, missing) if named == len(row) else None
 
 
 def _number(value: Any, plan: _Plan) -> int | float | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger import ChallengerMetrics
 from vigie.monitoring.requests import RequestTallies
 from vigie.monitoring.tally import TalliedCounter, TalliedHistogram, Tally
@@ -34,6 +35,8 @@ GAUGE_MERGE: dict[str, Merge] = {
     "vigie_model_load_duration_seconds": "max",
     "vigie_registry_last_success_timestamp_seconds": "max",
     "vigie_build_info": "max",
+    "vigie_feature_reference_ratio": "max",
+    "vigie_prediction_reference_ratio": "max",
     "vigie_workers": "sum",
     "process_virtual_memory_bytes": "sum",
     "process_resident_memory_bytes": "sum",
@@ -116,6 +119,7 @@ class Metrics:
         )  # fmt: skip
         self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
         self.challenger = ChallengerMetrics(registry)
+        self.bins = BinMetrics(registry)
         ProcessCollector(registry=registry)
         self._requests: dict[tuple[str, str, int], Tally] = {}
         for reason in REJECTIONS:
@@ -160,6 +164,7 @@ class Metrics:
 
     def forget_version(self, model: str, version: str, features: tuple[str, ...]) -> None:
         """Removes the series of a version that neither serves nor served just before."""
+        self.bins.forget(model, version)
         self.predictions.remove(model, version)
         for reason in FAILURES:
             self.failures.remove(model, version, reason)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.engines.predictor import Answers
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.serving.live import LiveModel
 
 

@@ -103,4 +103,10 @@ class LiveMetrics:
         self.outside = {
             item: metrics.outside_range.labels(name, version, item) for item in live.inputs
         }
+        package = live.predictor.package
+        self.bins = (
+            metrics.bins.follow(name, version, package.profile, package.document)
+            if package.profile
+            else None
+        )
         self.info = (name, version, CHAMPION, live.run_id, live.engine)

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 
 from vigie.errors import ModelFailure, VigieError
-from vigie.models.decoding import Columns
+from vigie.models.decoded import Columns
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome

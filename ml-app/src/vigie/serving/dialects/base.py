@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vigie.errors import VigieError
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.serving.call import Call
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.decoding import NO_SUCH_INPUT, Decoded
+from vigie.models.decoded import Decoded
+from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.document import Input
 from vigie.serving.live import LiveModel
 

@@ -1,0 +1,57 @@
+"""The commands that look at what a running service has seen."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from vigie.settings import load_settings
+
+_WINDOW = re.compile(r"[1-9][0-9]*[smhdw]")
+
+
+def _window(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not _WINDOW.fullmatch(value):
+        raise click.BadParameter("a window is a number with s, m, h, d or w, such as 6h")
+    return value
+
+
+@click.command()
+@click.argument("model")
+@click.option("--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas.")
+@click.option(
+    "--window",
+    default="1h",
+    callback=_window,
+    show_default=True,
+    help="With --prometheus: how far back.",
+)
+@click.option("--metrics", metavar="URL", help="The metrics page to read; this machine's without.")
+def drift(model: str, prometheus: str | None, window: str, metrics: str | None) -> None:
+    """Show how far the inputs and predictions of MODEL have moved from its training data.
+
+    Without a Prometheus it counts since the service started.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from vigie.monitoring.drift import drifts_in_prometheus, drifts_of
+    from vigie.monitoring.samples import scrape
+
+    if prometheus:
+        found = drifts_in_prometheus(prometheus, window)
+    else:
+        port = load_settings().metrics_port
+        found = drifts_of(scrape(metrics or f"http://127.0.0.1:{port}/metrics"))
+    mine = sorted((one for one in found if one.model == model), key=lambda one: -one.psi)
+    if not mine:
+        raise click.ClickException(
+            f"nothing is counted for {model}: it is not served, or its package has no profile"
+        )
+    table = Table()
+    for heading in ("version", "input", "rows", "PSI", "verdict"):
+        table.add_column(heading)
+    for one in mine:
+        table.add_row(one.version, one.feature, f"{one.rows:,}", f"{one.psi:.3f}", one.verdict)
+    Console().print(table)

@@ -1,0 +1,174 @@
+"""Inputs and predictions counted into the bins of the profile: what drift is computed from.
+
+A request costs one append to a list; every few hundred rows are counted together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from vigie.models.decoded import Decoded
+from vigie.models.document import PackageDocument
+from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
+
+ROWS_AT_ONCE = 512
+
+
+class BinCounts:
+    """How many values fell into each bin of one distribution, in the order of its bins."""
+
+    def __init__(self, distribution: Distribution, fill: object = None) -> None:
+        self.distribution = distribution
+        self.counts = np.zeros(len(distribution.bins), np.int64)
+        names = {name: place for place, name in enumerate(distribution.bins)}
+        self._missing, below, above, self._other = (names[name] for name in RESERVED_BINS)
+        self._edges = np.array(distribution.edges)
+        within = len(distribution.edges) - 1
+        # by place among the edges: the bins, what is above, and last, as -1, what is below
+        self._places = np.array([*range(within), above, below])
+        self._names = names
+        self._fill = None if fill is None else self._count([fill])
+
+    def add(self, values: Sequence[Any], missing: int = 0) -> None:
+        """Counts values; so many of them are fills of missing ones."""
+        self.counts += self._count(values)
+        if missing and self._fill is not None:
+            self.counts -= missing * self._fill
+            self.counts[self._missing] += missing
+
+    def _count(self, values: Sequence[Any]) -> np.ndarray:
+        if self.distribution.kind == "choice":
+            counts = np.zeros(len(self.counts), np.int64)
+            for value, number in Counter(values).items():
+                counts[self._names.get(choice_bin(value), self._other)] += number
+            return counts
+        numbers = np.array(values, np.float64)
+        found = self._edges.searchsorted(numbers, "right") - 1
+        # the last bin holds its upper edge, as in the profile
+        found[numbers == self._edges[-1]] = len(self._edges) - 2
+        return np.bincount(self._places[found], minlength=len(self.counts))
+
+
+class VersionBins:
+    """The bins of one served version. `observe` may be called from any thread.
+
+    What the profile describes otherwise than the document is left out: it can be counted no more.
+    """
+
+    def __init__(self, profile: Profile, document: PackageDocument) -> None:
+        self.inputs = {
+            item.name: BinCounts(
+                profile.inputs[item.name], item.missing.fill if item.missing else None
+            )
+            for item in document.inputs
+            if item.name in profile.inputs
+            and not item.shape
+            and profile.inputs[item.name].kind == ("choice" if item.choices else "numeric")
+        }
+        output = document.outputs[0]
+        self._output = output.name
+        self._labels = document.labels if document.task == "classification" else ()
+        kind = "choice" if self._labels else "numeric"
+        counted = profile.prediction.kind == kind and (self._labels or not output.shape)
+        self.prediction = BinCounts(profile.prediction) if counted else None
+        self._lock = threading.Lock()
+        self._pending: list[tuple[Decoded, Mapping[str, np.ndarray]]] = []
+        self._rows = 0
+
+    def observe(self, decoded: Decoded, outputs: Mapping[str, np.ndarray]) -> None:
+        """Counts answered rows: their inputs and each output [rows, …]."""
+        self._pending.append((decoded, outputs))
+        self._rows += decoded.rows
+        if self._rows >= ROWS_AT_ONCE:
+            self.add_up()
+
+    def add_up(self) -> None:
+        """Takes what waits into the counts."""
+        with self._lock:
+            number = len(self._pending)
+            waiting = self._pending[:number]
+            del self._pending[:number]
+            self._rows = 0
+            if waiting:
+                self._count(waiting)
+
+    def _count(self, waiting: Sequence[tuple[Decoded, Mapping[str, np.ndarray]]]) -> None:
+        for name, counts in self.inputs.items():
+            values = list(chain.from_iterable(decoded.columns[name] for decoded, _ in waiting))
+            counts.add(values, sum(decoded.missing.get(name, 0) for decoded, _ in waiting))
+        if self.prediction is None:
+            return
+        answers = np.concatenate([outputs[self._output] for _, outputs in waiting])
+        if self._labels:
+            self.prediction.add([self._labels[best] for best in answers.argmax(axis=1).tolist()])
+        else:
+            self.prediction.add(answers.tolist())
+
+
+class BinMetrics:
+    """The bins of every served version as metrics, beside what training saw in them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._versions: dict[tuple[str, str], VersionBins] = {}
+        registry.register(self)
+
+    def follow(
+        self, model: str, version: str, profile: Profile, document: PackageDocument
+    ) -> VersionBins:
+        """The bins of a version, shown from now on; those it has where it is shown already."""
+        key = (model, version)
+        if key not in self._versions:
+            self._versions[key] = VersionBins(profile, document)
+        return self._versions[key]
+
+    def forget(self, model: str, version: str) -> None:
+        """Shows them no longer."""
+        self._versions.pop((model, version), None)
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus_client asks for."""
+        version, feature = ("model", "version"), ("feature",)
+        inputs = CounterMetricFamily(
+            "vigie_feature_bin", "Rows per bin of an input, the bins of training.",
+            labels=(*version, *feature, "bin"),
+        )  # fmt: skip
+        inputs_reference = GaugeMetricFamily(
+            "vigie_feature_reference_ratio", "The bin's share of the training rows.",
+            labels=(*version, *feature, "bin"),
+        )  # fmt: skip
+        outcome = CounterMetricFamily(
+            "vigie_prediction_bin", "Rows per bin of the prediction, the bins of training.",
+            labels=(*version, "bin"),
+        )  # fmt: skip
+        outcome_reference = GaugeMetricFamily(
+            "vigie_prediction_reference_ratio", "The bin's share of the training predictions.",
+            labels=(*version, "bin"),
+        )  # fmt: skip
+        for labels, bins in list(self._versions.items()):
+            bins.add_up()
+            for name, counts in bins.inputs.items():
+                _add(inputs, inputs_reference, (*labels, name), counts)
+            if bins.prediction is not None:
+                _add(outcome, outcome_reference, labels, bins.prediction)
+        return iter((inputs, inputs_reference, outcome, outcome_reference))
+
+
+def _add(
+    counter: CounterMetricFamily,
+    reference: GaugeMetricFamily,
+    labels: tuple[str, ...],
+    counts: BinCounts,
+) -> None:
+    distribution = counts.distribution
+    shares = zip(distribution.bins, counts.counts.tolist(), distribution.shares, strict=True)
+    for name, number, share in shares:
+        counter.add_metric((*labels, name), number)
+        reference.add_metric((*labels, name), share)

@@ -1,0 +1,153 @@
+"""Live rows fall into the bins of training: counted alike, whatever they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from packages import HOUSING_INPUTS, housing_document, iris_document
+from vigie.models.decoding import RowDecoder
+from vigie.models.document import PackageDocument
+from vigie.models.profile import SMOOTHING, Distribution, Profile, build_profile
+from vigie.monitoring.bins import ROWS_AT_ONCE, BinCounts, BinMetrics, VersionBins
+
+DOCUMENT = PackageDocument.model_validate(housing_document())
+RNG = np.random.default_rng(11)
+
+
+def homes(number: int, **changes: Any) -> list[dict[str, Any]]:
+    """Rows with gaps in what is optional."""
+    rows = []
+    for _ in range(number):
+        row: dict[str, Any] = {
+            "surface_m2": float(RNG.uniform(12, 240)),
+            "rooms": int(RNG.integers(1, 9)),
+            "property_type": str(RNG.choice(["apartment", "house"])),
+            "land_m2": None if RNG.random() < 0.3 else float(RNG.choice([100.0, 500.0, 900.0])),
+        }
+        if RNG.random() < 0.8:
+            row["district"] = int(RNG.integers(1, 4))
+        rows.append({**row, **changes})
+    return rows
+
+
+def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {item["name"]: [row.get(item["name"]) for row in rows] for item in HOUSING_INPUTS}
+
+
+def profile_of(rows: list[dict[str, Any]], prices: np.ndarray) -> Profile:
+    return build_profile(DOCUMENT.inputs, columns_of(rows), prices)
+
+
+def counted(distribution: Distribution, rows: int) -> list[float]:
+    """The training counts of a distribution, before smoothing."""
+    whole = rows + SMOOTHING * len(distribution.bins)
+    return [round(share * whole - SMOOTHING, 6) for share in distribution.shares]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 600])
+def test_the_training_rows_count_as_in_training(at_once: int) -> None:
+    rows = homes(600)
+    prices = RNG.normal(size=600)
+    profile = profile_of(rows, prices)
+    bins, decoder = VersionBins(profile, DOCUMENT), RowDecoder(DOCUMENT.inputs)
+    for start in range(0, 600, at_once):
+        some = rows[start : start + at_once]
+        bins.observe(decoder.decode(some), {"price_eur": prices[start : start + at_once]})
+    bins.add_up()
+    assert set(bins.inputs) == set(profile.inputs) == {item["name"] for item in HOUSING_INPUTS}
+    for name, counts in bins.inputs.items():
+        assert counts.counts.tolist() == counted(profile.inputs[name], 600), name
+    assert bins.prediction is not None
+    assert bins.prediction.counts.tolist() == counted(profile.prediction, 600)
+
+
+def test_what_training_never_saw_has_its_own_bins() -> None:
+    profile = profile_of(homes(200), RNG.uniform(0, 1, 200))
+    bins, decoder = VersionBins(profile, DOCUMENT), RowDecoder(DOCUMENT.inputs)
+    odd = homes(3, surface_m2=9.5, district=77) + homes(2, surface_m2=900.0)
+    bins.observe(decoder.decode(odd), {"price_eur": np.array([-1.0, 0.5, 2.0, 2.0, 2.0])})
+    bins.add_up()
+
+    def of(counts: BinCounts | None) -> dict[str, int]:
+        assert counts is not None
+        found = zip(counts.distribution.bins, counts.counts.tolist(), strict=True)
+        return {name: number for name, number in found if number}
+
+    surface = of(bins.inputs["surface_m2"])
+    assert (surface["below"], surface["above"], sum(surface.values())) == (3, 2, 5)
+    assert of(bins.inputs["district"])["other"] == 3
+    assert (of(bins.prediction)["below"], of(bins.prediction)["above"]) == (1, 3)
+
+
+def test_the_edges_of_training_are_inside() -> None:
+    edges = (0.0, 1.0, 2.0)
+    names = ("0..1", "1..2", "missing", "below", "above", "other")
+    counts = BinCounts(Distribution(kind="numeric", edges=edges, bins=names, shares=(1 / 6,) * 6))
+    counts.add([0.0, 0.999, 1.0, 2.0, 2.000001, -0.000001])
+    assert counts.counts.tolist() == [2, 2, 0, 1, 1, 0]
+
+
+def test_a_choice_that_is_named_like_a_reserved_bin_is_itself() -> None:
+    document = housing_document()
+    document["inputs"] = [
+        {**item, "choices": {"values": ["other", "house"], "policy": "open"}, "example": "other"}
+        if item["name"] == "property_type"
+        else item
+        for item in HOUSING_INPUTS
+    ]
+    loud = PackageDocument.model_validate(document)
+    rows = homes(50, property_type="other")
+    profile = build_profile(loud.inputs, columns_of(rows), RNG.uniform(0, 1, 50))
+    bins = VersionBins(profile, loud)
+    bins.observe(RowDecoder(loud.inputs).decode(rows), {"price_eur": np.zeros(50)})
+    bins.add_up()
+    kind = bins.inputs["property_type"]
+    assert dict(zip(kind.distribution.bins, kind.counts.tolist(), strict=True))['"other"'] == 50
+
+
+def test_labels_are_counted_by_the_best_score() -> None:
+    document = PackageDocument.model_validate(iris_document())
+    names = [item.name for item in document.inputs]
+    rows = [dict.fromkeys(names, 1.0 + number / 100) for number in range(60)]
+    labels = ["setosa", "versicolor", "virginica"] * 20
+    profile = build_profile(document.inputs, {n: [r[n] for r in rows] for n in names}, labels)
+    bins = VersionBins(profile, document)
+    scores = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.1, 0.8, 0.1]])
+    decoded = RowDecoder(document.inputs).decode(rows[:3])
+    bins.observe(decoded, {"probabilities": scores})
+    bins.add_up()
+    assert bins.prediction is not None
+    assert bins.prediction.counts.tolist()[:3] == [1, 2, 0]
+
+
+def test_a_profile_of_another_model_counts_nothing_and_breaks_nothing() -> None:
+    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
+    document = PackageDocument.model_validate(iris_document())
+    bins = VersionBins(profile, document)
+    decoded = RowDecoder(document.inputs).decode(
+        [dict.fromkeys([item.name for item in document.inputs], 1.0)]
+    )
+    bins.observe(decoded, {"probabilities": np.array([[1.0, 0.0, 0.0]])})
+    bins.add_up()
+    assert (bins.inputs, bins.prediction) == ({}, None)
+
+
+def test_what_waits_is_bounded() -> None:
+    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
+    bins, decoder = VersionBins(profile, DOCUMENT), RowDecoder(DOCUMENT.inputs)
+    for row in homes(ROWS_AT_ONCE * 2 + 3):
+        bins.observe(decoder.decode([row]), {"price_eur": np.array([0.5])})
+    assert len(bins._pending) == 3
+
+
+def test_a_promoted_challenger_keeps_what_it_counted() -> None:
+    metrics = BinMetrics(CollectorRegistry())
+    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
+    first = metrics.follow("housing", "2", profile, DOCUMENT)
+    assert metrics.follow("housing", "2", profile, DOCUMENT) is first
+    metrics.forget("housing", "2")
+    assert metrics.follow("housing", "2", profile, DOCUMENT) is not first
