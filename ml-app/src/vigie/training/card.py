@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vigie.models.decoding import describe
 from vigie.models.document import text_in
+from vigie.models.wording import describe
 from vigie.training.evaluation import main_error
 from vigie.training.packaging import Trained
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
-from vigie.models.decoding import kind_of
+from vigie.models.wording import kind_of
 from vigie.serving.call import Call
 from vigie.serving.dialects.base import Asked, Written
 from vigie.serving.dialects.body import check_is_json, parse_json

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vigie.errors import InvalidInput, MalformedRequest
-from vigie.models.decoding import kind_of
 from vigie.models.document import Input
+from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 Columns = dict[str, list[Any]]

@@ -14,7 +14,7 @@ import orjson
 
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
 from vigie.models.decoded import Decoded
-from vigie.models.decoding import kind_of
+from vigie.models.wording import kind_of
 from vigie.serving.call import Call
 from vigie.serving.dialects.base import Asked, Written
 from vigie.serving.dialects.body import check_not_compressed, parse_json

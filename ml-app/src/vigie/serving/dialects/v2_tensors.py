@@ -11,8 +11,8 @@ import numpy as np
 
 from vigie.engines.predictor import Answers
 from vigie.errors import InvalidInput
-from vigie.models.decoding import kind_of
 from vigie.models.document import Input, PackageDocument
+from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 DTYPES: dict[str, np.dtype[Any]] = {

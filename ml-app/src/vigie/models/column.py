@@ -1,0 +1,157 @@
+"""One input: the values of all rows at once, checked and put into the columns of its tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from vigie.errors import FieldError
+from vigie.models.decoded import Decoded
+from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
+from vigie.models.wording import describe, got
+
+_NONE = type(None)
+_NUMBERS = frozenset({int, float})
+
+
+class Refused(Exception):
+    """The column holds a value that is not taken; the slow path says which."""
+
+
+class Column:
+    """One input: takes the values of all rows at once, adds its tensors to the columns."""
+
+    def __init__(self, item: Input) -> None:
+        self.item = item
+        self.name = item.name
+        self._get = itemgetter(item.name)
+        self.low, self.high = item.bounds
+        self.seen_low, self.seen_high = item.range or (-FLOAT32_MAX, FLOAT32_MAX)
+        self.known = frozenset(item.choices.values) if item.choices else None
+        self.closed = item.choices is not None and item.choices.closed
+        self.fill = item.missing.fill if item.missing else None
+        self.indicator = item.missing.indicator if item.missing else None
+        self.take: Callable[[list[Any], Decoded], None] = self._take_numbers
+        if item.shape:
+            self.take = self._take_arrays
+        elif item.tensor == "string":
+            self.take = self._take_texts
+
+    def pick(self, rows: Sequence[Any]) -> list[Any]:
+        """The value of each row, `None` where it has none."""
+        try:
+            return list(map(self._get, rows))
+        except KeyError:
+            return [row.get(self.name) for row in rows]
+
+    def explain(self, index: int, value: Any) -> Iterator[FieldError]:
+        """What is wrong with the value of one row, if anything."""
+        try:
+            self.take([value], Decoded(1, {}))
+        except Refused:
+            yield FieldError(index, self.name, describe(self.item), got(value, self.item))
+
+    def _present(self, values: list[Any], kinds: set[type]) -> list[Any]:
+        """The values that are not `None`: the checks are for these, a fill may lie outside."""
+        if _NONE not in kinds:
+            return values
+        if self.item.required:
+            raise Refused
+        kinds.discard(_NONE)
+        return [v for v in values if v is not None]
+
+    def _keep(self, values: list[Any], missing: int, decoded: Decoded) -> None:
+        """Adds the column with the fill for each of so many `None`, and the indicator."""
+        if self.indicator:
+            decoded.columns[self.indicator] = [float(v is None) for v in values]
+        if missing:
+            decoded.missing[self.name] = missing
+            values = [self.fill if v is None else v for v in values]
+        decoded.columns[self.name] = values
+
+    def _take_numbers(self, values: list[Any], decoded: Decoded) -> None:
+        kinds = set(map(type, values))
+        present = self._present(values, kinds)
+        if not kinds <= _NUMBERS:
+            raise Refused
+        if self.item.integral and float in kinds:
+            if not all(type(v) is not float or v.is_integer() for v in present):
+                raise Refused
+            values = [v if v is None else int(v) for v in values]
+        if present:
+            low, high = self._checked_ends(present)
+            if not (self.seen_low <= low and high <= self.seen_high):
+                decoded.outside[self.name] = [
+                    index
+                    for index, value in enumerate(values)
+                    if value is not None and not self.seen_low <= value <= self.seen_high
+                ]
+        self._keep(values, len(values) - len(present), decoded)
+
+    def _checked_ends(self, numbers: list[Any]) -> tuple[float, float]:
+        """The smallest and the largest number, both inside the limits."""
+        low, high = min(numbers), max(numbers)
+        # min and max step over a NaN that is not the first number; a sum does not
+        if not (self.low <= low and high <= self.high) or math.isnan(sum(numbers)):
+            raise Refused
+        return low, high
+
+    def _take_texts(self, values: list[Any], decoded: Decoded) -> None:
+        kinds = set(map(type, values))
+        missing = len(values) - len(self._present(values, kinds))
+        if self.item.dtype == "int64":
+            values = _integers_as_text(values)
+        elif not kinds <= {str}:
+            raise Refused
+        if self.known is not None and (missing or not self.known.issuperset(values)):
+            unknown = [i for i, v in enumerate(values) if v is not None and v not in self.known]
+            if unknown:
+                if self.closed:
+                    raise Refused
+                decoded.outside[self.name] = unknown
+        self._keep(values, missing, decoded)
+
+    def _take_arrays(self, values: list[Any], decoded: Decoded) -> None:
+        flat: list[Any] = []
+        for value in values:
+            flat.extend(_flatten(value, self.item.shape))
+        kinds = set(map(type, flat))
+        if self.item.dtype == "string":
+            if not kinds <= {str}:
+                raise Refused
+        elif flat:
+            if not kinds <= _NUMBERS:
+                raise Refused
+            self._checked_ends(flat)
+            if self.item.integral and not all(float(v).is_integer() for v in flat):
+                raise Refused
+        decoded.columns[self.name] = flat
+
+
+def _integers_as_text(values: list[Any]) -> list[Any]:
+    """Each integer as the text that the graph looks up; a text must spell an integer."""
+    texts: list[Any] = []
+    for value in values:
+        if (type(value) is int or (type(value) is float and value.is_integer())) and (
+            -INT64_MAX <= value <= INT64_MAX
+        ):
+            texts.append(str(int(value)))
+        elif value is None or (type(value) is str and _spells_integer(value)):
+            texts.append(value)
+        else:
+            raise Refused
+    return texts
+
+
+def _spells_integer(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20
+
+
+def _flatten(value: Any, shape: Sequence[int]) -> list[Any]:
+    if type(value) is not list or len(value) != shape[0]:
+        raise Refused
+    if len(shape) == 1:
+        return value
+    return [leaf for part in value for leaf in _flatten(part, shape[1:])]
