@@ -136,6 +136,12 @@ BAD_ANSWERS: dict[str, tuple[Callable[[BaseHTTPRequestHandler], None], str]] = {
         lambda h: send_json(h, {"model_version": {"name": "../../etc", "version": "1"}}),
         "another model",
     ),
+    "a header for a number": (
+        lambda h: send_json(
+            h, {"model_version": {"name": "housing", "version": "1\r\nSet-Cookie: a"}}
+        ),
+        "not a number",
+    ),
     "half a JSON": (lambda h: send(h, b'{"model_ver', length=500), "does not answer"),
     "nested JSON": (lambda h: send(h, b'{"a":' + b"[" * 100_000), "without JSON"),
     "hung up": (_drop, "connection refused or lost"),

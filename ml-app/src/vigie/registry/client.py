@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
 _PROXIED = "mlflow-artifacts:/"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _MOST_FILES = 1000
 _DEEPEST = 8
 _MOST_PAGES = 1000
@@ -217,4 +219,7 @@ def _version(found: Any, name: str) -> RegisteredVersion:
         raise RegistryError("MLflow answered with something that is not a version") from None
     if version.name != name:
         raise RegistryError("MLflow answered with a version of another model")
+    # it goes into paths and into the headers of answers as it stands
+    if not _NUMBER.fullmatch(version.version):
+        raise RegistryError("MLflow answered with a version that is not a number")
     return version
