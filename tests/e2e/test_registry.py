@@ -54,7 +54,7 @@ class Stack:
         return dict(said.json()) if said.status == 200 else {}
 
     def await_version(self, model: str, version: str) -> None:
-        wait_until(lambda: self.described(model).get("version") == version, 30)
+        wait_until(lambda: self.described(model).get("version") == version, 180)
 
 
 def vigie(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -113,7 +113,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
         try:
             service.start()
-            wait_until(lambda: service.is_ready, 60)
+            wait_until(lambda: service.is_ready, 180)
             names = [model.name for model in models]
             yield Stack(
                 folder, environment, registry, service,
@@ -169,7 +169,7 @@ def test_a_text_label_of_bigquery_ml_is_the_label_here(stack: Stack) -> None:
 
 
 def test_a_bare_champion_is_refused_and_told_how_to_mend_it(stack: Stack) -> None:
-    wait_until(lambda: stack.described("bare"), 30)
+    wait_until(lambda: stack.described("bare"), 180)
     refused = stack.described("bare")["refused"]
     assert refused["version"] == "1"
     assert "vigie import models:/bare/1 --name" in refused["reason"]
@@ -204,7 +204,7 @@ def test_a_second_version_is_tried_served_to_a_share_and_promoted(stack: Stack) 
     assert remedy in told
 
     stack.registry.point("flowers", "challenger", "2")
-    wait_until(lambda: _tried(stack.service), 30)
+    wait_until(lambda: _tried(stack.service), 180)
     before = value_of(stack.service.samples(), "vigie_challenger_requests_total", **CHALLENGED)
     assert difference(stack.service.predict("flowers", *first.rows), first) <= TOLERANCE
     wait_until(
@@ -217,7 +217,7 @@ def test_a_second_version_is_tried_served_to_a_share_and_promoted(stack: Stack) 
     _check_canary(stack, second)
 
     stack.registry.unpoint("flowers", "challenger")
-    wait_until(lambda: not _tried(stack.service), 30)
+    wait_until(lambda: not _tried(stack.service), 180)
 
     refused = stack.run("promote", "flowers", "--version", "2")
     assert refused.returncode == 1
