@@ -7,6 +7,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from vigie.monitoring.challenger import ChallengerMetrics
+from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.requests import RequestTallies
 from vigie.monitoring.tally import TalliedCounter, TalliedHistogram, Tally
 
@@ -18,6 +19,7 @@ BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 STAGES = ("queue", "decode", "infer", "encode")
 REJECTIONS = (
     "full", "queue", "no_model", "deadline", "gone", "unauthorized", "forbidden", "no_keys",
+    "database",
 )  # fmt: skip
 DROPS = ("header", "body", "write", "idle", "full")
 FAILURES = ("engine", "nonfinite_output", "internal")
@@ -35,13 +37,15 @@ GAUGE_MERGE: dict[str, Merge] = {
     "vigie_registry_last_success_timestamp_seconds": "max",
     "vigie_build_info": "max",
     "vigie_workers": "sum",
+    "vigie_prediction_log_queue_rows": "sum",
+    "vigie_prediction_log_last_success_timestamp_seconds": "max",
     "process_virtual_memory_bytes": "sum",
     "process_resident_memory_bytes": "sum",
     "process_start_time_seconds": "min",
     "process_open_fds": "sum",
     "process_max_fds": "min",
 }
-"""How the gauges of several workers become one; counters and histograms are always added."""
+"""How the gauges of several workers become one; counters, histograms and summaries are added."""
 
 
 class Metrics:
@@ -116,6 +120,8 @@ class Metrics:
         )  # fmt: skip
         self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
         self.challenger = ChallengerMetrics(registry)
+        self.prediction_log = LogMetrics(registry)
+        self.feedback = FeedbackMetrics(registry)
         ProcessCollector(registry=registry)
         self._requests: dict[tuple[str, str, int], Tally] = {}
         for reason in REJECTIONS:
@@ -167,3 +173,4 @@ class Metrics:
             self.stage_seconds.remove(model, version, stage)
         for feature in features:
             self.outside_range.remove(model, version, feature)
+        self.feedback.forget_version(model, version)
