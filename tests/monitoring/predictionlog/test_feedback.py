@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy import select, update
 
 from conftest import FLOWER, HOME, JSON, Samples, loaded, post, samples_of, value_of
 from packages import install
-from prediction_log import join_all, log_settings, microseconds
+from prediction_log import Postgres, free_port, join_all, log_settings, microseconds
 from vigie.cli import main
 from vigie.errors import NotFound
 from vigie.monitoring.predictionlog.joiner import errors_of
@@ -359,3 +360,46 @@ def test_a_database_that_is_away_is_503(cache: ModelCache, tmp_path: Path) -> No
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert str(tmp_path) not in answer.text
     assert value_of(desk.samples(), "vigie_rejected_total", reason="database") == 1
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        test_a_truth_is_stored_at_once_and_joined_when_its_prediction_is_there,
+        test_the_first_truth_stays,
+        test_a_truth_must_fit_the_model_that_answered,
+        test_without_a_prediction_it_is_unknown_or_not_logged,
+        test_the_truth_belongs_to_the_first_prediction_of_an_id,
+        test_what_is_old_is_deleted_in_small_batches,
+    ],
+)
+def test_the_same_holds_on_postgresql(
+    check: Callable[[Desk], None], cache: ModelCache, tmp_path: Path
+) -> None:
+    with Postgres.of_its_own(free_port()) as server:
+        desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
+        check(desk)
+        desk.services.prediction_log.close()
+        desk.database.close()
+
+
+def test_two_joiners_of_one_postgresql_count_nothing_twice(
+    cache: ModelCache, tmp_path: Path
+) -> None:
+    with Postgres.of_its_own(free_port()) as server:
+        desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
+        desk.predict("many", *[HOME] * 3000)
+        desk.write()
+        desk.tell(*(truth("many", 1, row) for row in range(3000)))
+        other = open_database(desk.services.settings)
+        with other.begin() as connection:
+            assert other.joins_alone(connection)
+            assert desk.join() == 0
+        with ThreadPoolExecutor(2) as pool:
+            databases = (desk.database, other)
+            joined = pool.map(join_all, databases, [desk.services.metrics.feedback] * 2)
+            left = sum(joined) + desk.join()
+        assert left == desk.count("joined") == 3000
+        desk.services.prediction_log.close()
+        desk.database.close()
+        other.close()

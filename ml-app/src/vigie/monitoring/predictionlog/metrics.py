@@ -107,4 +107,6 @@ class FeedbackMetrics:
         """The labels of a version, so few that promotions do not add up to ever more series."""
         if not model or (model, version) in self._known:
             return model, version
-        return (model, OTHER) if any(name == model for name, _ in self._known) else (OTHER, OTHER)
+        # a copy: models come and go in another thread
+        models = {name for name, _ in list(self._known)}
+        return (model, OTHER) if model in models else (OTHER, OTHER)
