@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from vigie.errors import ConfigurationError
 from vigie.monitoring.predictionlog.database import Database
 from vigie.monitoring.predictionlog.log import open_database
 from vigie.monitoring.predictionlog.migrate import migrate
-from vigie.monitoring.predictionlog.tables import metadata, predictions
+from vigie.monitoring.predictionlog.tables import REVISION, metadata, predictions
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import take_snapshot
 from vigie.registry.cache import ModelCache
@@ -193,6 +194,15 @@ def test_the_steps_make_the_tables_that_the_code_declares(tmp_path: Path) -> Non
     with database.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
+
+
+def test_many_may_make_the_tables_at_once(tmp_path: Path) -> None:
+    databases = [Database("", tmp_path / "state" / "log.db") for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(Database.prepare, databases))
+    assert [database.revision() for database in databases] == [REVISION] * 3
+    for database in databases:
+        database.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/x", "no address"])
