@@ -17,7 +17,8 @@ from vigie.monitoring.predictionlog.tables import predictions, sample_shares, se
 
 log = logging.getLogger("vigie.predictionlog")
 
-TURN_SECONDS = 0.2
+TURN_SECONDS = 1.0
+"""Fewer and larger transactions: five a second took a fifth more of a worker's computing time."""
 BATCH_ROWS = 500
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 LAST_SECONDS = 3.0
@@ -43,6 +44,7 @@ class LogWriter:
         self._stopped = threading.Event()
         self._ends = float("inf")
         self._seen: set[tuple[str, str]] = set()
+        self._kept_shares: set[tuple[int, int]] = set()
         metrics.queue.set_function(lambda: queue.rows)
         self.thread = threading.Thread(target=self._work, name="prediction-log", daemon=True)
         self.thread.start()
@@ -128,14 +130,21 @@ class LogWriter:
         lost, shares = self._queue.lost()
         for outcome, number in lost.items():
             self._metrics.rows.labels(outcome).inc(number)
+        shares -= self._kept_shares
         if not shares:
             return
+        this_hour = max(hour for hour, _ in shares)
         rows = [{"hour": hour, "halvings": halvings} for hour, halvings in shares]
         try:
             with self._database.begin() as connection:
                 self._database.insert_missing(connection, sample_shares, rows)
         except (SQLAlchemyError, OSError, subprocess.SubprocessError):
             self._queue.restore(shares)
+        else:
+            # those of this hour are all that may come again
+            self._kept_shares = {
+                kept for kept in self._kept_shares | shares if kept[0] >= this_hour
+            }
 
 
 def _is_away(failure: Exception) -> bool:
