@@ -47,6 +47,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "challenger_share": ("0.5", 0.5),
     "canary_share": ("0.25", 0.25),
     "housing_department": ("2A", "2A"),
+    "prediction_log": ("outputs", "outputs"),
+    "database_url": ("sqlite:///x.db", SecretStr("sqlite:///x.db")),
     "housing_years": ("2022,2023", (2022, 2023)),
 }
 

@@ -78,7 +78,7 @@ def test_every_metric_is_explained_and_named_by_the_rules(metrics: Metrics) -> N
     for family in metrics.registry.collect():
         assert family.documentation.endswith(".")
         assert family.name.startswith(("vigie_", "process_"))
-        assert family.type in ("counter", "gauge", "histogram")
+        assert family.type in ("counter", "gauge", "histogram", "summary")
 
 
 def test_every_gauge_has_a_way_to_be_merged(metrics: Metrics) -> None:

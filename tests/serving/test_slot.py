@@ -364,11 +364,12 @@ def test_a_swap_leaves_jobs_on_the_version_they_began(
 
 
 def versions_in(metrics: Metrics) -> set[str]:
+    """The versions that have series, but for the empty one of truths without a prediction."""
     return {
         sample.labels["version"]
         for family in metrics.registry.collect()
         for sample in family.samples
-        if "version" in sample.labels and family.name != "vigie_build_info"
+        if sample.labels.get("version") and family.name != "vigie_build_info"
     }
 
 

@@ -16,6 +16,7 @@ import click
 
 from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
+from vigie.cli_log import LOG_COMMANDS
 from vigie.cli_operate import COMMANDS
 from vigie.cli_watch import drift
 from vigie.errors import VigieError
@@ -214,7 +215,7 @@ def status(url: str | None) -> None:
     Console().print(table)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *LOG_COMMANDS):
     main.add_command(_command)
 
 

@@ -120,6 +120,18 @@ class NotFound(VigieError):
     title = "Not found"
 
 
+class Conflict(VigieError):
+    """Another truth about the same row is there already; `fields` name where."""
+
+    status = 409
+    code = "conflict"
+    title = "Another truth is known"
+
+    def __init__(self, message: str, fields: tuple[FieldError, ...]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
 class MethodNotAllowed(VigieError):
     """The route exists, the method does not."""
 

@@ -214,6 +214,37 @@ class Settings(BaseSettings):
         "can be judged by them; 0 keeps none.",
     )
 
+    prediction_log: Literal["all", "outputs", "off"] = Field(
+        default="all",
+        description="What is kept of every prediction: inputs and outputs, `outputs` alone, or "
+        "nothing with `off`; then there is no feedback either.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Database of the prediction log, `postgresql://…` or `sqlite:///FILE`; empty "
+        "is the SQLite file `predictions.db` in `VIGIE_STATE`.",
+    )
+    prediction_log_rows_per_second: int = Field(
+        default=200,
+        ge=0,
+        description="Rows a second that one worker logs; above it a uniform sample of the "
+        "requests is logged. 0 is no limit.",
+    )
+    prediction_log_queue_rows: int = Field(
+        default=20_000,
+        ge=1,
+        description="Most rows of one worker that wait for the database; more are dropped.",
+    )
+    prediction_log_wait_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="How long rows are tried again while the database is away, and a truth waits "
+        "for its prediction, seconds.",
+    )
+    prediction_log_days: int = Field(
+        default=30, ge=1, description="Days after which predictions and truths are deleted."
+    )
+
     data: Path = Field(default=Path("var/data"), description="Folder of downloaded data.")
     housing_department: str = Field(
         default="64",

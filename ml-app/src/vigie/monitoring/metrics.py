@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 
 from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger import ChallengerMetrics
+from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.requests import RequestTallies
 from vigie.monitoring.tally import TalliedCounter, TalliedHistogram, Tally
 
@@ -19,6 +20,7 @@ BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 STAGES = ("queue", "decode", "infer", "encode")
 REJECTIONS = (
     "full", "queue", "no_model", "deadline", "gone", "unauthorized", "forbidden", "no_keys",
+    "database",
 )  # fmt: skip
 DROPS = ("header", "body", "write", "idle", "full")
 FAILURES = ("engine", "nonfinite_output", "internal")
@@ -38,13 +40,15 @@ GAUGE_MERGE: dict[str, Merge] = {
     "vigie_feature_reference_ratio": "max",
     "vigie_prediction_reference_ratio": "max",
     "vigie_workers": "sum",
+    "vigie_prediction_log_queue_rows": "sum",
+    "vigie_prediction_log_last_success_timestamp_seconds": "max",
     "process_virtual_memory_bytes": "sum",
     "process_resident_memory_bytes": "sum",
     "process_start_time_seconds": "min",
     "process_open_fds": "sum",
     "process_max_fds": "min",
 }
-"""How the gauges of several workers become one; counters and histograms are always added."""
+"""How the gauges of several workers become one; counters, histograms and summaries are added."""
 
 
 class Metrics:
@@ -120,6 +124,8 @@ class Metrics:
         self.workers = Gauge("vigie_workers", "Worker processes alive.", registry=registry)
         self.challenger = ChallengerMetrics(registry)
         self.bins = BinMetrics(registry)
+        self.prediction_log = LogMetrics(registry)
+        self.feedback = FeedbackMetrics(registry)
         ProcessCollector(registry=registry)
         self._requests: dict[tuple[str, str, int], Tally] = {}
         for reason in REJECTIONS:
@@ -172,3 +178,4 @@ class Metrics:
             self.stage_seconds.remove(model, version, stage)
         for feature in features:
             self.outside_range.remove(model, version, feature)
+        self.feedback.forget_version(model, version)

@@ -20,7 +20,7 @@ from prometheus_client.core import Metric
 from vigie.monitoring.metrics import GAUGE_MERGE
 
 DEAD = "dead.json"
-_ACCUMULATING = ("counter", "histogram")
+_ACCUMULATING = ("counter", "histogram", "summary")
 
 Sample = list[Any]
 """`[sample name, labels, value]`, as JSON keeps it."""

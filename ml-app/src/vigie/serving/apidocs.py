@@ -26,6 +26,7 @@ from vigie.serving.texts import translator
 _MOST_CHOICES = 12
 _EXAMPLE_ID = "6f1e2d3c4b5a69788796a5b4c3d2e1f0"
 _ROUTES_FR: Mapping[str, str] = {
+    "/feedback": "Ce qui s'est révélé vrai au sujet de prédictions.",
     "/livez": "Le processus répond.",
     "/readyz": "Chaque modèle configuré est en service.",
     "/v1/models": "Les modèles de ce service.",

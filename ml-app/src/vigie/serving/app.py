@@ -18,7 +18,7 @@ from vigie.errors import (
     VigieError,
 )
 from vigie.registry.audit import audited, now
-from vigie.serving import foreign, operations, pages, predictions
+from vigie.serving import feedback, foreign, operations, pages, predictions
 from vigie.serving.access import NEEDS
 from vigie.serving.call import Call
 from vigie.serving.pipeline import request_id_of
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     # a redirect would be no answer to a prediction, and its page would repeat the path
     app.url_map.merge_slashes = False
     app.register_blueprint(predictions.blueprint)
+    app.register_blueprint(feedback.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(foreign.blueprint)
     app.register_blueprint(pages.blueprint)

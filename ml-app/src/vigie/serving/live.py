@@ -11,6 +11,7 @@ from vigie.errors import RefusedPackage
 from vigie.models.document import Input
 from vigie.models.package import read_package
 from vigie.monitoring.metrics import STAGES, Metrics
+from vigie.monitoring.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION, CachedVersion
 from vigie.serving.pace import Pace
 
@@ -96,6 +97,8 @@ class LiveMetrics:
     def __init__(self, metrics: Metrics, live: LiveModel) -> None:
         name, version = live.name, live.version
         metrics.start_version_at_zero(name, version)
+        document = live.predictor.package.document
+        metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
         self.rows = metrics.predictions.labels(name, version)
         self.queue, self.decode, self.infer, self.encode = (
             metrics.stage_seconds.labels(name, version, stage) for stage in STAGES

@@ -9,6 +9,7 @@ import vigie
 from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
 from vigie.serving.live import LiveModel
 from vigie.serving.openapi_dialects import dialect_paths
+from vigie.serving.openapi_feedback import feedback_path
 from vigie.serving.problems import KNOWN
 
 Schema = dict[str, Any]
@@ -41,7 +42,12 @@ def build_openapi(lives: Sequence[LiveModel]) -> Schema:
             "version": vigie.__version__,
             "description": "Predictions of the models that serve now.",
         },
-        "paths": {**paths, **dialect_paths(lives[0]), **_operation_paths()},
+        "paths": {
+            **paths,
+            **dialect_paths(lives[0]),
+            "/feedback": feedback_path(),
+            **_operation_paths(),
+        },
         "components": {"schemas": schemas, "headers": _headers()},
     }
 
@@ -195,6 +201,7 @@ def _headers() -> Schema:
         "X-Model-Name": "The model that answered.",
         "X-Model-Version": "Its registered version.",
         "X-Model-Digest": "The sha256 of its package's manifest.",
+        "X-Prediction-Logged": "Whether the answer goes to the prediction log: true or false.",
         "Server-Timing": "Time in queue, decode, infer and encode, milliseconds.",
     }
     return {

@@ -14,6 +14,7 @@ from typing import Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.predictionlog.log import PredictionLog
 from vigie.serving.access import Access
 from vigie.serving.call import Call, Reply
 from vigie.serving.dialects.base import Dialect
@@ -28,6 +29,8 @@ from vigie.settings import Settings
 log = logging.getLogger("vigie.serving")
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
+LOGGED = (b"x-prediction-logged", b"true")
+NOT_LOGGED = (b"x-prediction-logged", b"false")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -54,9 +57,12 @@ class Work:
 class Pipeline:
     """Routes, decodes, runs and answers prediction requests of one worker."""
 
-    def __init__(self, settings: Settings, fleet: Fleet, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, fleet: Fleet, metrics: Metrics, prediction_log: PredictionLog
+    ) -> None:
         self._fleet = fleet
         self._metrics = metrics
+        self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
         self._max_in_flight = settings.max_in_flight
         self._in_flight = 0
@@ -141,6 +147,11 @@ class Pipeline:
         challenger = slot.challenger
         if challenger is not None:
             challenger.offer(work.call, work.route.dialect, job, outcome)
+        live = job.live
+        document = live.predictor.package.document
+        logged = self.prediction_log.offer(
+            work.request_id, document, live.version, job.decoded, outcome.answers
+        )
         self._observe(work, slot, job, outcome, encode_seconds)
         timing = (
             f"queue;dur={outcome.queue_seconds * 1e3:.3f}, "
@@ -153,7 +164,8 @@ class Pipeline:
             (b"content-length", b"%d" % len(written.body)),
             (b"x-request-id", work.request_id.encode()),
             NOSNIFF,
-            *job.live.headers,
+            *live.headers,
+            LOGGED if logged else NOT_LOGGED,
             (b"server-timing", timing.encode()),
         ]
         if written.headers is not None:

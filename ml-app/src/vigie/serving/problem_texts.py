@@ -12,6 +12,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "unauthorized": ("Key needed", "Clé requise"),
     "forbidden": ("Not allowed", "Accès refusé"),
     "not-found": ("Not found", "Introuvable"),
+    "conflict": ("Another truth is known", "Une autre vérité est connue"),
     "method-not-allowed": ("Method not allowed", "Méthode non autorisée"),
     "too-large": ("Request too large", "Requête trop volumineuse"),
     "too-slow": ("Request too slow", "Requête trop lente"),
@@ -31,6 +32,8 @@ _FRENCH: Mapping[str, str] = {
     "Aucune n'a été envoyée, ou elle est inconnue, révoquée ou expirée.",
     "forbidden": "La clé est valable, mais son rôle ne suffit pas pour cette route.",
     "not-found": "Ce modèle, cette version ou cette route n'existe pas.",
+    "conflict": "Une autre vérité est connue pour la même ligne ; la première reste. Les autres "
+    "vérités de la même requête sont enregistrées.",
     "method-not-allowed": "La route prend une autre méthode ; voir `Allow`.",
     "too-large": "Le corps, l'adresse ou les en-têtes dépassent les limites du service.",
     "too-slow": "La requête n'est pas arrivée à temps ; rien n'a été fait.",

@@ -7,7 +7,14 @@ from typing import Any
 
 import orjson
 
-from vigie.errors import InvalidInput, MethodNotAllowed, Unauthorized, Unavailable, VigieError
+from vigie.errors import (
+    Conflict,
+    InvalidInput,
+    MethodNotAllowed,
+    Unauthorized,
+    Unavailable,
+    VigieError,
+)
 
 MEDIA_TYPE = b"application/problem+json"
 
@@ -20,6 +27,8 @@ KNOWN: Mapping[str, str] = {
     "None was sent, or it is unknown, revoked or expired.",
     "forbidden": "The key is taken, but its role does not suffice for this route.",
     "not-found": "There is no such model, version or route.",
+    "conflict": "Another truth about the same row is known; the first one stays. The other truths "
+    "of the same request are stored.",
     "method-not-allowed": "The route takes another method; see `Allow`.",
     "too-large": "The body, the address or the headers are above the limits of the service.",
     "too-slow": "The request did not arrive in time; nothing was done.",
@@ -67,7 +76,7 @@ def problem_body(
 
 def field_errors(error: VigieError, pointer: Any) -> list[dict[str, str]]:
     """The field errors with JSON pointers; `pointer(row)` is where a row stands in the body."""
-    if not isinstance(error, InvalidInput):
+    if not isinstance(error, InvalidInput | Conflict):
         return []
     return [
         {

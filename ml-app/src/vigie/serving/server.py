@@ -16,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from vigie.errors import ConfigurationError
+from vigie.monitoring.predictionlog.log import open_database
 from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
@@ -39,17 +40,22 @@ def serve(settings: Settings) -> None:
         ) from None
     if settings.api_keys:
         read_keys(settings.api_keys)
-    _prepare_for_forks()
+    _prepare_for_forks(settings)
     _Application(settings).run()
 
 
-def _prepare_for_forks() -> None:
+def _prepare_for_forks(settings: Settings) -> None:
     """Imports what every worker needs, so that they share it; loads no model.
 
     Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
     No engine is among them: ONNX Runtime starts a thread that a fork loses, and aborts at exit.
     """
-    for module in ("uvloop", "vigie.serving.front", WORKER.rpartition(".")[0]):
+    shared = ["uvloop", "vigie.serving.front", WORKER.rpartition(".")[0]]
+    if settings.prediction_log != "off":
+        shared += [f"vigie.monitoring.predictionlog.{part}" for part in ("keeper", "writer")]
+        # a wrong address stops the start; nothing is connected before the fork
+        open_database(settings).close()
+    for module in shared:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import vigie
 from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.predictionlog.log import PredictionLog
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import (
     Family,
@@ -73,6 +74,11 @@ class Services:
     pipeline: Pipeline
     stop: threading.Event
 
+    @property
+    def prediction_log(self) -> PredictionLog:
+        """Where answered predictions and truths go."""
+        return self.pipeline.prediction_log
+
     def metrics_text(self, accept: str) -> tuple[bytes, str]:
         """The metrics of all workers; of this one alone where nothing adds them up."""
         total = SnapshotFolder(snapshot_folder(self.settings)).total()
@@ -84,13 +90,15 @@ class Services:
         self.metrics.workers.set(1)
         self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
         self.fleet.refresh()
+        self.prediction_log.start()
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
         for work in (self._follow, self._write_snapshots, self._watch_models):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
 
     def close(self) -> None:
-        """Stops the background work."""
+        """Stops the background work; first what was answered goes to the log."""
+        self.prediction_log.close()
         self.stop.set()
 
     def _follow(self) -> None:
@@ -126,4 +134,6 @@ def assemble(settings: Settings) -> Services:
     """The parts of one worker, not yet started."""
     metrics = Metrics()
     fleet = Fleet(settings, metrics)
-    return Services(settings, metrics, fleet, Pipeline(settings, fleet, metrics), threading.Event())
+    prediction_log = PredictionLog(settings, metrics.prediction_log, metrics.feedback)
+    pipeline = Pipeline(settings, fleet, metrics, prediction_log)
+    return Services(settings, metrics, fleet, pipeline, threading.Event())

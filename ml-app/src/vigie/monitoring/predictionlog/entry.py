@@ -1,0 +1,120 @@
+"""An answered request on its way to the log, and the rows that it becomes there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import orjson
+
+from vigie.models.decoding import Decoded
+from vigie.models.document import Input, PackageDocument
+
+TruthKind = Literal["number", "label", "none"]
+Row = dict[str, Any]
+
+
+class Answered(Protocol):
+    """What a model answered: each output [rows, …], and the interval's bounds."""
+
+    @property
+    def outputs(self) -> Mapping[str, np.ndarray]:
+        """The outputs by name."""
+
+    @property
+    def lower(self) -> np.ndarray | None:
+        """The lower bounds."""
+
+    @property
+    def upper(self) -> np.ndarray | None:
+        """The upper bounds."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One answered request. Nothing in it is changed by anybody any more.
+
+    It is not declared frozen only because such an object takes twice as long to make.
+    """
+
+    answered_us: int
+    request_id: str
+    document: PackageDocument
+    version: str
+    decoded: Decoded
+    answers: Answered
+
+    @property
+    def served_version(self) -> Row:
+        """The row of `served_versions` that goes with it."""
+        return {
+            "model": self.document.name,
+            "version": self.version,
+            "kind": truth_kind(self.document),
+            "labels": orjson.dumps(self.document.labels).decode(),
+        }
+
+    def rows(self, with_inputs: bool) -> list[Row]:
+        """Its rows of `predictions`."""
+        document, count = self.document, self.decoded.rows
+        outputs = {name: values.tolist() for name, values in self.answers.outputs.items()}
+        inputs = [_values(item, self.decoded) for item in document.inputs] if with_inputs else []
+        names = [item.name for item in document.inputs]
+        first = outputs[document.outputs[0].name]
+        kind = truth_kind(document)
+        lower, upper = _numbers(self.answers.lower, count), _numbers(self.answers.upper, count)
+        return [
+            {
+                "request_id": self.request_id,
+                "row": row,
+                "answered_us": self.answered_us,
+                "model": document.name,
+                "version": self.version,
+                "inputs": _json(dict(zip(names, (v[row] for v in inputs), strict=True)))
+                if with_inputs
+                else None,
+                "outputs": _json({name: values[row] for name, values in outputs.items()}),
+                "value": first[row] if kind == "number" else None,
+                "label": _best(first[row], document) if kind == "label" else None,
+                "lower": lower[row],
+                "upper": upper[row],
+            }
+            for row in range(count)
+        ]
+
+
+def truth_kind(document: PackageDocument) -> TruthKind:
+    """What a truth about this model is: a number, one of its labels, or nothing that is known."""
+    if document.task == "classification":
+        return "label"
+    if document.task == "regression" and not document.outputs[0].shape:
+        return "number"
+    return "none"
+
+
+def _values(item: Input, decoded: Decoded) -> list[Any]:
+    """An input's value per row as callers send it; `None` where an indicator says it is missing."""
+    values = decoded.columns[item.name]
+    if item.shape:
+        size = len(values) // decoded.rows
+        return [values[start : start + size] for start in range(0, len(values), size)]
+    if item.integral and item.tensor == "string":
+        values = [int(value) if value.lstrip("-").isdecimal() else None for value in values]
+    if item.missing and item.missing.indicator:
+        absent = decoded.columns[item.missing.indicator]
+        return [None if gone else v for v, gone in zip(values, absent, strict=True)]
+    return values
+
+
+def _numbers(values: np.ndarray | None, count: int) -> list[float | None]:
+    return [None] * count if values is None else values.tolist()
+
+
+def _best(scores: list[float], document: PackageDocument) -> str:
+    return document.labels[max(range(len(scores)), key=scores.__getitem__)]
+
+
+def _json(content: object) -> str:
+    return orjson.dumps(content).decode()

@@ -1,0 +1,76 @@
+"""The queue between those who answer and the thread that writes: bounded, never waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from vigie.models.decoding import Decoded
+from vigie.models.document import PackageDocument
+from vigie.monitoring.predictionlog.entry import Answered, Entry
+from vigie.monitoring.predictionlog.sampling import RateCap
+
+
+class LogQueue:
+    """Entries that wait to be written. `offer` is for any thread, `take` for one."""
+
+    def __init__(self, most_rows: int, rows_per_second: int) -> None:
+        self._most = most_rows
+        self._cap = RateCap(rows_per_second)
+        self._entries: deque[Entry] = deque()
+        self._lock = threading.Lock()
+        self._sampled_out = self._dropped = 0
+        self._shares: set[tuple[int, int]] = set()
+        self.rows = 0
+        """Rows that are not written yet, those in the writer's hands among them."""
+
+    def offer(
+        self,
+        request_id: str,
+        document: PackageDocument,
+        version: str,
+        decoded: Decoded,
+        answers: Answered,
+    ) -> bool:
+        """Takes an answered request where it is to be logged and there is room."""
+        now, rows = time.time(), decoded.rows
+        with self._lock:
+            if not self._cap.takes(request_id, rows, now):
+                self._sampled_out += rows
+                self._shares.add((int(now) // 3600, self._cap.halvings))
+                return False
+            if self.rows + rows > self._most:
+                self._dropped += rows
+                return False
+            self.rows += rows
+        self._entries.append(Entry(int(now * 1e6), request_id, document, version, decoded, answers))
+        return True
+
+    def take(self, most_rows: int) -> list[Entry]:
+        """The oldest entries, up to so many rows but at least one; they count until `done`."""
+        taken: list[Entry] = []
+        rows = 0
+        while self._entries and rows < most_rows:
+            entry = self._entries.popleft()
+            taken.append(entry)
+            rows += entry.decoded.rows
+        return taken
+
+    def done(self, entries: list[Entry]) -> None:
+        """Makes room: these entries are written, or given up."""
+        with self._lock:
+            self.rows -= sum(entry.decoded.rows for entry in entries)
+
+    def lost(self) -> tuple[dict[str, int], set[tuple[int, int]]]:
+        """Rows not taken since the last call, by outcome, and the shares by hour."""
+        with self._lock:
+            lost = {"sampled_out": self._sampled_out, "dropped": self._dropped}
+            self._sampled_out = self._dropped = 0
+            shares, self._shares = self._shares, set()
+        return lost, shares
+
+    def restore(self, shares: set[tuple[int, int]]) -> None:
+        """Gives back shares that could not be kept."""
+        with self._lock:
+            self._shares |= shares
