@@ -332,17 +332,21 @@ CASES: dict[str, Case] = {
     ),
     "LiveErrorHigh": live_error(),
     "DatabaseDown": Case(
-        fires=(
+        fires=tuple(
             Episode(
                 "Nothing was written to the prediction log for 3m 20s",
-                {WRITTEN: steps((100, 20), (1200, 40)), WAITING: steps((9, 20), (0, 40))},
+                {
+                    WRITTEN: steps((last, 20), (1200, 40)), STARTED: always(started),
+                    WAITING: steps((9, 20), (0, 40)),
+                },
                 begins=4, over=21,
-            ),
+            )
+            for last, started in ((100, 40), (0, 100))
         ),
         silent=(
-            Quiet({WRITTEN: ramps((60, MINUTES)).replace("0 ", "-100 ", 1), WAITING: always(9)}, 0),
             Quiet({WRITTEN: "-100+60x60", WAITING: always(9)}),
             Quiet({WRITTEN: always(100), WAITING: always(0)}),
+            Quiet({WRITTEN: always(0), STARTED: always(2300), WAITING: always(9)}),
         ),
     ),
     "PredictionLogDropping": lost_rows(),

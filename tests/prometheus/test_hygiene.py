@@ -25,6 +25,13 @@ EXPORTERS = {
 }
 """The metrics that rules may take from each exporter."""
 
+ENDINGS = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_count", "_sum"),
+    "summary": ("_count", "_sum"),
+}
+"""What the names of the series of a family end in."""
+
 LOOKED_AT = {
     "ALERTS", "alertmanager_notifications_failed_total", "prometheus_config_last_reload_successful",
     "scrape_duration_seconds",
@@ -65,8 +72,7 @@ def exported() -> set[str]:
     """What the service exports, the parts that this build lacks taken as given."""
     names = set()
     for family in Metrics().registry.collect():
-        endings = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
-        names |= {family.name + end for end in endings.get(family.type, ("",))}
+        names |= {family.name + ending for ending in ENDINGS.get(family.type, ("",))}
     names |= set(re.findall(r"`(vigie_\w+)`", read(ROOT / "docs" / "metrics.md")))
     for part in PARTS:
         if not part & names:
