@@ -334,19 +334,19 @@ CASES: dict[str, Case] = {
     "DatabaseDown": Case(
         fires=tuple(
             Episode(
-                "Nothing was written to the prediction log for 3m 20s",
+                "Nothing was written to the prediction log for 2m 10s",
                 {
                     WRITTEN: steps((last, 20), (1200, 40)), STARTED: always(started),
                     WAITING: steps((9, 20), (0, 40)),
                 },
-                begins=4, over=21,
+                begins=3, over=21,
             )
-            for last, started in ((100, 40), (0, 100))
+            for last, started in ((110, 40), (0, 110))
         ),
         silent=(
-            Quiet({WRITTEN: "-100+60x60", WAITING: always(9)}),
+            Quiet({WRITTEN: "-50+60x60", WAITING: always(9)}),
             Quiet({WRITTEN: always(100), WAITING: always(0)}),
-            Quiet({WRITTEN: always(0), STARTED: always(2300), WAITING: always(9)}),
+            Quiet({WRITTEN: always(0), STARTED: always(2370), WAITING: always(9)}),
         ),
     ),
     "PredictionLogDropping": lost_rows(),

@@ -159,6 +159,20 @@ def test_waits_are_sane() -> None:
             assert wait <= 120, name
 
 
+def test_faults_are_told_within_three_minutes() -> None:
+    config = yaml.safe_load(read(RULES.parent / "prometheus.yml"))["global"]
+    route = yaml.safe_load(read(ROOT / "alertmanager" / "alertmanager.yml"))["route"]
+    delays = (config["scrape_interval"], config["evaluation_interval"], route["group_wait"])
+    # the age that the alert itself waits for
+    ages = {"DatabaseDown": 60}
+    for name in (
+        "VigieDown", "ModelVersionRefused", "TargetDown", "DatabaseDown", "DiskSpaceLow",
+        "ClockSkew", "CertificateExpiring",
+    ):  # fmt: skip
+        wait = ages.get(name, 0) + seconds(ALERTS[name].get("for"))
+        assert wait + sum(seconds(delay) for delay in delays) <= 180, name
+
+
 def test_the_windows_of_the_error_budget_are_recorded() -> None:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d"):
