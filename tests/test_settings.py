@@ -43,6 +43,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "signing_key": ("a/key", Path("a/key")),
     "api_keys": ("a/keys", Path("a/keys")),
     "api_key": ("vig_x", SecretStr("vig_x")),
+    "alert_smtp_host": ("mail:587", "mail:587"),
     "public_keys": ("a.pub, b.pub ,", (Path("a.pub"), Path("b.pub"))),
     "challenger_share": ("0.5", 0.5),
     "canary_share": ("0.25", 0.25),
@@ -60,7 +61,7 @@ def test_every_setting_is_read_from_its_variable(
     kind = Settings.model_fields[name].annotation
     plain: dict[object, tuple[str, object]] = {
         bool: ("yes", True), int: ("2048", 2048), float: ("7.5", 7.5), str: ("x", "x"),
-        Path: ("x/y", Path("x/y")),
+        Path: ("x/y", Path("x/y")), str | None: ("x", "x"), Path | None: ("x/y", Path("x/y")),
     }  # fmt: skip
     text, expected = EXAMPLES.get(name) or plain[kind]
     if name == "workers":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vigie.cli_alerting import alerting
 from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
 from vigie.cli_log import LOG_COMMANDS
@@ -227,6 +228,7 @@ def _service(url: str | None) -> ServiceClient:
     return ServiceClient(url or f"http://127.0.0.1:{settings.port}", key)
 
 
+main.add_command(alerting)
 main.add_command(apikey)
 main.add_command(drift)
 main.add_command(import_command)

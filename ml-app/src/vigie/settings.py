@@ -256,12 +256,43 @@ class Settings(BaseSettings):
         description="Years of sales to download, comma-separated; those not online are left out.",
     )
 
+    alert_webhook_url_file: Path | None = Field(
+        default=None, description="File with the address of a webhook that is told of alerts."
+    )
+    alert_slack_url_file: Path | None = Field(
+        default=None, description="File with the address of an incoming webhook of Slack."
+    )
+    alert_email_to: str | None = Field(
+        default=None, description="Addresses that get alerts by e-mail, comma-separated."
+    )
+    alert_email_from: str | None = Field(default=None, description="Sender of alerts by e-mail.")
+    alert_smtp_host: str | None = Field(
+        default=None,
+        pattern=r"^[^\s:]+:\d+$",
+        description="Mail server for alerts, as `host:port`; it must offer TLS.",
+    )
+    alert_smtp_user: str | None = Field(
+        default=None, description="Account at that mail server; none sends without one."
+    )
+    alert_smtp_password_file: Path | None = Field(
+        default=None, description="File with the password of that account."
+    )
+    alert_watchdog_url_file: Path | None = Field(
+        default=None,
+        description="File with the address that the dead man's switch calls every minute.",
+    )
+
     @field_validator("housing_years", mode="before")
     @classmethod
     def _split_years(cls, value: object) -> object:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("signing_key", "api_keys", "api_key", mode="before")
+    @field_validator(
+        "signing_key", "api_keys", "api_key", "alert_webhook_url_file", "alert_slack_url_file",
+        "alert_email_to", "alert_email_from", "alert_smtp_host", "alert_smtp_user",
+        "alert_smtp_password_file", "alert_watchdog_url_file",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _no_key(cls, value: object) -> object:
         return value or None

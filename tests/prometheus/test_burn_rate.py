@@ -1,0 +1,118 @@
+"""The error budget, from raw counters to alerts: 99.9 % over 30 days, several windows and rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from promtool import RULES, needs_promtool, run, seconds, series
+
+FAST, SLOW, LEAK = "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ErrorBudgetLeak"
+PER_SECOND = 10
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Requests over time: parts of (share that fails, duration), and how often they are sampled."""
+
+    parts: tuple[tuple[float, str], ...]
+    per_second: float = PER_SECOND
+    interval: str = "15s"
+    evaluation: str = "15s"
+
+    def counters(self) -> dict[str, str]:
+        """The counters of good and failed requests."""
+        step = seconds(self.interval)
+        good, bad = 0.0, 0.0
+        texts: tuple[list[str], list[str]] = ([], [])
+        for share, duration in self.parts:
+            samples = seconds(duration) // step
+            each = self.per_second * step
+            for text, start, growth in (
+                (texts[0], good, each * (1 - share)), (texts[1], bad, each * share),
+            ):  # fmt: skip
+                text.append(f"{start + growth:.10g}+{growth:.10g}x{samples - 1}")
+            good, bad = good + each * (1 - share) * samples, bad + each * share * samples
+        labels = 'method="POST",route="/predict",instance="a"'
+        return {
+            f'vigie_http_requests_total{{{labels},code="{code}"}}': "0 " + " ".join(text)
+            for code, text in zip((200, 503), texts, strict=True)
+        }
+
+
+def firing(name: str, at: str, fires: bool) -> dict[str, object]:
+    """A check of one alert at a time."""
+    one = [{"labels": "{}", "value": 1}] if fires else []
+    query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}})'
+    return {"expr": query, "eval_time": at, "exp_samples": one}
+
+
+def over_days(*parts: tuple[float, str], per_second: float = PER_SECOND) -> Traffic:
+    """Traffic over days, looked at less often."""
+    return Traffic(parts, per_second, interval="2m", evaluation="10m")
+
+
+TABLE = {
+    "all requests fail: a page within 3 minutes": (
+        Traffic(((0, "2h"), (1, "10m"))),
+        [(FAST, "2h", False), (FAST, "2h3m", True)],
+    ),
+    "5 % fail: a page": (
+        Traffic(((0, "2h"), (0.05, "1h"))),
+        [(FAST, "2h10m", False), (FAST, "2h20m", True)],
+    ),
+    "2 % fail: a page within the hour": (
+        Traffic(((0, "2h"), (0.02, "65m"))),
+        [(FAST, "2h30m", False), (FAST, "3h", True)],
+    ),
+    "0.3 % fail: a ticket": (
+        over_days((0, "3d"), (0.003, "26h")),
+        [(LEAK, "3d20h", False), (LEAK, "4d1h", True), (FAST, "4d1h", False),
+         (SLOW, "4d1h", False)],
+    ),
+    "0.05 % fail: silence": (
+        over_days((0.0005, "4d")),
+        [(name, at, False) for name in (FAST, SLOW, LEAK) for at in ("1h", "12h", "3d", "4d")],
+    ),
+    "a burst of 10 minutes: the page ends within 7 minutes": (
+        Traffic(((0, "6h"), (0.2, "10m"), (0, "30m"))),
+        [(FAST, "6h10m", True), (FAST, "6h17m", False), (SLOW, "6h17m", False)],
+    ),
+    "one of 3 requests an hour fails: silence": (
+        over_days((1 / 3, "4d"), per_second=3 / 3600),
+        [(name, at, False) for name in (FAST, SLOW, LEAK) for at in ("1h", "12h", "3d", "4d")],
+    ),
+}  # fmt: skip
+
+
+@needs_promtool
+@pytest.mark.parametrize("row", TABLE)
+def test_burn_rates(row: str, tmp_path: Path) -> None:
+    traffic, looks = TABLE[row]
+    tests = [
+        {
+            "interval": traffic.interval,
+            "input_series": series(traffic.counters()),
+            "promql_expr_test": [firing(*look) for look in looks],
+        }
+    ]
+    files = [RULES / "requests.yml", RULES / "alerts-service.yml"]
+    failed = run(tmp_path, files, tests, traffic.evaluation)
+    assert failed is None, failed
+
+
+@needs_promtool
+def test_no_requests_are_no_errors(tmp_path: Path) -> None:
+    name = 'vigie_http_requests_total{method="POST",route="/predict",code="200"}'
+    shares = '{__name__=~"route:.*:ratio_rate.*"}'
+    tests = [
+        {
+            "interval": "15s",
+            "input_series": series({name: "7x2000"}),
+            "promql_expr_test": [{"expr": shares, "eval_time": "8h", "exp_samples": []}],
+        }
+    ]
+    failed = run(tmp_path, [RULES / "requests.yml"], tests, "15s")
+    assert failed is None, failed
