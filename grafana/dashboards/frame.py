@@ -1,4 +1,4 @@
-"""What the dashboards share: the frame, the variables, the labels that these select."""
+"""What the dashboards share: the frame, the variables and what they select, quantiles."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ from dashboards.panels import DATASOURCE
 MODEL = 'model=~"$model"'
 VERSION = 'model=~"$model", version=~"$version"'
 REPLICA = 'instance=~"$replica"'
+
+
+def quantile(share: float, buckets: str, *labels: str) -> str:
+    """A quantile of a histogram, per combination of labels."""
+    kept = ", ".join(("le", *labels))
+    return f"histogram_quantile({share}, sum by ({kept}) (rate({buckets}[$__rate_interval])))"
 
 
 def dashboard(

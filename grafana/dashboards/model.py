@@ -5,9 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, Row
 
 from dashboards import frame
-from dashboards.frame import MODEL, REPLICA, VERSION
+from dashboards.frame import MODEL, REPLICA, VERSION, quantile
 from dashboards.panels import DATASOURCE, Face, Query, graph, number, rising, rows
-from dashboards.service import quantile
 
 ROWS = f"vigie_batch_rows_bucket{{{MODEL}, {REPLICA}}}"
 INFO = f"vigie_model_info{{{MODEL}, {REPLICA}}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards import frame
-from dashboards.frame import MODEL, REPLICA, VERSION
+from dashboards.frame import MODEL, REPLICA, VERSION, quantile
 from dashboards.panels import Face, Query, graph, heat, number, rising
 
 BUDGET = 0.001
@@ -30,12 +30,6 @@ def build(mlflow_url: str) -> Dashboard:
     _latency(board)
     _saturation(board)
     return board
-
-
-def quantile(share: float, buckets: str, *labels: str) -> str:
-    """A quantile of a histogram, per combination of labels."""
-    kept = ", ".join(("le", *labels))
-    return f"histogram_quantile({share}, sum by ({kept}) (rate({buckets}[$__rate_interval])))"
 
 
 def _share_of_errors(*labels: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -92,4 +93,13 @@ def promtool() -> str:
     found = shutil.which("promtool")
     if found is None:
         pytest.skip("promtool is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def running_prometheus() -> str:
+    """The address of a Prometheus that scrapes a stack under load, with feedback and challenger."""
+    found = os.environ.get("VIGIE_TEST_PROMETHEUS")
+    if not found:
+        pytest.skip("VIGIE_TEST_PROMETHEUS names no Prometheus that scrapes a stack under load")
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import urllib.parse
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +36,13 @@ def metric_names(query: str) -> set[str]:
     bare = re.sub(_AGGREGATION, " ", bare)
     names = re.findall(r"\b[a-zA-Z_][a-zA-Z0-9_:]*\b(?!\s*\()", bare)
     return {name for name in names if name.lower() not in _KEYWORDS}
+
+
+def answers(url: str, query: str) -> int:
+    """How many series a running Prometheus answers the query with."""
+    body = urllib.parse.urlencode({"query": query}).encode()
+    with urllib.request.urlopen(f"{url}/api/v1/query", body, timeout=30) as response:
+        return len(json.load(response)["data"]["result"])
 
 
 def parse_errors(promtool: str, queries: Sequence[str], folder: Path) -> str:

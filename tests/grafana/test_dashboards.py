@@ -12,7 +12,7 @@ import pytest
 
 from dashboards.__main__ import BUILDERS, FOLDER, MLFLOW_URL, generate, main
 from grafana.conftest import AWAITED, exported_metrics, recorded_series
-from grafana.queries import metric_names, parse_errors, settle, without_texts
+from grafana.queries import answers, metric_names, parse_errors, settle, without_texts
 
 UIDS = {f"vigie-{name}" for name in BUILDERS}
 PAGES = {name: json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in BUILDERS}
@@ -183,3 +183,15 @@ def test_every_query_parses(promtool: str, tmp_path: Path) -> None:
 
 def test_a_query_that_does_not_parse_is_found(promtool: str, tmp_path: Path) -> None:
     assert "parse" in parse_errors(promtool, ["sum by (route (up)"], tmp_path)
+
+
+OPT_IN = 'job="cadvisor"'
+
+
+def test_every_query_returns_data(running_prometheus: str) -> None:
+    left_out = OPT_IN if not answers(running_prometheus, f"up{{{OPT_IN}}}") else "nothing"
+    asked = [q for page in PAGES.values() for _, q in queries(page) if left_out not in q]
+    # versions that begin to serve are seen in that moment: one in the last hour will do
+    lasting = [f"count_over_time(({q})[1h:15s])" if " unless " in q else q for q in asked]
+    settled = [one for query in lasting for one in settle(query)]
+    assert [query for query in settled if not answers(running_prometheus, query)] == []
