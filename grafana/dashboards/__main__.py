@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import RowPanel
+from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DashboardLink, RowPanel
 
 from dashboards import data, machine, model, monitoring, service
 
@@ -28,6 +28,9 @@ class _Encoder(JSONEncoder):
         if isinstance(obj, RowPanel):
             # all rows would have the same one; Grafana gives panels theirs
             del plain["id"]
+        if isinstance(obj, (AnnotationQuery, DashboardLink)):
+            # in plain sight, not in a menu
+            del plain["placement"]
         return plain
 
 

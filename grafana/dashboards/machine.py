@@ -22,7 +22,8 @@ def build(mlflow_url: str) -> Dashboard:
     for variable in (frame.machine(), frame.replica()):
         board.with_variable(variable)
     _processor_and_memory(board)
-    _disk_and_network(board)
+    _disk(board)
+    _network_and_clock(board)
     _service(board)
     board.with_row(_containers())
     return board
@@ -57,9 +58,8 @@ def _processor_and_memory(board: Dashboard) -> None:
     ))  # fmt: skip
 
 
-def _disk_and_network(board: Dashboard) -> None:
+def _disk(board: Dashboard) -> None:
     board.with_row(Row("Disk, network, clock"))
-    device = f'{MACHINE}, device!="lo"'
     board.with_panel(graph(
         Face("Disk used", "Share of each file system in use.", "percentunit", SHARE, top=1),
         Query(f"1 - node_filesystem_avail_bytes{{{DISK}}} / node_filesystem_size_bytes{{{DISK}}}",
@@ -72,7 +72,12 @@ def _disk_and_network(board: Dashboard) -> None:
         Face("Waiting for the disk", "Requests to a device that wait or run, on average.",
              "none", rising(4, 16)),
         Query(_rate("node_disk_io_time_weighted_seconds_total"), "{{instance}} {{device}}"),
-    )).with_panel(graph(
+    ))  # fmt: skip
+
+
+def _network_and_clock(board: Dashboard) -> None:
+    device = f'{MACHINE}, device!="lo"'
+    board.with_panel(graph(
         Face("Network", "Bytes a second in and out, without the loopback device.", "Bps"),
         Query(f"sum by (instance) ({_rate('node_network_receive_bytes_total', device)})",
               "{{instance}} in"),

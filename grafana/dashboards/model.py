@@ -39,6 +39,7 @@ def build(mlflow_url: str) -> Dashboard:
         board.with_variable(variable)
     board.annotation(promotions())
     _versions(board)
+    _changes(board)
     _predictions(board)
     _challenger(board)
     return board
@@ -60,7 +61,11 @@ def _versions(board: Dashboard) -> None:
              "is away, no new version is taken; what serves goes on.", "s", rising(60, 600),
              width=7),
         Query(f"time() - max(vigie_registry_last_success_timestamp_seconds{{{REPLICA}}})"),
-    )).with_panel(graph(
+    ))  # fmt: skip
+
+
+def _changes(board: Dashboard) -> None:
+    board.with_panel(graph(
         Face("Replicas by version", "How many replicas serve a version. Two versions for longer "
              "than a minute: a replica cannot load the new one.", "short", width=8,
              to_version=True),

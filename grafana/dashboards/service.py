@@ -27,6 +27,7 @@ def build(mlflow_url: str) -> Dashboard:
         board.with_variable(variable)
     _now(board)
     _traffic(board)
+    _budget(board)
     _latency(board)
     _saturation(board)
     return board
@@ -82,7 +83,11 @@ def _traffic(board: Dashboard) -> None:
         Face("Errors by route", "Share of requests answered with a 5xx code, by route.",
              "percentunit", rising(BUDGET, 14.4 * BUDGET)),
         Query(_share_of_errors("route"), "{{route}}"),
-    )).with_panel(graph(
+    ))  # fmt: skip
+
+
+def _budget(board: Dashboard) -> None:
+    board.with_panel(graph(
         Face("Error budget burn", "How many times faster than allowed the budget of 0.1 % of a "
              "month is spent, on the worst route. 14.4 pages over 5 m and 1 h, 6 over 30 m and "
              "6 h, 1 makes a ticket over 3 days. All replicas.", "none", rising(6, 14.4),
