@@ -1,4 +1,4 @@
-"""What the dashboards share: the frame, the variables and what they select, quantiles."""
+"""What the dashboards share: the frame, the variables and what they select, usual questions."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def quantile(share: float, buckets: str, *labels: str) -> str:
     """A quantile of a histogram, per combination of labels."""
     kept = ", ".join(("le", *labels))
     return f"histogram_quantile({share}, sum by ({kept}) (rate({buckets}[$__rate_interval])))"
+
+
+def since(timestamp: str) -> str:
+    """The time since a point in time, or since the service began where it is 0: not yet."""
+    began = 'min(process_start_time_seconds{job="vigie"})'
+    return f"time() - (max({timestamp}) > 0 or {began})"
 
 
 def dashboard(

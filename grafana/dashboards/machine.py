@@ -47,7 +47,7 @@ def _processor_and_memory(board: Dashboard) -> None:
         Query(f"sum by (instance) (node_load1{{{MACHINE}}}) / {cores}", "{{instance}}"),
     )).with_panel(graph(
         Face("Memory used", "Share of the memory that nothing could get any more.",
-             "percentunit", SHARE, width=6, top=1),
+             "percentunit", rising(0.8, 0.9), width=6, top=1),
         Query(f"1 - node_memory_MemAvailable_bytes{{{MACHINE}}}"
               f" / node_memory_MemTotal_bytes{{{MACHINE}}}", "{{instance}}"),
     )).with_panel(graph(
@@ -61,7 +61,8 @@ def _processor_and_memory(board: Dashboard) -> None:
 def _disk(board: Dashboard) -> None:
     board.with_row(Row("Disk, network, clock"))
     board.with_panel(graph(
-        Face("Disk used", "Share of each file system in use.", "percentunit", SHARE, top=1),
+        Face("Disk used", "Share of each file system in use.", "percentunit",
+             rising(0.75, 0.85), top=1),
         Query(f"1 - node_filesystem_avail_bytes{{{DISK}}} / node_filesystem_size_bytes{{{DISK}}}",
               "{{instance}} {{mountpoint}}"),
     )).with_panel(graph(

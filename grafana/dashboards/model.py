@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, Row
 
 from dashboards import frame
-from dashboards.frame import MODEL, REPLICA, VERSION, quantile
+from dashboards.frame import MODEL, REPLICA, VERSION, quantile, since
 from dashboards.panels import DATASOURCE, Face, Query, graph, number, rising, rows
 
 ROWS = f"vigie_batch_rows_bucket{{{MODEL}, {REPLICA}}}"
@@ -60,7 +60,7 @@ def _versions(board: Dashboard) -> None:
         Face("Registry last answered", "Time since the registry process reached MLflow. While it "
              "is away, no new version is taken; what serves goes on.", "s", rising(60, 600),
              width=7),
-        Query(f"time() - max(vigie_registry_last_success_timestamp_seconds{{{REPLICA}}})"),
+        Query(since(f"vigie_registry_last_success_timestamp_seconds{{{REPLICA}}}")),
     ))  # fmt: skip
 
 

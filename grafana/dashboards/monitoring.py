@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards import frame
-from dashboards.frame import REPLICA
+from dashboards.frame import REPLICA, since
 from dashboards.panels import Face, Query, Steps, alerts, graph, number, rising, rows
 
 UP: Steps = ((None, "red"), (1, "green"))
@@ -104,5 +104,5 @@ def _prediction_log(board: Dashboard) -> None:
     )).with_panel(number(
         Face("Last written", "Time since the database last took rows. It grows while nobody "
              "predicts, too.", "s", rising(300, 3_600)),
-        Query(f"time() - max({last})"),
+        Query(since(last)),
     ))  # fmt: skip

@@ -41,7 +41,7 @@ EXPORTERS = {
     },
     "the process collector of the service": {
         "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds",
-        "process_max_fds",
+        "process_max_fds", "process_start_time_seconds",
     },
 }  # fmt: skip
 
