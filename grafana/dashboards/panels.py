@@ -36,6 +36,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
+    DynamicConfigValue,
     FieldColorModeId,
     Threshold,
     ThresholdsMode,
@@ -151,6 +152,8 @@ def rows(face: Face, query: Query) -> table.Panel:
     panel = _dress(table.Panel(), face)
     panel.color_scheme(FieldColor().mode(FieldColorModeId.THRESHOLDS))
     panel.with_transformation(_without(names={"Value": query.legend}))
+    coloured = DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"})
+    panel.override_by_name(query.legend, [coloured])
     return panel.with_target(_as_table(query, "A"))
 
 
