@@ -14,6 +14,7 @@ from dashboards.__main__ import BUILDERS, FOLDER, MLFLOW_URL, generate, main
 from grafana.conftest import AWAITED, exported_metrics, recorded_series
 from grafana.queries import answers, metric_names, parse_errors, settle, without_texts
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "dashboards.md"
 UIDS = {f"vigie-{name}" for name in BUILDERS}
 PAGES = {name: json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in BUILDERS}
 
@@ -128,6 +129,16 @@ def test_the_variables_of_the_service_are_those_of_all_pages() -> None:
     for name in ("service", "model", "data"):
         variables = {variable["name"] for variable in PAGES[name]["templating"]["list"]}
         assert {"datasource", "model", "version", "replica", "mlflow"} <= variables
+
+
+def test_every_dashboard_is_documented_with_its_variables() -> None:
+    text = DOCUMENTATION.read_text("utf-8")
+    for page in PAGES.values():
+        title = re.escape(page["title"].removeprefix("Vigie: "))
+        (documented,) = re.findall(rf"^\| {title} \|.*\| (.*) \|$", text, re.MULTILINE)
+        labels = [variable["label"] for variable in page["templating"]["list"]]
+        own = [label.lower() for label in labels if label not in ("Data source", "MLflow")]
+        assert documented.split(", ") == own
 
 
 def test_values_of_a_version_lead_to_it_in_mlflow() -> None:
