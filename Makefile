@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load up down lock clean
+.PHONY: help run test lint type fmt bench drill load dashboards up down lock clean
 
 ifdef PORT
 export VIGIE_PORT := $(PORT)
@@ -13,10 +13,10 @@ endif
 export PYTHON
 
 bin := .venv/bin
-sources := ml-app/src tests loadtest
+sources := ml-app/src tests loadtest grafana
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .run-environment ## set up and run everything here, without Docker (PORT=5050 MLFLOW_PORT=5051)
 	@$(bin)/vigie run
@@ -51,6 +51,9 @@ load: SECONDS ?= 30
 load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
 	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
 		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s
+
+dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py (MLFLOW_URL=)
+	@PYTHONPATH=grafana $(bin)/python -m dashboards $(MLFLOW_URL)
 
 up: ## start the Compose stack
 	@test -f docker-compose.yml || { echo "vigie: this version has no Compose stack; use: make run" >&2; exit 1; }

@@ -51,7 +51,7 @@ def _plain_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         settings = [name for name in os.environ if name.startswith("VIGIE_")]
         for name in settings:
-            if name == "VIGIE_TEST_DATA":
+            if name.startswith("VIGIE_TEST_"):
                 continue
             patch.delenv(name)
         yield

@@ -1,0 +1,105 @@
+"""What there is to ask for: the service's metrics, the rules, the exporters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from grafana.queries import WINDOWS
+from vigie.monitoring.metrics import Metrics
+
+RULES = Path(__file__).parents[2] / "prometheus" / "rules"
+
+EXPORTERS = {
+    "prometheus, of every target": {
+        "up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS",
+    },
+    "prometheus": {
+        "prometheus_rule_group_last_duration_seconds", "prometheus_rule_group_interval_seconds",
+        "prometheus_rule_evaluation_failures_total",
+        "prometheus_rule_group_iterations_missed_total",
+        "prometheus_notifications_dropped_total", "prometheus_tsdb_head_series",
+    },
+    "alertmanager": {"alertmanager_notifications_failed_total"},
+    "node": {
+        "node_cpu_seconds_total", "node_load1", "node_memory_MemAvailable_bytes",
+        "node_memory_MemTotal_bytes", "node_vmstat_pgmajfault", "node_vmstat_oom_kill",
+        "node_filesystem_avail_bytes", "node_filesystem_size_bytes",
+        "node_disk_io_time_seconds_total", "node_disk_io_time_weighted_seconds_total",
+        "node_network_receive_bytes_total", "node_network_transmit_bytes_total",
+        "node_network_receive_drop_total", "node_network_receive_errs_total",
+        "node_timex_offset_seconds",
+    },
+    "cadvisor": {
+        "container_cpu_usage_seconds_total", "container_cpu_cfs_periods_total",
+        "container_cpu_cfs_throttled_periods_total", "container_memory_working_set_bytes",
+        "container_spec_memory_limit_bytes", "container_oom_events_total",
+    },
+    "the process collector of the service": {
+        "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds",
+        "process_max_fds", "process_start_time_seconds",
+    },
+}  # fmt: skip
+
+AWAITED = {
+    "vigie_feature_bin_total", "vigie_feature_reference_ratio", "vigie_prediction_bin_total",
+    "vigie_prediction_reference_ratio", "vigie_model_training_error",
+    "vigie_prediction_log_rows_total", "vigie_prediction_log_queue_rows",
+    "vigie_prediction_log_last_success_timestamp_seconds", "vigie_feedback_total",
+    "vigie_feedback_error_sum", "vigie_feedback_joined_total",
+    "vigie_feedback_label_delay_seconds_bucket",
+    *(f"model_version_feature:vigie_feature_psi:increase{span}" for span in WINDOWS),
+    *(f"model_version:vigie_prediction_psi:increase{span}" for span in WINDOWS),
+    *(f"route:vigie_http_errors:ratio_rate{span}" for span in ("5m", "1h", "6h", "3d")),
+}  # fmt: skip
+"""Agreed names that nothing exports or records yet; a name leaves as soon as something does."""
+
+
+def exported_metrics() -> set[str]:
+    """The names of the samples that the service exports."""
+    suffixes = {
+        "counter": ("_total",),
+        "histogram": ("_bucket", "_sum", "_count"),
+        "summary": ("_sum", "_count"),
+    }
+    return {
+        family.name + suffix
+        for family in Metrics().registry.collect()
+        for suffix in suffixes.get(family.type, ("",))
+    }
+
+
+def recorded_series() -> set[str]:
+    """The names that the rules of Prometheus record."""
+    files = [yaml.safe_load(path.read_text("utf-8")) for path in RULES.rglob("*.y*ml")]
+    groups = [group for file in files for group in file.get("groups", [])]
+    return {rule["record"] for group in groups for rule in group["rules"] if "record" in rule}
+
+
+@pytest.fixture(scope="session")
+def known_metrics() -> frozenset[str]:
+    """Every name that a query may use."""
+    exporters = {name for names in EXPORTERS.values() for name in names}
+    return frozenset(exporters | exported_metrics() | recorded_series() | AWAITED)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' own checker, where it is installed."""
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def running_prometheus() -> str:
+    """The address of a Prometheus that scrapes a stack under load, with feedback and challenger."""
+    found = os.environ.get("VIGIE_TEST_PROMETHEUS")
+    if not found:
+        pytest.skip("VIGIE_TEST_PROMETHEUS names no Prometheus that scrapes a stack under load")
+    return found
