@@ -1,6 +1,6 @@
 """Inputs and predictions counted into the bins of the profile: what drift is computed from.
 
-A request costs one append to a list; every few hundred rows are counted together.
+A call of the model costs one append to a list; every few hundred rows are counted together.
 """
 
 from __future__ import annotations
