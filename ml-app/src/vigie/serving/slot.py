@@ -185,8 +185,8 @@ class Slot:
         live = jobs[0].live
         clock = clock_of(live.predictor)
         started, computing = time.perf_counter(), clock()
-        decoded = _joined(jobs)
         try:
+            decoded = _joined(jobs)
             answers = live.predictor.predict(decoded.columns)
         except VigieError as failure:
             if len(jobs) == 1:
