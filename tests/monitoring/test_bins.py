@@ -151,3 +151,18 @@ def test_a_promoted_challenger_keeps_what_it_counted() -> None:
     assert metrics.follow("housing", "2", profile, DOCUMENT) is first
     metrics.forget("housing", "2")
     assert metrics.follow("housing", "2", profile, DOCUMENT) is not first
+
+
+def test_rows_that_cannot_be_counted_cost_only_their_figures(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = homes(4)
+    bins, decoder = VersionBins(profile_of(rows, np.ones(4)), DOCUMENT), RowDecoder(DOCUMENT.inputs)
+    decoded = decoder.decode(rows)
+    bins.observe(decoded, {"some other output": np.ones(4)})
+    bins.add_up()
+    assert "could not be counted" in caplog.text
+    bins.observe(decoded, {"price_eur": np.ones(4)})
+    bins.add_up()
+    assert bins.prediction is not None
+    assert bins.prediction.counts.sum() == 4

@@ -226,6 +226,10 @@ CORPUS: dict[str, Asked] = {
         405, path="/v1/models/housing/versions/1:predict", method="GET", headers={}
     ),
     "PUT of rows": Asked(405, b"{}", TF, method="PUT"),
+    "state of a name with a colon": Asked(404, path="/v1/models/x:z", method="GET", headers={}),
+    "state of a version with a colon": Asked(
+        404, path="/v1/models/housing/versions/1:z", method="GET", headers={}
+    ),
     "status of a version": Asked(
         200, path="/v1/models/housing/versions/1", method="GET", headers={}
     ),

@@ -22,6 +22,7 @@ from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure
 from vigie.models.decoded import Decoded
+from vigie.models.profile import build_profile
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
 from vigie.serving.job import Job, Outcome
@@ -209,6 +210,27 @@ def test_the_size_of_calls_is_measured(slot: Slot, live: LiveModel) -> None:
     submit_all(slot, job_of(live, 20), job_of(live, 21, 22))
     assert metrics.registry.get_sample_value("vigie_batch_rows_sum", {"model": "housing"}) == 3
     assert metrics.registry.get_sample_value("vigie_batch_rows_count", {"model": "housing"}) == 1
+
+
+def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LiveModel) -> None:
+    package = live.predictor.package
+    rows = [{**HOME, "surface_m2": float(number), "land_m2": None} for number in range(20, 40)]
+    rows[0]["land_m2"] = 60.0
+    columns = {item.name: [row.get(item.name) for row in rows] for item in package.document.inputs}
+    profile = build_profile(package.document.inputs, columns, np.arange(20) * 1.0)
+    profiled = replace(package, profile=profile)
+    live = replace(live, predictor=Predictor(profiled, live.predictor.engine))
+    metrics = Metrics()
+    slot = Slot("housing", metrics, 64)
+    slot.swap(live)
+    decoded = [live.predictor.decoder.decode([row]) for row in (*rows, {**HOME, "land_m2": 50})]
+    submit_all(slot, *(Job(live, one, deadline=float("inf")) for one in decoded))
+    assert engine_of(live).calls == [21]
+    bins = metrics.bins.follow("housing", live.version, profile, package.document)
+    bins.add_up()
+    land = bins.inputs["land_m2"]
+    assert dict(zip(land.distribution.bins, land.counts.tolist(), strict=True))["missing"] == 19
+    assert land.counts.sum() == bins.inputs["surface_m2"].counts.sum() == 21
 
 
 # --- failures

@@ -35,7 +35,7 @@ def models() -> None:
     from vigie.registry.client import RegistryClient
 
     client = RegistryClient.of(load_settings())
-    table = _table("model", "champion", "challenger", "previous", "newest", "error", "verdict")
+    table = table_of("model", "champion", "challenger", "previous", "newest", "error", "verdict")
     for model in client.models():
         if MODEL_NAME.fullmatch(model.name):
             table.add_row(*_row(model, client.versions(model.name)))
@@ -102,7 +102,7 @@ def diff(model: str, first: str, second: str) -> None:
 def _metrics_table(found: Difference) -> Table:
     from vigie.registry.figures import shown
 
-    table = _table("metric", *(f"version {version}" for version in found.versions), "change")
+    table = table_of("metric", *(f"version {version}" for version in found.versions), "change")
     for name, one, other in found.metrics:
         change = None if one is None or other is None or not one else (other - one) / abs(one)
         table.add_row(
@@ -116,14 +116,15 @@ def _metrics_table(found: Difference) -> Table:
 
 def _answers_table(found: Difference) -> Table:
     first, second = (f"version {version}" for version in found.versions)
-    table = _table("golden row of", "row", first, second)
+    table = table_of("golden row of", "row", first, second)
     for answers in found.answers:
         row = ", ".join(f"{name}={value}" for name, value in answers.row.items())
         table.add_row(answers.origin, row, answers.first, answers.second)
     return table
 
 
-def _table(*headings: str) -> Table:
+def table_of(*headings: str) -> Table:
+    """An empty table with these columns."""
     from rich.table import Table
 
     table = Table()

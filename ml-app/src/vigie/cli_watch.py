@@ -6,6 +6,7 @@ import re
 
 import click
 
+from vigie.cli_operate import table_of
 from vigie.settings import load_settings
 
 _WINDOW = re.compile(r"[1-9][0-9]*[smhdw]")
@@ -34,7 +35,6 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
     Without a Prometheus it counts since the service started.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from vigie.monitoring.drift import drifts_in_prometheus, drifts_of
     from vigie.monitoring.samples import scrape
@@ -49,9 +49,7 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
         raise click.ClickException(
             f"nothing is counted for {model}: it is not served, or its package has no profile"
         )
-    table = Table()
-    for heading in ("version", "input", "rows", "PSI", "verdict"):
-        table.add_column(heading)
+    table = table_of("version", "input", "rows", "PSI", "verdict")
     for one in mine:
         table.add_row(one.version, one.feature, f"{one.rows:,}", f"{one.psi:.3f}", one.verdict)
     Console().print(table)

@@ -77,9 +77,10 @@ def build_profile(
     return Profile(rows=len(prediction), inputs=described, prediction=outcome)
 
 
-def _smoothed(counts: np.ndarray) -> tuple[float, ...]:
-    shares = (counts + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
-    return tuple(float(share) for share in shares)
+def smoothed(counts: np.ndarray) -> np.ndarray:
+    """The shares [bins] of counts [bins], none of them zero."""
+    shares: np.ndarray = (counts + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
+    return shares
 
 
 def _numeric_distribution(values: Sequence[object]) -> Distribution:
@@ -94,7 +95,7 @@ def _numeric_distribution(values: Sequence[object]) -> Distribution:
         kind="numeric",
         edges=tuple(float(e) for e in edges),
         bins=bins + RESERVED_BINS,
-        shares=_smoothed(np.concatenate([counts, reserved])),
+        shares=tuple(smoothed(np.concatenate([counts, reserved])).tolist()),
     )
 
 
@@ -115,7 +116,7 @@ def _choice_distribution(values: Sequence[object], choices: Sequence[str]) -> Di
     return Distribution(
         kind="choice",
         bins=tuple(map(choice_bin, choices)) + RESERVED_BINS,
-        shares=_smoothed(np.array(known + reserved)),
+        shares=tuple(smoothed(np.array(known + reserved)).tolist()),
     )
 
 

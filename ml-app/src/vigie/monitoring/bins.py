@@ -1,10 +1,11 @@
 """Inputs and predictions counted into the bins of the profile: what drift is computed from.
 
-A request costs one append to a list; every few hundred rows are counted together.
+A call of the model costs one append to a list; every few hundred rows are counted together.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
 from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
+
+log = logging.getLogger("vigie.monitoring")
 
 ROWS_AT_ONCE = 512
 
@@ -97,8 +100,12 @@ class VersionBins:
             waiting = self._pending[:number]
             del self._pending[:number]
             self._rows = 0
-            if waiting:
-                self._count(waiting)
+            try:
+                if waiting:
+                    self._count(waiting)
+            except Exception:
+                # figures may be lost, but neither the answers nor the page that shows them
+                log.exception("the rows of %d calls could not be counted", number)
 
     def _count(self, waiting: Sequence[tuple[Decoded, Mapping[str, np.ndarray]]]) -> None:
         for name, counts in self.inputs.items():

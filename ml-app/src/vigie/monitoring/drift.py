@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from vigie.models.profile import smoothed
 from vigie.monitoring.samples import Sample, query
 
 LEAST_ROWS = 500
 """With fewer rows the index says more of chance than of the data."""
 MODERATE, LARGE = 0.1, 0.25
-SMOOTHING = 0.5
 PREDICTION = "(prediction)"
 
 Verdict = Literal["too few rows", "stable", "moved", "shifted"]
@@ -45,7 +45,7 @@ def psi(counts: np.ndarray, shares: np.ndarray) -> float:
     Sum of (P - Q) ln(P / Q), with half a row added to each bin of P as to each of Q (Siddiqi,
     "Credit Risk Scorecards", 2006, chapter 8; it is the symmetric Kullback-Leibler divergence).
     """
-    seen = (counts + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
+    seen = smoothed(counts)
     return float(((seen - shares) * np.log(seen / shares)).sum())
 
 

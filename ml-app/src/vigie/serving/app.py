@@ -144,6 +144,8 @@ def _explain_http(failure: HTTPException) -> Response:
 
 
 def _from_http(failure: HTTPException) -> VigieError:
+    if failure.code == 405 and predictions.names_nothing():
+        return NotFound("There is no such model here; GET /v1/models lists them.")
     if failure.code == 405:
         allow = ", ".join(sorted(getattr(failure, "valid_methods", None) or ()))
         return MethodNotAllowed(f"This route takes {allow}.", allow)

@@ -183,8 +183,6 @@ class Pipeline:
         bound.decode.observe(work.decode_seconds)
         bound.infer.observe(outcome.infer_seconds)
         bound.encode.observe(encode_seconds)
-        if bound.bins is not None:
-            bound.bins.observe(job.decoded, outcome.answers.outputs)
         for name, rows in job.decoded.outside.items():
             bound.outside[name].inc(len(rows))
 

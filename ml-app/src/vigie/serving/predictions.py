@@ -10,7 +10,7 @@ from vigie.errors import NotFound, VigieError
 from vigie.serving.call import Call, Reply
 from vigie.serving.live import LiveModel
 from vigie.serving.pipeline import refusal
-from vigie.serving.routes import TEMPLATES
+from vigie.serving.routes import NOT_OFFERED, TEMPLATES
 from vigie.serving.services import Services
 
 blueprint = Blueprint("predictions", __name__)
@@ -29,6 +29,14 @@ def predict(**_parts: str) -> Response:
 
 for _template in TEMPLATES:
     blueprint.add_url_rule(_template, view_func=predict, methods=["POST"])
+
+
+def names_nothing() -> bool:
+    """True where the state of a name with a colon in it is asked for: nothing has such a name."""
+    services: Services = current_app.extensions["vigie"]
+    route = services.pipeline.routes.find(request.path)
+    asked = request.method in ("GET", "HEAD")
+    return asked and route is not None and route.template in NOT_OFFERED
 
 
 def refuse(error: VigieError) -> Response | None:

@@ -33,6 +33,9 @@ _FAMILIES = {
 TEMPLATES = tuple(_FAMILIES)
 """The prediction routes as Flask and the metrics write them."""
 
+NOT_OFFERED = tuple(name for name, family in _FAMILIES.items() if family.endswith("not offered"))
+"""Those of them that only say so: TensorFlow Serving's other verbs."""
+
 _PATTERNS = [
     (re.compile(re.sub("<(.+?)>", r"(?P<\1>[^/:]+)", template)), template) for template in TEMPLATES
 ]

@@ -11,10 +11,11 @@ import asyncio
 import logging
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vigie.errors import ModelFailure, VigieError
-from vigie.models.decoded import Columns
+from vigie.models.decoded import Decoded
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome
@@ -185,7 +186,8 @@ class Slot:
         clock = clock_of(live.predictor)
         started, computing = time.perf_counter(), clock()
         try:
-            answers = live.predictor.predict(_joined(jobs))
+            decoded = _joined(jobs)
+            answers = live.predictor.predict(decoded.columns)
         except VigieError as failure:
             if len(jobs) == 1:
                 return [failure]
@@ -196,8 +198,10 @@ class Slot:
                 return [ModelFailure("The model failed on this input.", "internal")]
             return [self._run_jobs([job])[0] for job in jobs]
         infer_seconds = time.perf_counter() - started
-        rows = sum(job.decoded.rows for job in jobs)
-        live.pace.observe(rows, infer_seconds, clock() - computing)
+        live.pace.observe(decoded.rows, infer_seconds, clock() - computing)
+        bound = self._bound.get(live.version)
+        if bound is not None and bound.bins is not None:
+            bound.bins.observe(decoded, answers.outputs)
         results: list[Result] = []
         start = 0
         for job in jobs:
@@ -209,12 +213,17 @@ class Slot:
         return results
 
 
-def _joined(jobs: Sequence[Job]) -> Columns:
-    first = jobs[0].decoded.columns
+def _joined(jobs: Sequence[Job]) -> Decoded:
+    first = jobs[0].decoded
     if len(jobs) == 1:
         return first
-    columns = {name: list(values) for name, values in first.items()}
+    columns = {name: list(values) for name, values in first.columns.items()}
+    missing = Counter(first.missing)
+    rows = first.rows
     for job in jobs[1:]:
+        rows += job.decoded.rows
         for name, values in job.decoded.columns.items():
             columns[name].extend(values)
-    return columns
+        if job.decoded.missing:
+            missing.update(job.decoded.missing)
+    return Decoded(rows, columns, {}, missing)
