@@ -192,3 +192,11 @@ def test_a_load_says_what_it_is() -> None:
         "100 rows, 16 connections",
     ]
     assert str(Load(2, 3)) == "3 rows, 2 connections"
+
+
+def test_the_cost_of_watching_has_its_confidence_interval() -> None:
+    from bench.watching import summary
+
+    # mean 1.05; half width 2.776 * 0.0158114 / sqrt(5) = 0.01963
+    said = summary([1.03, 1.04, 1.05, 1.06, 1.07])
+    assert said.startswith("monitoring and logs: +5.0% computing time per request (+3.0% to +7.0%")

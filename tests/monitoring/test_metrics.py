@@ -28,6 +28,7 @@ DOCUMENTED = {
     "vigie_batch_rows": ("histogram", {"model"}),
     "vigie_queue_depth": ("gauge", {"model"}),
     "vigie_model_info": ("gauge", {"model", "version", "alias", "run_id", "engine"}),
+    "vigie_model_training_error": ("gauge", {"model", "version", "kind"}),
     "vigie_model_loaded_timestamp_seconds": ("gauge", {"model"}),
     "vigie_model_load_duration_seconds": ("gauge", {"model"}),
     "vigie_model_reloads": ("counter", {"model", "outcome"}),

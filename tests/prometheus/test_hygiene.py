@@ -38,20 +38,6 @@ LOOKED_AT = {
 }  # fmt: skip
 """Metrics of Prometheus itself that runbooks tell to look at besides."""
 
-PARTS = (
-    {
-        "vigie_feature_bin_total", "vigie_feature_reference_ratio", "vigie_prediction_bin_total",
-        "vigie_prediction_reference_ratio",
-    },
-    {"vigie_model_training_error"},
-    {
-        "vigie_prediction_log_rows_total", "vigie_prediction_log_queue_rows",
-        "vigie_prediction_log_last_success_timestamp_seconds",
-    },
-    {"vigie_feedback_error_sum", "vigie_feedback_joined_total"},
-)  # fmt: skip
-"""Parts of the monitoring that a build may lack: whole or not at all."""
-
 WORDS = {
     "and", "or", "unless", "on", "by", "without", "group_left", "sum", "min", "max", "count",
     "rate", "increase", "absent", "vector", "time", "abs", "ln", "avg_over_time", "sum_over_time",
@@ -69,14 +55,11 @@ def metrics_in(query: str) -> set[str]:
 
 
 def exported() -> set[str]:
-    """What the service exports, the parts that this build lacks taken as given."""
+    """What the service exports, and what the rules record."""
     names = set()
     for family in Metrics().registry.collect():
         names |= {family.name + ending for ending in ENDINGS.get(family.type, ("",))}
     names |= set(re.findall(r"`(vigie_\w+)`", read(ROOT / "docs" / "metrics.md")))
-    for part in PARTS:
-        if not part & names:
-            names |= part
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     return names | recorded | {"process_start_time_seconds", "process_resident_memory_bytes"}
 

@@ -21,6 +21,7 @@ from vigie.cli_log import LOG_COMMANDS
 from vigie.cli_operate import COMMANDS
 from vigie.cli_watch import drift
 from vigie.errors import VigieError
+from vigie.monitoring.logs import configure_logs
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="vigie")
 def main() -> None:
     """Vigie: a Keras model in MLflow becomes a monitored service."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure_logs("text")
 
 
 @main.command()
@@ -58,7 +57,9 @@ def serve(port: int | None, workers: int | None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.serving.server import serve as run
 
-    run(load_settings(port=port, workers=workers))
+    settings = load_settings(port=port, workers=workers)
+    configure_logs(settings.log_format)
+    run(settings)
 
 
 @main.command()
@@ -67,7 +68,9 @@ def follow(once: bool) -> None:
     """Keep the cache at the champion versions of the registry, verified."""
     from vigie.registry.follow import Follower
 
-    follower = Follower(load_settings())
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    follower = Follower(settings)
     if once:
         for name, outcome in follower.follow_once().items():
             click.echo(f"{name}: {outcome}")

@@ -84,6 +84,15 @@ class Settings(BaseSettings):
         description="File that records every move of a champion and change of keys; "
         "only ever appended to.",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="Lines of the log: `text` for people, or `json`, one object a line.",
+    )
+    request_log: Literal["errors", "all"] = Field(
+        default="errors",
+        description="Requests that get a line in the log: those answered with 500 or more, 100 a "
+        "second of each worker at most, or `all`.",
+    )
     mlflow_url: str = Field(
         default="http://127.0.0.1:5001", description="Address of the MLflow server."
     )

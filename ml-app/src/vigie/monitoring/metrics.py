@@ -6,6 +6,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from vigie.models.training_errors import TRAINING_ERRORS
 from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger import ChallengerMetrics
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
@@ -24,6 +25,7 @@ REJECTIONS = (
 )  # fmt: skip
 DROPS = ("header", "body", "write", "idle", "full")
 FAILURES = ("engine", "nonfinite_output", "internal")
+ROUTE_CODES = ("200", "500", "503", "504")
 RELOADS = ("swapped", "failed", "refused")
 
 Merge = Literal["sum", "max", "min"]
@@ -33,6 +35,7 @@ GAUGE_MERGE: dict[str, Merge] = {
     "vigie_connections": "sum",
     "vigie_queue_depth": "sum",
     "vigie_model_info": "max",
+    "vigie_model_training_error": "max",
     "vigie_model_loaded_timestamp_seconds": "min",
     "vigie_model_load_duration_seconds": "max",
     "vigie_registry_last_success_timestamp_seconds": "max",
@@ -100,6 +103,11 @@ class Metrics:
             "vigie_model_info", "1 for the version of an alias: the champion serves.",
             ("model", "version", "alias", "run_id", "engine"), registry=registry,
         )  # fmt: skip
+        self.training_error = Gauge(
+            "vigie_model_training_error",
+            "What training measured on held-out rows: means, of the kinds of the live error.",
+            ("model", "version", "kind"), registry=registry,
+        )  # fmt: skip
         self.model_loaded = Gauge(
             "vigie_model_loaded_timestamp_seconds", "When the serving version was loaded.",
             ("model",), registry=registry,
@@ -142,8 +150,12 @@ class Metrics:
         found.observe(seconds)
 
     def start_route_at_zero(self, method: str, route: str) -> None:
-        """Makes the series of a route's good answers exist before its first request."""
-        self.requests.labels(method, route, "200")
+        """Makes the series of a route's answers exist before its first request.
+
+        Of the failures too: a counter that begins at 1 has never grown, and no alert sees it.
+        """
+        for code in ROUTE_CODES:
+            self.requests.labels(method, route, code)
 
     def start_at_zero(self, model: str) -> None:
         """Makes the series of a model exist before its first request."""
@@ -176,6 +188,8 @@ class Metrics:
             self.failures.remove(model, version, reason)
         for stage in STAGES:
             self.stage_seconds.remove(model, version, stage)
+        for kind in TRAINING_ERRORS:
+            self.training_error.remove(model, version, kind)
         for feature in features:
             self.outside_range.remove(model, version, feature)
         self.feedback.forget_version(model, version)

@@ -20,8 +20,7 @@ from vigie.errors import (
 from vigie.registry.audit import audited, now
 from vigie.serving import feedback, foreign, operations, pages, predictions
 from vigie.serving.access import NEEDS
-from vigie.serving.call import Call
-from vigie.serving.pipeline import request_id_of
+from vigie.serving.call import Call, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.services import Services, assemble
 from vigie.settings import Settings, load_settings
@@ -32,7 +31,6 @@ PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class _Part(BaseConverter):
@@ -68,7 +66,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.after_request(_finish(services))
     app.register_error_handler(VigieError, _explain)
     app.register_error_handler(HTTPException, _explain_http)
-    app.register_error_handler(Exception, _explain_bug(app))
+    app.register_error_handler(Exception, _explain_bug)
     return app
 
 
@@ -78,7 +76,8 @@ def _start_clock() -> None:
         name.lower().encode("latin-1"): value.encode("latin-1")
         for name, value in request.headers.items()
     }
-    g.request_id = request_id_of(Call(request.method, request.path, g.headers, b""))
+    g.call = Call(request.method, request.path, g.headers, b"", g.started)
+    g.request_id = request_id_of(g.call)
 
 
 def _admit(services: Services):  # type: ignore[no-untyped-def]
@@ -109,13 +108,20 @@ def _finish(services: Services):  # type: ignore[no-untyped-def]
         if "X-Request-Id" not in response.headers:
             response.headers["X-Request-Id"] = g.request_id
         if not g.get("counted"):
-            method = request.method if request.method in _METHODS else "other"
-            route = request.url_rule.rule if request.url_rule else "(none)"
-            seconds = time.perf_counter() - g.started
-            services.metrics.count_request(method, route, response.status_code, seconds)
+            _count(services, response.status_code)
         return response
 
     return finish
+
+
+def _count(services: Services, status: int) -> None:
+    route = request.url_rule.rule if request.url_rule else "(none)"
+    seconds = time.perf_counter() - g.started
+    services.metrics.count_request(g.call.known_method, route, status, seconds)
+    request_log = services.pipeline.request_log
+    if status >= request_log.least_status:
+        failure = g.get("failure")
+        request_log.note(g.call, route, g.request_id, status, failure=failure)
 
 
 def _explain(error: VigieError) -> Response:
@@ -162,9 +168,6 @@ def _from_http(failure: HTTPException) -> VigieError:
     return explained
 
 
-def _explain_bug(app: Flask):  # type: ignore[no-untyped-def]
-    def explain(failure: Exception) -> Response:
-        app.logger.error("request %s failed", g.get("request_id"), exc_info=failure)
-        return _explain(VigieError("The service failed; its log has the cause."))
-
-    return explain
+def _explain_bug(failure: Exception) -> Response:
+    g.failure = failure
+    return _explain(VigieError("The service failed; its log has the cause."))

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from vigie.errors import TooLarge
-from vigie.serving.call import Call, Reply
+from vigie.serving.call import Call, Reply, request_id_of
 from vigie.serving.dialects.base import JSON
-from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal, request_id_of
+from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.readiness import readiness
 from vigie.serving.routes import Route
@@ -123,8 +123,8 @@ class Front:
         routes = self._pipeline.routes
         route = routes.find(call.path)
         template = route.template if route else "(none)"
-        method = call.method if call.method in ("GET", "POST", "PUT") else "other"
-        self.services.metrics.count_request(method, template, error.status, 0.0)
+        self.services.metrics.count_request(call.known_method, template, error.status, 0.0)
+        self._note(call, template, request_id, error.status)
         dialect = routes.dialect_of(call.path)
         if dialect is not None:
             return refusal(dialect, call, None, error, request_id)
@@ -136,10 +136,17 @@ class Front:
         if call.path == "/readyz":
             status, body = readiness(self.services.fleet)
         self.services.metrics.count_request(call.method, call.path, status, 0.0)
-        headers = _headers(body, JSON, request_id_of(call))
+        request_id = request_id_of(call)
+        self._note(call, call.path, request_id, status)
+        headers = _headers(body, JSON, request_id)
         if status == 503:
             headers.append((b"retry-after", b"5"))
         return Reply(status, headers, body if call.method != "HEAD" else b"")
+
+    def _note(self, call: Call, route: str, request_id: str, status: int) -> None:
+        request_log = self._pipeline.request_log
+        if status >= request_log.least_status:
+            request_log.note(call, route, request_id, status)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

@@ -10,6 +10,7 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.document import Input
 from vigie.models.package import read_package
+from vigie.models.training_errors import training_errors
 from vigie.monitoring.metrics import STAGES, Metrics
 from vigie.monitoring.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION, CachedVersion
@@ -99,6 +100,8 @@ class LiveMetrics:
         metrics.start_version_at_zero(name, version)
         document = live.predictor.package.document
         metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
+        for kind, error in training_errors(document.metrics).items():
+            metrics.training_error.labels(name, version, kind).set(error)
         self.rows = metrics.predictions.labels(name, version)
         self.queue, self.decode, self.infer, self.encode = (
             metrics.stage_seconds.labels(name, version, stage) for stage in STAGES

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,23 +13,20 @@ from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unav
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.predictionlog.log import PredictionLog
 from vigie.serving.access import Access
-from vigie.serving.call import Call, Reply
+from vigie.serving.call import Call, Reply, request_id_of
 from vigie.serving.dialects.base import Dialect
 from vigie.serving.fleet import Fleet
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveModel
 from vigie.serving.problems import problem_headers
+from vigie.serving.requestlog import RequestLog
 from vigie.serving.routes import TEMPLATES, Route, Routes
 from vigie.serving.slot import Slot
 from vigie.settings import Settings
 
-log = logging.getLogger("vigie.serving")
-
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -62,6 +56,7 @@ class Pipeline:
     ) -> None:
         self._fleet = fleet
         self._metrics = metrics
+        self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
         self._max_in_flight = settings.max_in_flight
@@ -170,7 +165,7 @@ class Pipeline:
         ]
         if written.headers is not None:
             headers += written.headers
-        return self._count(work, Reply(written.status, headers, written.body))
+        return self._count(work, Reply(written.status, headers, written.body), job.decoded.rows)
 
     def _observe(
         self, work: Work, slot: Slot, job: Job, outcome: Outcome, encode_seconds: float
@@ -187,9 +182,9 @@ class Pipeline:
             bound.outside[name].inc(len(rows))
 
     def _refuse(self, work: Work, failure: Exception) -> Reply:
+        cause = failure.__cause__
         if not isinstance(failure, VigieError):
-            log.error("request %s failed", work.request_id, exc_info=failure)
-            failure = VigieError("The service failed; its log has the cause.")
+            cause, failure = failure, VigieError("The service failed; its log has the cause.")
         live = work.live
         if isinstance(failure, ModelFailure) and live and work.slot and work.slot.bound_to(live):
             self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
@@ -198,12 +193,22 @@ class Pipeline:
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()
         reply = refusal(work.route.dialect, work.call, live, failure, work.request_id)
-        return self._count(work, reply)
+        return self._count(work, reply, failure=cause)
 
-    def _count(self, work: Work, reply: Reply) -> Reply:
-        template = work.route.template
+    def _count(
+        self,
+        work: Work,
+        reply: Reply,
+        rows: int | None = None,
+        failure: BaseException | None = None,
+    ) -> Reply:
+        template, status = work.route.template, reply.status
         seconds = time.perf_counter() - work.call.received
-        self._metrics.count_request("POST", template, reply.status, seconds)
+        self._metrics.count_request("POST", template, status, seconds)
+        if status >= self.request_log.least_status:
+            self.request_log.note(
+                work.call, template, work.request_id, status, work.live, rows, failure
+            )
         return reply
 
 
@@ -236,14 +241,3 @@ def refusal(
         *problem_headers(error),
     ]
     return Reply(written.status, headers, written.body)
-
-
-def request_id_of(call: Call) -> str:
-    """The caller's own id, else its trace's, else a fresh one of 32 hexadecimal digits."""
-    given = call.headers.get(b"x-request-id")
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given.decode()
-    trace = call.headers.get(b"traceparent")
-    if trace is not None and (match := _TRACEPARENT.fullmatch(trace)):
-        return match.group(1).decode()
-    return os.urandom(16).hex()

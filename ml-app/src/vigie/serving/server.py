@@ -14,6 +14,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from vigie.errors import ConfigurationError
 from vigie.monitoring.predictionlog.log import open_database
@@ -101,6 +102,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "asgi_lifespan": "on",
             "loglevel": "warning",
+            "logger_class": _Log,
             "proc_name": "vigie",
         }.items():
             self.cfg.set(name, value)
@@ -112,6 +114,16 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         _Master(self, self._settings).run()
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's log, whose lines go the way of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Takes gunicorn's own handlers away."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 class _Master(Arbiter):  # type: ignore[misc]

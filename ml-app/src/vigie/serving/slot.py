@@ -8,7 +8,6 @@ meanwhile is the next batch.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import weakref
 from collections import Counter
@@ -21,8 +20,6 @@ from vigie.serving.challenger import Canary, Challenger
 from vigie.serving.job import Job, Outcome
 from vigie.serving.live import LiveMetrics, LiveModel, clock_of
 from vigie.serving.model_thread import ModelThread, Result, Waiting, settle, too_late
-
-log = logging.getLogger("vigie.serving")
 
 
 class Slot:
@@ -192,10 +189,11 @@ class Slot:
             if len(jobs) == 1:
                 return [failure]
             return [self._run_jobs([job])[0] for job in jobs]
-        except Exception:
-            log.exception("the model of %s failed", self.name)
+        except Exception as cause:
             if len(jobs) == 1:
-                return [ModelFailure("The model failed on this input.", "internal")]
+                failed = ModelFailure("The model failed on this input.", "internal")
+                failed.__cause__ = cause
+                return [failed]
             return [self._run_jobs([job])[0] for job in jobs]
         infer_seconds = time.perf_counter() - started
         live.pace.observe(decoded.rows, infer_seconds, clock() - computing)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import orjson
 
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.models.document import Input, PackageDocument
 
 TruthKind = Literal["number", "label", "none"]

@@ -14,8 +14,8 @@ import orjson
 from sqlalchemy import Connection, select
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.decoding import kind_of
 from vigie.models.document import FLOAT32_MAX
+from vigie.models.wording import kind_of
 from vigie.monitoring.predictionlog.database import Database, explained
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics
 from vigie.monitoring.predictionlog.tables import predictions, served_versions, truths

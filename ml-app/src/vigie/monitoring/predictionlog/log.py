@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
 from vigie.monitoring.predictionlog.entry import Answered
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 
-from vigie.models.decoding import Decoded
+from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
 from vigie.monitoring.predictionlog.entry import Answered, Entry
 from vigie.monitoring.predictionlog.sampling import RateCap
