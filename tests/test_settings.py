@@ -40,6 +40,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "models": ("iris, housing ,", ("iris", "housing")),
     "engine": ("tensorflow", "tensorflow"),
     "fast_lane": ("off", False),
+    "log_format": ("json", "json"),
+    "request_log": ("all", "all"),
     "signing_key": ("a/key", Path("a/key")),
     "api_keys": ("a/keys", Path("a/keys")),
     "api_key": ("vig_x", SecretStr("vig_x")),

@@ -20,9 +20,9 @@ SECRET = "hunter2"
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    level = root.level
     yield
-    root.handlers[:], root.level = handlers, level
+    root.level = level
     logging.captureWarnings(False)
 
 
@@ -36,6 +36,8 @@ def fail() -> None:
 def lines(monkeypatch: pytest.MonkeyPatch, kind: Any) -> list[str]:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
+    # pytest's own would count as somebody else's
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     configure_logs(kind)
     log = logging.getLogger("vigie.request")
     log.info("one %s", "two\nthree", extra={"request_id": "r1", "traceparent": None, "rows": 2})
@@ -59,7 +61,7 @@ def test_a_json_line_is_one_object_and_says_what_the_schema_says(
     }  # fmt: skip
     assert second["level"] == "error"
     assert second["exception"][0] == "LookupError"
-    assert second["exception"][2].startswith("test_logs:")
+    assert second["exception"][2].startswith("tests.monitoring.test_logs:")
     assert "ValueError" in second["exception"]
 
 
@@ -92,3 +94,18 @@ def test_a_record_without_anything_of_ours_is_a_line_too() -> None:
     record = logging.LogRecord("other", logging.WARNING, "x.py", 1, "plain", None, None)
     assert orjson.loads(JsonLines().format(record))["message"] == "plain"
     assert TextLines().format(record).endswith("WARNING other: plain")
+
+
+def test_a_second_format_takes_the_place_of_the_first_and_of_nobody_elses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    configure_logs("text")
+    configure_logs("json")
+    (only,) = root.handlers
+    assert isinstance(only.formatter, JsonLines)
+    other = logging.NullHandler()
+    monkeypatch.setattr(root, "handlers", [other])
+    configure_logs("json")
+    assert root.handlers == [other]

@@ -29,10 +29,16 @@ _ExceptionInfo = (
 
 
 def configure_logs(kind: LogFormat) -> None:
-    """Sends every line of the process to standard error in this format, and nowhere else."""
+    """Sends every line of the process to standard error in this format.
+
+    Where somebody else has set logging up already, theirs stays.
+    """
+    root = logging.getLogger()
+    for ours in [h for h in root.handlers if isinstance(h.formatter, TextLines | JsonLines)]:
+        root.removeHandler(ours)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if kind == "json" else TextLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # else they go round the format
     logging.captureWarnings(kind == "json")
 
