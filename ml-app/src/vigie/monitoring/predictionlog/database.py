@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
         self._ready = False
+        self._turn = threading.Lock()
+        self._file = file
 
     def begin(self) -> contextlib.AbstractContextManager[Connection]:
         """A transaction, on tables that are there."""
@@ -50,12 +53,26 @@ class Database:
             return
         self._make_folder()
         if self.revision() != REVISION:
-            subprocess.run(
-                [sys.executable, "-m", "vigie.monitoring.predictionlog.migrate"],
-                input=self.url.render_as_string(hide_password=False).encode(),
-                check=True, timeout=MIGRATE_SECONDS, capture_output=True,
-            )  # fmt: skip
+            with self._alone():
+                if self.revision() != REVISION:
+                    self._migrate()
         self._ready = True
+
+    def _migrate(self) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "vigie.monitoring.predictionlog.migrate"],
+            input=self.url.render_as_string(hide_password=False).encode(),
+            check=True, timeout=MIGRATE_SECONDS, capture_output=True,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds up the other threads and workers of this service: all at once they take longest."""
+        file = self._file.with_suffix(".migrating")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self._turn, file.open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
 
     def doubt(self) -> None:
         """Makes the next use look at the tables again: the database may be another one by then."""
