@@ -26,6 +26,7 @@ from bench.plot import plot_rates  # noqa: E402
 from bench.report import Run, show, write_page  # noqa: E402
 from bench.rounds import run_rounds  # noqa: E402
 from bench.service import measure_service  # noqa: E402
+from bench.watching import PAIRS, measure_watching  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "var" / "bench"
@@ -47,9 +48,11 @@ def main() -> None:
         service = measure_service() if whole else None
         forms = write_forms(WORK / "model")
         results = run_rounds(contenders, forms, WORK, given.rounds, given.seconds, console.print)
+        tell, seconds = console.print, given.seconds
+        watching = measure_watching(forms, WORK, PAIRS, seconds, tell) if whole else None
     except Failure as failure:
         sys.exit(f"make bench: {failure}")
-    run = Run(contenders, results, service, this_machine(), versions(), given.seconds)
+    run = Run(contenders, results, service, watching, this_machine(), versions(), seconds)
     console.width = max(console.width, 130)
     show(run, console)
     if not whole:

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from scipy.stats import sem, t
+
 
 @dataclass(frozen=True)
 class Load:
@@ -90,6 +92,27 @@ class Results:
             if name in one and len(rivals) == len(others):
                 ratios.append(one[name].measures[load].rate / max(rivals))
         return Spread.of(ratios)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How many times as much computing time something takes: the mean, and its 95 % interval."""
+
+    mean: float
+    least: float
+    most: float
+    pairs: int
+
+    @classmethod
+    def of(cls, ratios: Sequence[float]) -> Cost:
+        """The cost that the ratios of pairs tell, by Student's t."""
+        mean = statistics.fmean(ratios)
+        least, most = t.interval(0.95, len(ratios) - 1, loc=mean, scale=sem(ratios))
+        return cls(mean, float(least), float(most), len(ratios))
+
+    def __str__(self) -> str:
+        interval = f"{self.least - 1:+.1%} to {self.most - 1:+.1%}"
+        return f"{self.mean - 1:+.1%} ({interval}, {self.pairs} pairs)"
 
 
 @dataclass(frozen=True)

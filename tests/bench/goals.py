@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.contenders import CONTENDERS, LIMIT
-from bench.figures import BULK, MANY, ONE, Load, Results, ServiceFigures, Spread
+from bench.figures import BULK, MANY, ONE, Cost, Load, Results, ServiceFigures, Spread
 
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 PEERS = tuple(contender.name for contender in CONTENDERS if contender.is_peer)
@@ -18,6 +18,7 @@ ENGINE_AT_LEAST = 3.0
 P99_MOST_MS = 10.0
 MEMORY_MOST_MB = 190.0
 START_MOST_SECONDS = 1.0
+WATCHING_MOST = 1.1
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Goal:
         return "" if self.seen is None else f"{self.seen:.3g}{self.unit}"
 
 
-def goals_of(results: Results, service: ServiceFigures | None) -> Iterator[Goal]:
+def goals_of(
+    results: Results, service: ServiceFigures | None, watching: Cost | None = None
+) -> Iterator[Goal]:
     """Every promise with what this run says of it."""
 
     def ratio(text: str, name: str, *others: str, load: Load = MANY, limit: float) -> Goal:
@@ -83,6 +86,10 @@ def goals_of(results: Results, service: ServiceFigures | None) -> Iterator[Goal]
     yield Goal(
         "start to first prediction", START_MOST_SECONDS,
         _median(service.start) if service else None, False, " s",
+    )  # fmt: skip
+    yield Goal(
+        f"{MANY}: computing time with monitoring and logs, against without", WATCHING_MOST,
+        watching.mean if watching else None, False, " times",
     )  # fmt: skip
 
 

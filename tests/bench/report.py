@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.contenders import Contender
-from bench.figures import Results, ServiceFigures
+from bench.figures import Cost, Results, ServiceFigures
 from bench.goals import goals_of
 from bench.machine import Machine
 from bench.tables import Grid, goals_table, tables_of, times_as_many
@@ -61,6 +61,7 @@ class Run:
     contenders: Sequence[Contender]
     results: Results
     service: ServiceFigures | None
+    watching: Cost | None
     machine: Machine
     versions: Mapping[str, str]
     seconds: int
@@ -68,7 +69,7 @@ class Run:
     @property
     def grids(self) -> tuple[Grid, ...]:
         """The tables that the terminal and the page both show."""
-        goals = tuple(goals_of(self.results, self.service))
+        goals = tuple(goals_of(self.results, self.service, self.watching))
         return (
             *tables_of(self.results, self.contenders),
             times_as_many(self.results, self.contenders),
@@ -88,6 +89,8 @@ def show(run: Run, console: Console) -> None:
         console.print(table)
     if run.service is not None:
         console.print(_service_line(run.service), highlight=False)
+    if run.watching is not None:
+        console.print(_watching_line(run.watching), highlight=False)
 
 
 def page(run: Run) -> str:
@@ -101,6 +104,7 @@ def page(run: Run) -> str:
         *(grid.markdown() for grid in grids),
         "## Goals",
         *([_service_line(run.service)] if run.service else []),
+        *([_watching_line(run.watching)] if run.watching else []),
         goals.table(),
         READING.strip(),
         "## Who was measured",
@@ -128,4 +132,11 @@ def _service_line(service: ServiceFigures) -> str:
         "The service with the housing and iris models: first prediction "
         f"{start.median:.2f} s after its start ({start.least:.2f} to {start.greatest:.2f}); "
         f"{service.memory_mb:.0f} MB after 10,000 requests for master, 2 workers and publisher."
+    )
+
+
+def _watching_line(cost: Cost) -> str:
+    return (
+        f"Metrics, bins, prediction log and logs together cost {cost} of computing time per "
+        "request, against the same code with all of them taken out: mean and 95 % interval."
     )

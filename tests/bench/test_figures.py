@@ -13,6 +13,7 @@ from bench.figures import (
     LOADS,
     MANY,
     ONE,
+    Cost,
     Load,
     Measure,
     Results,
@@ -33,6 +34,7 @@ RATES = {
     "fastapi-onnx": 6000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0, "litserve": 1000.0,
     "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
 }  # fmt: skip
+WATCHING = Cost(1.06, 1.04, 1.08, 10)
 SERVICE = ServiceFigures(Spread(0.5, 0.4, 0.6), 150.0)
 MACHINE = Machine(2, "A processor", 16.0, "Linux 6.1", "3.11.7", "2026-01-01")
 
@@ -48,11 +50,12 @@ def a_round(factor: float = 1.0, **rates: float) -> Round:
 
 
 def run_of(*rounds: Round, service: ServiceFigures | None = SERVICE) -> Run:
-    return Run(CONTENDERS, Results(list(rounds)), service, MACHINE, {"web": "flask 3.1.3"}, 5)
+    results, versions = Results(list(rounds)), {"web": "flask 3.1.3"}
+    return Run(CONTENDERS, results, service, WATCHING, MACHINE, versions, 5)
 
 
 def goals(*rounds: Round, service: ServiceFigures | None = SERVICE) -> dict[str, Goal]:
-    return {goal.text: goal for goal in goals_of(Results(list(rounds)), service)}
+    return {goal.text: goal for goal in goals_of(Results(list(rounds)), service, WATCHING)}
 
 
 def test_medians_and_their_ends() -> None:
@@ -134,6 +137,7 @@ def test_the_page_shows_every_contender_and_the_machine() -> None:
     assert "| MLServer | 80.0 | 80.0 to 80.0 |" in text
     assert "2 cores of A processor" in text
     assert "2 rounds, 5 s for each figure" in text
+    assert "together cost +6.0% (+4.0% to +8.0%, 10 pairs)" in text
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
@@ -194,9 +198,7 @@ def test_a_load_says_what_it_is() -> None:
     assert str(Load(2, 3)) == "3 rows, 2 connections"
 
 
-def test_the_cost_of_watching_has_its_confidence_interval() -> None:
-    from bench.watching import summary
-
+def test_a_cost_has_its_confidence_interval() -> None:
     # mean 1.05; half width 2.776 * 0.0158114 / sqrt(5) = 0.01963
-    said = summary([1.03, 1.04, 1.05, 1.06, 1.07])
-    assert said.startswith("monitoring and logs: +5.0% computing time per request (+3.0% to +7.0%")
+    cost = Cost.of([1.03, 1.04, 1.05, 1.06, 1.07])
+    assert str(cost) == "+5.0% (+3.0% to +7.0%, 5 pairs)"

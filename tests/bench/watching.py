@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import statistics
 import sys
 import threading
 from collections.abc import Sequence
@@ -19,42 +18,35 @@ from pathlib import Path
 
 import requests
 from rich.console import Console
-from scipy.stats import sem, t
 
 from bench.contenders import CONTENDERS, Contender, Site
 from bench.failure import Failure
-from bench.figures import MANY, SOME
+from bench.figures import MANY, SOME, Cost
 from bench.formats import write_forms
+from bench.forms import Forms
 from bench.load import measure, require_wrk, warm_up
 from bench.rounds import Tell
 from bench.server import PROJECT_PROGRAMS, Server, running
 
 WORK = Path(__file__).parents[2] / "var" / "watching"
+PAIRS = 10
 SCRAPE_SECONDS = 5.0
 
 
 def main() -> None:
     """Prints the cost with its confidence interval."""
     parser = argparse.ArgumentParser(prog="bench.watching", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--seconds", type=int, default=5)
-    given = parser.parse_args()
+    given, console = parser.parse_args(), Console()
     try:
         require_wrk()
-        ratios = _measure(given.pairs, given.seconds, Console().print)
+        shutil.rmtree(WORK, ignore_errors=True)
+        forms = write_forms(WORK / "model")
+        cost = measure_watching(forms, WORK, given.pairs, given.seconds, console.print)
     except Failure as failure:
         sys.exit(f"bench.watching: {failure}")
-    Console().print(summary(ratios))
-
-
-def summary(ratios: Sequence[float]) -> str:
-    """The mean extra computing time of pairs, with its 95 % interval by Student's t."""
-    mean = statistics.fmean(ratios)
-    least, most = t.interval(0.95, len(ratios) - 1, loc=mean, scale=sem(ratios))
-    return (
-        f"monitoring and logs: {mean - 1:+.1%} computing time per request "
-        f"({least - 1:+.1%} to {most - 1:+.1%}, {len(ratios)} pairs)"
-    )
+    console.print(f"monitoring and logs: {cost} of computing time per request")
 
 
 def _unwatched(site: Site) -> Sequence[str]:
@@ -70,26 +62,26 @@ def _contenders() -> tuple[Contender, Contender]:
     return watched, bare
 
 
-def _measure(pairs: int, seconds: int, tell: Tell) -> list[float]:
-    shutil.rmtree(WORK, ignore_errors=True)
-    forms = write_forms(WORK / "model")
+def measure_watching(forms: Forms, work: Path, pairs: int, seconds: int, tell: Tell) -> Cost:
+    """Measures Vigie and Vigie unwatched in turn, both running all the time."""
+    shutil.rmtree(work / "watching", ignore_errors=True)
     watched, bare = _contenders()
+    folder, ratios = work / "watching", []
     with (
-        running(watched, forms, WORK / "watched", PROJECT_PROGRAMS) as with_it,
-        running(bare, forms, WORK / "unwatched", PROJECT_PROGRAMS) as without,
+        running(watched, forms, folder / watched.name, PROJECT_PROGRAMS) as with_it,
+        running(bare, forms, folder / bare.name, PROJECT_PROGRAMS) as without,
     ):
         stop = threading.Event()
         threading.Thread(target=_scrape, args=(with_it, stop), daemon=True).start()
         for server in (with_it, without):
             warm_up(server, SOME, 2)
-        ratios = []
         for number in range(pairs):
             order = (with_it, without) if number % 2 else (without, with_it)
             took = {s.contender.name: measure(s, MANY, seconds).cpu_us for s in order}
             ratios.append(took[watched.name] / took[bare.name])
-            tell(f"{took[watched.name]:.1f} and {took[bare.name]:.1f} µs: {ratios[-1]:.3f}")
+            tell(f"watched {took[watched.name]:.1f} µs, unwatched {took[bare.name]:.1f} µs")
         stop.set()
-    return ratios
+    return Cost.of(ratios)
 
 
 def _scrape(server: Server, stop: threading.Event) -> None:

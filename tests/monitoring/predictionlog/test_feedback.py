@@ -134,6 +134,7 @@ def test_one_request_may_contradict_itself(desk: Desk) -> None:
         (truth("a", 1, row=-1), "/row"),
         (truth("a", 1, row=2**31), "/row"),
         ({**truth("a", 1), "row": True}, "/row"),
+        ({**truth("a", 1), "row": 1.5}, "/row"),
         (truth("a", True), "/actual"),
         (truth("a", None), "/actual"),
         (truth("a", ""), "/actual"),
@@ -152,6 +153,11 @@ def test_what_is_no_truth_is_refused_with_its_place(desk: Desk, item: Any, point
     assert [error["pointer"] for error in said["errors"]] == [f"/1{pointer}"]
     assert desk.states() == {}
     assert desk.tell(said["example"])[0] == 200
+
+
+def test_a_row_is_the_same_with_a_point_and_a_label_may_be_any_text(desk: Desk) -> None:
+    assert desk.tell(truth("a", 1), {**truth("b", "\u00bb \u0378"), "row": 2.0})[0] == 200
+    assert desk.states().keys() == {("a", 0), ("b", 2)}
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"[]", 422), (b"", 400)])

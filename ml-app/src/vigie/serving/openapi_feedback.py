@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vigie.models.document import FLOAT32_MAX
+from vigie.monitoring.predictionlog.entry import TRUTH_LABEL
 
 EXAMPLE = {"request_id": "4bf92f3577b34da6a3ce929d0e0e4736", "row": 0, "actual": 247300}
 """A truth about the price of a home."""
@@ -29,7 +30,7 @@ def feedback_path() -> dict[str, Any]:
             "actual": {
                 "oneOf": [
                     {"type": "number", "minimum": -FLOAT32_MAX, "maximum": FLOAT32_MAX},
-                    {"type": "string", "minLength": 1, "maxLength": 200},
+                    {"type": "string", "pattern": TRUTH_LABEL},
                 ]
             },
         },

@@ -38,6 +38,7 @@ class Database:
         self._ready = False
         self._turn = threading.Lock()
         self._file = file
+        self._migration: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> contextlib.AbstractContextManager[Connection]:
         """A transaction, on tables that are there."""
@@ -59,11 +60,20 @@ class Database:
         self._ready = True
 
     def _migrate(self) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "vigie.monitoring.predictionlog.migrate"],
-            input=self.url.render_as_string(hide_password=False).encode(),
-            check=True, timeout=MIGRATE_SECONDS, capture_output=True,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "vigie.monitoring.predictionlog.migrate"]
+        nothing = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
+        ) as process:
+            self._migration = process
+            try:
+                url = self.url.render_as_string(hide_password=False)
+                process.communicate(url.encode(), MIGRATE_SECONDS)
+            finally:
+                # nothing, where it has ended; what it began is undone otherwise
+                process.kill()
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -116,7 +126,9 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, and ends a migration that is under way."""
+        if self._migration is not None:
+            self._migration.kill()
         self.engine.dispose()
 
     def _make_folder(self) -> None:

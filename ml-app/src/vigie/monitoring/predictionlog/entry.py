@@ -15,6 +15,9 @@ from vigie.models.document import Input, PackageDocument
 TruthKind = Literal["number", "label", "none"]
 Row = dict[str, Any]
 
+TRUTH_LABEL = r"^[^\u0000-\u001f\u007f]{1,200}$"
+"""A label as a truth: databases take no control characters. For Python and for JSON Schema."""
+
 
 class Answered(Protocol):
     """What a model answered: each output [rows, …], and the interval's bounds."""

@@ -17,6 +17,7 @@ from vigie.errors import FieldError, InvalidInput
 from vigie.models.document import FLOAT32_MAX
 from vigie.models.wording import kind_of
 from vigie.monitoring.predictionlog.database import Database, explained
+from vigie.monitoring.predictionlog.entry import TRUTH_LABEL
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics
 from vigie.monitoring.predictionlog.tables import predictions, served_versions, truths
 
@@ -24,8 +25,8 @@ Outcome = Literal["stored", "duplicate", "conflict"]
 Key = tuple[str, int]
 
 MOST_ERRORS = 20
-MOST_LABEL = 200
 _IDS_AT_ONCE = 500
+_LABEL = re.compile(TRUTH_LABEL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _MEMBERS = frozenset({"request_id", "row", "actual"})
 _MOST_ROW = 2**31 - 1
@@ -66,7 +67,7 @@ def read_truths(items: Sequence[Any], most: int) -> list[Truth]:
     wrong = [error for index, item in enumerate(items) if (error := _wrong(index, item))]
     if wrong:
         raise InvalidInput("A truth is not as it should be.", tuple(wrong[:MOST_ERRORS]))
-    return [Truth(item["request_id"], item.get("row", 0), _actual(item)) for item in items]
+    return [Truth(item["request_id"], int(item.get("row", 0)), _actual(item)) for item in items]
 
 
 def _wrong(index: int, item: Any) -> FieldError | None:
@@ -77,10 +78,12 @@ def _wrong(index: int, item: Any) -> FieldError | None:
     request_id, row = item.get("request_id"), item.get("row", 0)
     if type(request_id) is not str or not _REQUEST_ID.fullmatch(request_id):
         return FieldError(index, "request_id", "the X-Request-Id of an answer", kind_of(request_id))
-    if type(row) is not int or not 0 <= row <= _MOST_ROW:
+    # JSON knows no integers: 3.0 is 3
+    whole = type(row) is int or (type(row) is float and row.is_integer())
+    if not whole or not 0 <= row <= _MOST_ROW:
         return FieldError(index, "row", "integer of at least 0", kind_of(row))
     actual: Any = item.get("actual")
-    if type(actual) is str and 0 < len(actual) <= MOST_LABEL and actual.isprintable():
+    if type(actual) is str and _LABEL.fullmatch(actual):
         return None
     if type(actual) in (int, float) and math.isfinite(actual) and abs(actual) <= FLOAT32_MAX:
         return None

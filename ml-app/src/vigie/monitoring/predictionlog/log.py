@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,9 @@ class PredictionLog:
         """Writes what waits, for seconds at most, and ends the threads."""
         for worker in self._workers:
             worker.stop()
+        end = time.monotonic() + LONGEST_CLOSE_SECONDS
         for worker in self._workers:
-            worker.thread.join(LONGEST_CLOSE_SECONDS)
+            worker.thread.join(max(0.0, end - time.monotonic()))
         if "_database" in vars(self):
             self._database.close()
 
