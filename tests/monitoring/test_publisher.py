@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from vigie.monitoring.history import History
+from vigie.monitoring.history import read_history
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import Family, SnapshotFolder, merge, write_snapshot
@@ -86,7 +86,7 @@ def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], i
 def is_served(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -128,9 +128,9 @@ def test_metrics_are_served_and_nothing_else(
 def test_the_publisher_keeps_the_history_of_all_workers(
     published: tuple[subprocess.Popen[str], int, str], folder: SnapshotFolder
 ) -> None:
-    history = History(folder.folder / "history.json")
-    wait_until(lambda: len(history.read().points) >= 3)
-    assert {point.requests for point in history.read().points} == {2}
+    path = folder.folder / "history.json"
+    wait_until(lambda: len(read_history(path).points) >= 3)
+    assert {point.requests for point in read_history(path).points} == {2}
 
 
 def test_the_publisher_goes_when_its_parent_goes(

@@ -136,21 +136,22 @@ def _growth(before: Point, after: Point) -> np.ndarray:
     return now if (now < then).any() else now - then
 
 
+def read_history(path: Path) -> Record:
+    """What was kept; nothing where there is no such file, or something else in it."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return Record()
+
+
 class History:
     """The file, written by the publisher alone. `routes` are those whose requests count."""
 
     def __init__(self, path: Path, routes: Collection[str] = ()) -> None:
         self._path = path
         self._routes = frozenset(routes)
-        points = self.read().points
+        points = read_history(path).points
         self._last = points[-1].at if points else 0.0
-
-    def read(self) -> Record:
-        """What was kept; nothing where there is no such file, or something else in it."""
-        try:
-            return Record.model_validate_json(self._path.read_bytes())
-        except (OSError, ValidationError):
-            return Record()
 
     def is_due(self, now: float) -> bool:
         """True where the last point is a step ago, or in the future: the clock was set back."""
@@ -159,7 +160,7 @@ class History:
     def add(self, samples: Samples, now: float) -> None:
         """Adds the counts of this moment and drops what is too old. Raises `OSError`."""
         self._last = now
-        kept = self.read()
+        kept = read_history(self._path)
         points = [point for point in kept.points if now - SPAN_SECONDS <= point.at < now]
         record = Record(
             points=(*points[1 - MOST_POINTS :], self._point(samples, now)),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, current_app, request
 
-from vigie.monitoring.history import History, spans_of
+from vigie.monitoring.history import read_history, spans_of
 from vigie.monitoring.predictionlog.metrics import LOG_OUTCOMES
 from vigie.monitoring.samples import Samples
 from vigie.serving.formats import duration, number, small_percent
@@ -53,7 +53,7 @@ def status() -> Response:
     services: Services = current_app.extensions["vigie"]
     now, language = time.time(), asked_language()
     samples = Samples(services.families())
-    record = History(history_file(services.settings)).read()
+    record = read_history(history_file(services.settings))
     models = ModelBoard(services.fleet, samples, record.changes, now, language).states()
     traffic = traffic_of(spans_of(record.points, now), now, language)
     log = log_state(services, samples, now, language)
