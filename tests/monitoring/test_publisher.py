@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from vigie.monitoring.history import read_history
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import Family, SnapshotFolder, merge, write_snapshot
@@ -28,12 +29,15 @@ EXTRA: list[Family] = [
 PUBLISH = """
 import os, sys
 from pathlib import Path
-from vigie.monitoring import publisher
+from vigie.monitoring import history, publisher
 from vigie.monitoring.snapshots import SnapshotFolder
 publisher.LOOK_SECONDS = 0.05
+history.STEP_SECONDS = 0.1
 child = os.fork()
 if child == 0:
-    publisher.publish(SnapshotFolder(Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2]), lambda: [])
+    kept = history.History(Path(sys.argv[3]), ["/predict"])
+    folder = SnapshotFolder(Path(sys.argv[1]))
+    publisher.publish(folder, "127.0.0.1", int(sys.argv[2]), lambda: [], kept)
     os._exit(0)
 print(child, flush=True)
 sys.stdin.read()
@@ -48,6 +52,7 @@ def folder(tmp_path: Path) -> SnapshotFolder:
     for pid, rows in ((os.getpid(), 5), (gone.pid, 7)):
         metrics = Metrics()
         metrics.predictions.labels("iris", "1").observe(rows)
+        metrics.count_request("POST", "/predict", 200, 0.003)
         write_snapshot(tmp_path / f"{pid}-1.json", metrics.registry)
     return SnapshotFolder(tmp_path)
 
@@ -64,7 +69,7 @@ def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], i
     """A process whose child publishes: the process, the child's number, the address."""
     port = free_port()
     with subprocess.Popen(
-        [sys.executable, "-c", PUBLISH, str(folder.folder), str(port)],
+        [sys.executable, "-c", PUBLISH, folder.folder, str(port), folder.folder / "history.json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,7 +86,7 @@ def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], i
 def is_served(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -118,6 +123,14 @@ def test_metrics_are_served_and_nothing_else(
     assert 'vigie_predictions_total{model="iris",version="1"} 12.0' in answer.text
     assert "Python" not in answer.headers["Server"]
     assert requests.get(url.replace("/metrics", "/"), timeout=5).status_code == 404
+
+
+def test_the_publisher_keeps_the_history_of_all_workers(
+    published: tuple[subprocess.Popen[str], int, str], folder: SnapshotFolder
+) -> None:
+    path = folder.folder / "history.json"
+    wait_until(lambda: len(read_history(path).points) >= 3)
+    assert {point.requests for point in read_history(path).points} == {2}
 
 
 def test_the_publisher_goes_when_its_parent_goes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from vigie.monitoring.history import History
+from vigie.monitoring.samples import Samples
 from vigie.monitoring.snapshots import Family, MergedCollector, SnapshotFolder, merge
 
 LOOK_SECONDS = 1.0
@@ -28,9 +31,14 @@ def exposition(families: list[Family], accept: str) -> tuple[bytes, str]:
 
 
 def publish(
-    folder: SnapshotFolder, host: str, port: int, extra: Extra, parent: int | None = None
+    folder: SnapshotFolder,
+    host: str,
+    port: int,
+    extra: Extra,
+    history: History,
+    parent: int | None = None,
 ) -> None:
-    """Serves `GET /metrics` until the parent process is gone, and sums up dead workers.
+    """Serves `GET /metrics` until the parent process is gone; sums up dead workers, keeps history.
 
     `parent` is that process where the caller knows it: it may be gone before this begins.
     """
@@ -40,6 +48,10 @@ def publish(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while os.getppid() == parent:
         folder.bury()
+        if history.is_due(time.time()):
+            # a full disk costs the history, not the metrics
+            with contextlib.suppress(OSError):
+                history.add(Samples(folder.total()), time.time())
         time.sleep(LOOK_SECONDS)
     server.shutdown()
 

@@ -18,7 +18,7 @@ from vigie.errors import (
     VigieError,
 )
 from vigie.registry.audit import audited, now
-from vigie.serving import feedback, foreign, operations, pages, predictions
+from vigie.serving import feedback, foreign, operations, pages, predictions, status
 from vigie.serving.access import NEEDS
 from vigie.serving.call import Call, request_id_of
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(foreign.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(status.blueprint)
     app.before_request(_start_clock)
     app.before_request(_admit(services))
     app.after_request(_finish(services))

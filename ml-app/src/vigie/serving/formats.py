@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no number."""
 
 _CURRENCIES = {"EUR": "€", "USD": "$", "GBP": "£"}
 _MONTHS = {
@@ -73,6 +75,42 @@ def date(text: str, language: str) -> str:
         return text
     first = "1er" if language == "fr" and day.day == 1 else str(day.day)
     return f"{first} {_MONTHS[language][day.month - 1]} {day.year}"
+
+
+def moment(timestamp: float, language: str) -> str:
+    """Unix seconds as a day and a time to read, in UTC."""
+    then = datetime.fromtimestamp(timestamp, UTC)
+    return f"{date(then.isoformat(), language)}, {then:%H:%M} UTC"
+
+
+def duration(seconds: float, language: str) -> str:
+    """A time span to read, in its largest unit: 40 s, 12 min, 3 h, 5 d."""
+    day = "j" if language == "fr" else "d"
+    for size, unit in ((86400, day), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and unit == "min"):
+            return f"{int(seconds // size)}{NO_BREAK_SPACE}{unit}"
+    return f"{max(0, int(seconds))}{NO_BREAK_SPACE}s"
+
+
+def latency(seconds: float, language: str) -> str:
+    """A time of answering to read, three digits of it, in milliseconds or seconds."""
+    value, unit = (seconds, "s") if seconds >= 1 else (1000 * seconds, "ms")
+    return f"{number(float(f'{value:.3g}'), language)}{NO_BREAK_SPACE}{unit}"
+
+
+def rate(per_second: float, language: str) -> str:
+    """So many a second to read: whole from 10 on, two digits below."""
+    shown = round(per_second) if per_second >= 10 else float(f"{per_second:.2g}")
+    return number(shown, language)
+
+
+def small_percent(share: float, language: str) -> str:
+    """A share to read that is mostly near nothing, and of which nothing is to be told apart."""
+    if share == 0:
+        return percent(0, language)
+    if share < 0.0001:
+        return f"<{NO_BREAK_SPACE}{percent(0.0001, language, 2)}"
+    return percent(share, language, 2 if share < 0.01 else 1)
 
 
 def _shortest(value: float, grouped: bool) -> str:

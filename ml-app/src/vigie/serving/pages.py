@@ -64,7 +64,7 @@ def predict(model: str | None = None) -> Response:
     if request.mimetype not in _FORM_TYPES:
         raise UnsupportedMediaType("A form is taken here; send JSON to /predict.")
     typed = request.form.to_dict()
-    row = read_row(live.predictor.package.document.inputs, typed, _language())
+    row = read_row(live.predictor.package.document.inputs, typed, asked_language())
     body = body_of(row)
     reply = _ask(live.name, body)
     live = _answering(live, reply)
@@ -72,7 +72,7 @@ def predict(model: str | None = None) -> Response:
     if reply.status == 200:
         prediction, outside = said["predictions"][0], _outside(live, row)
         document = live.predictor.package.document
-        result = result_of(document, prediction, outside, _language())
+        result = result_of(document, prediction, outside, asked_language())
         curl = curl_command(f"{_root()}/predict/{live.name}", body)
         page = _model_page(live, 200, typed, result=result, curl=curl)
     else:
@@ -85,8 +85,8 @@ def docs() -> Response:
     """The documentation of the API: every model, route and problem type."""
     lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
     answers = current_app.extensions.setdefault("vigie.example_answers", {})
-    language = _language()
-    return _page(
+    language = asked_language()
+    return render_page(
         "docs.html",
         200,
         sections=apidocs.model_sections(lives, _root(), language, answers),
@@ -101,14 +101,14 @@ def problem_type(code: str) -> Response:
     if code not in KNOWN:
         raise NotFound("There is no such problem type; /docs lists them.")
     status = next(row.status for row in apidocs.problem_rows("en") if row.code == code)
-    title = problem_title(code, code, _language())
-    return _page("problem.html", 200, code=code, title=title, about=status)
+    title = problem_title(code, code, asked_language())
+    return render_page("problem.html", 200, code=code, title=title, about=status)
 
 
 def error_page(error: VigieError, request_id: str) -> Response:
     """An error as a page: its status, title, sentence and request id."""
-    language = _language()
-    page = _page(
+    language = asked_language()
+    page = render_page(
         "message.html",
         error.status,
         title=problem_title(error.code, error.title, language),
@@ -173,11 +173,11 @@ def _model_page(
     result: Result | None = None,
     curl: str = "",
 ) -> Response:
-    language = _language()
+    language = asked_language()
     document = live.predictor.package.document
     wrong = wrong_fields(document.inputs, problem or {}, language)
     fields = fields_of(document.inputs, typed, wrong, language)
-    return _page(
+    return render_page(
         "model.html",
         status,
         model=live,
@@ -203,13 +203,14 @@ def _trouble(problem: Mapping[str, Any], language: str) -> tuple[str, str]:
 def _not_ready(model: str | None) -> Response:
     unready = _services().fleet.unready()
     reasons = {name: why for name, why in unready.items() if model in (None, name)}
-    page = _page("not_ready.html", 503, reasons=reasons)
+    page = render_page("not_ready.html", 503, reasons=reasons)
     page.headers["Retry-After"] = "5"
     return page
 
 
-def _page(template: str, status: int, **context: Any) -> Response:
-    language = _language()
+def render_page(template: str, status: int, **context: Any) -> Response:
+    """A page from its template, in the language that is asked for."""
+    language = asked_language()
     services = _services()
     text = render_template(
         template,
@@ -219,7 +220,6 @@ def _page(template: str, status: int, **context: Any) -> Response:
         link=_link,
         ready=_named(services),
         settings=services.settings,
-        has_status=any(rule.rule == "/status" for rule in current_app.url_map.iter_rules()),
         formats=formats,
         text_in=text_in,
         meaning=problem_meaning,
@@ -242,7 +242,7 @@ def _named(services: Services) -> list[LiveModel]:
 
 def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
     """The address of a page, in the language of this one unless another is named."""
-    return url_for(f"pages.{endpoint}", lang=language or _language(), **values)
+    return url_for(f"pages.{endpoint}", lang=language or asked_language(), **values)
 
 
 def _with_headers(page: Response, reply: Reply) -> Response:
@@ -253,7 +253,8 @@ def _with_headers(page: Response, reply: Reply) -> Response:
     return page
 
 
-def _language() -> str:
+def asked_language() -> str:
+    """The language of the address, else the browser's, else English."""
     asked = request.args.get("lang", "")
     if asked in LANGUAGES:
         return asked

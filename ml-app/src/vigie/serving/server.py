@@ -17,12 +17,14 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from vigie.errors import ConfigurationError
+from vigie.monitoring.history import History
 from vigie.monitoring.predictionlog.log import open_database
 from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
 from vigie.serving.apikeys import read_keys
-from vigie.serving.services import registry_families, snapshot_folder
+from vigie.serving.routes import TEMPLATES
+from vigie.serving.services import history_file, registry_families, snapshot_folder
 from vigie.settings import Settings
 
 WORKER = "vigie.serving.worker.Worker"
@@ -165,7 +167,8 @@ class _Master(Arbiter):  # type: ignore[misc]
             folder = SnapshotFolder(snapshot_folder(settings))
             publish(
                 folder, settings.metrics_host, settings.metrics_port,
-                lambda: registry_families(cache), parent=master,
+                lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
+                parent=master,
             )  # fmt: skip
         except OSError as failure:
             self.log.error("the metrics port cannot be served: %s", failure.strerror)

@@ -41,6 +41,11 @@ def snapshot_folder(settings: Settings) -> Path:
     return settings.state / "metrics"
 
 
+def history_file(settings: Settings) -> Path:
+    """Where the publisher keeps the last minutes; outside the folder that a start empties."""
+    return settings.state / "history.json"
+
+
 def registry_families(cache: ModelCache) -> list[Family]:
     """What the registry process noted in the cache, as metric families."""
     state = cache.registry_state()
@@ -79,11 +84,15 @@ class Services:
         """Where answered predictions and truths go."""
         return self.pipeline.prediction_log
 
-    def metrics_text(self, accept: str) -> tuple[bytes, str]:
+    def families(self) -> list[Family]:
         """The metrics of all workers; of this one alone where nothing adds them up."""
         total = SnapshotFolder(snapshot_folder(self.settings)).total()
         counted = total or take_snapshot(self.metrics.registry)
-        return exposition(merge([counted, registry_families(self.fleet.cache)]), accept)
+        return merge([counted, registry_families(self.fleet.cache)])
+
+    def metrics_text(self, accept: str) -> tuple[bytes, str]:
+        """These metrics as text, and its media type."""
+        return exposition(self.families(), accept)
 
     def start(self) -> None:
         """Loads what the cache holds, then follows it and writes snapshots in the background."""

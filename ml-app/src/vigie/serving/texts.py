@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vigie.serving.status_texts import STATUS_TEXTS
+
 LANGUAGES: Mapping[str, str] = {"en": "English", "fr": "Français"}
 DEFAULT_LANGUAGE = "en"
 
@@ -176,6 +178,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "code": ("Type", "Type"),
     "http_status": ("Status", "Statut"),
     "all_errors": ("All errors", "Toutes les erreurs"),
+    **STATUS_TEXTS,
 }
 
 
