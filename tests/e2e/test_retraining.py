@@ -151,3 +151,15 @@ def test_the_run_and_its_card_say_so_too(fresh: list[dict[str, Any]]) -> None:
     files = f"{load_settings().mlflow_url}/api/2.0/mlflow-artifacts/artifacts{root}"
     card = requests.get(f"{files}/model_card.md", timeout=5).text
     assert f"{NEW_FLOWERS} of them feedback" in card
+
+
+def test_retrain_trains_once_and_then_has_nothing_to_do(fresh: list[dict[str, Any]]) -> None:
+    due = vigie(
+        "retrain", "iris", "--when", "schedule", "--every", "1s", "--with-feedback", *EPOCHS
+    )
+    assert due.exit_code == 0
+    assert due.stdout.startswith("schedule: due: version")
+    assert document("3").provenance.feedback_rows == NEW_FLOWERS
+    again = vigie("retrain", "iris", "--when", "schedule", "--every", "1h")
+    assert (again.exit_code, again.stdout[:17]) == (0, "schedule: not due")
+    assert RegistryClient.of(load_settings()).version("iris", "4") is None

@@ -1,7 +1,8 @@
-"""The commands that train: at once, and for a comparison only."""
+"""The commands that train: at once, when it is time, and for a comparison only."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -10,10 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from vigie.cli_watch import check_window, seconds_of
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from vigie.monitoring.drift import Drift
     from vigie.recipes.catalogue import Recipe
+    from vigie.training.retraining import Limits, Occasion
+
+DRIFT, SCHEDULE = "drift", "schedule"
 
 _recipe_argument = click.argument("recipe")
 _data_option = click.option(
@@ -75,6 +81,88 @@ def train(training: Training) -> None:
     _run(training, find_recipe(training.recipe), load_settings())
 
 
+@click.command()
+@_training_options
+@click.option(
+    "--when",
+    type=click.Choice([DRIFT, SCHEDULE, f"{DRIFT} or {SCHEDULE}"]),
+    default=f"{DRIFT} or {SCHEDULE}",
+    show_default=True,
+    help="What is an occasion.",
+)
+@click.option(
+    "--psi",
+    type=click.FloatRange(0, min_open=True),
+    default=0.25,
+    show_default=True,
+    help="The largest drift that is borne.",
+)
+@click.option("--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas.")
+@click.option(
+    "--window",
+    default="24h",
+    callback=check_window,
+    show_default=True,
+    help="With --prometheus: how far back. Always: the shortest time between two trainings "
+    "for drift.",
+)
+@click.option("--metrics", metavar="URL", help="The metrics page to read; this machine's without.")
+@click.option(
+    "--every",
+    default="7d",
+    callback=check_window,
+    show_default=True,
+    help="The age of the champion at which the schedule is due.",
+)
+def retrain(
+    training: Training,
+    when: str,
+    psi: float,
+    prometheus: str | None,
+    window: str,
+    metrics: str | None,
+    every: str,
+) -> None:
+    """Train RECIPE if it is time: its inputs have moved, or its champion is old. Then stop.
+
+    The exit code is 0 where it trained and where there was nothing to do.
+    """
+    from vigie.monitoring.drift import current_drifts
+    from vigie.recipes.catalogue import find_recipe
+    from vigie.training.retraining import Limits
+
+    settings = load_settings()
+    recipe = find_recipe(training.recipe)
+    limits = Limits(psi, seconds_of(window), seconds_of(every))
+    name = recipe.spec.name
+    drifts: list[Drift] | None = None
+    if DRIFT in when:
+        page = metrics or f"http://127.0.0.1:{settings.metrics_port}/metrics"
+        drifts = [one for one in current_drifts(prometheus, window, page) if one.model == name]
+    occasions = _occasions(settings, name, SCHEDULE in when, drifts, limits)
+    for kind, occasion in occasions.items():
+        click.echo(f"{kind}: {'' if occasion.due else 'not '}due: {occasion.reason}")
+    if any(occasion.due for occasion in occasions.values()):
+        _run(training, recipe, settings)
+
+
+def _occasions(
+    settings: Settings, name: str, scheduled: bool, drifts: list[Drift] | None, limits: Limits
+) -> dict[str, Occasion]:
+    """What speaks for and against a training now, by kind."""
+    from vigie.registry.cache import CHAMPION
+    from vigie.registry.client import RegistryClient
+    from vigie.training.retraining import Registered, judge_drift, judge_schedule
+
+    client = RegistryClient.of(settings)
+    champion = client.version_of(name, CHAMPION)
+    registered = Registered(client.versions(name), champion, time.time())
+    found = {} if drifts is None else {DRIFT: judge_drift(registered, drifts, limits)}
+    if scheduled:
+        found[SCHEDULE] = judge_schedule(registered, limits)
+    return found
+
+
 def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
     from vigie.models.document import text_in
     from vigie.training.steps import Steps
@@ -132,4 +220,4 @@ def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> N
         click.echo(f"{name:<48} {value:>14,.4f}")
 
 
-TRAIN_COMMANDS = (train, evaluate)
+TRAIN_COMMANDS = (train, retrain, evaluate)
