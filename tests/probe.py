@@ -28,6 +28,11 @@ label = {{ values = ["champion"] }}
 [[operations]]
 include-path-regex = '^({outlined})$'
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
+
+# whether a truth fits depends on the answer that it is about
+[[operations]]
+include-path = "/feedback"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422, 503]
 """
 
 

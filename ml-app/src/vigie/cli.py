@@ -7,10 +7,9 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +18,7 @@ from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
 from vigie.cli_log import LOG_COMMANDS
 from vigie.cli_operate import COMMANDS
+from vigie.cli_train import TRAIN_COMMANDS
 from vigie.cli_watch import drift
 from vigie.errors import VigieError
 from vigie.monitoring.logs import configure_logs
@@ -79,78 +79,6 @@ def follow(once: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     follower.run(stop)
-
-
-_data_option = click.option(
-    "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    help="A data file; may be given several times.",
-)
-
-
-@main.command()
-@click.argument("recipe")
-@_data_option
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
-@click.option("--trials", type=click.IntRange(1, 100), default=1, help="Networks to compare.")
-@click.option("--architecture", type=click.Choice(["linear", "dense", "conv"]))
-def train(
-    recipe: str,
-    data: tuple[Path, ...],
-    epochs: int | None,
-    trials: int,
-    architecture: Literal["linear", "dense", "conv"] | None,
-) -> None:
-    """Train RECIPE, register it in MLflow, make it champion if it earns it.
-
-    RECIPE is housing, iris, king_county, california, or a YAML file.
-    """
-    from vigie.models.document import text_in
-    from vigie.recipes.catalogue import find_recipe
-    from vigie.training.steps import Steps
-
-    settings = load_settings()
-    steps = Steps()
-    found = find_recipe(recipe)
-    with steps.step("data"):
-        dataset = found.load(found.spec, data, steps.say)
-    for rule in dataset.rules:
-        if rule.dropped:
-            steps.say(f"    {rule.name}: {rule.dropped} rows dropped")
-    steps.say(f"    {len(dataset)} rows: {text_in(dataset.source, 'en')}")
-    plan = found.spec.plan()
-    plan = replace(
-        plan, epochs=epochs or plan.epochs, architecture=architecture or plan.architecture
-    )
-    with steps.step("TensorFlow and MLflow"):
-        from vigie.training.train import summary_lines
-        from vigie.training.train import train as run
-    result = run(plan, dataset, settings, steps, trials)
-    for line in summary_lines(result, plan.target.unit):
-        steps.say(line)
-
-
-@main.command()
-@click.argument("recipe")
-@_data_option
-@click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
-@click.option("--repeats", type=click.IntRange(1, 50), default=1, show_default=True)
-def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> None:
-    """Cross-validate RECIPE against the baselines; registers nothing."""
-    from vigie.recipes.catalogue import find_recipe
-    from vigie.training.steps import Steps
-
-    steps = Steps()
-    found = find_recipe(recipe)
-    with steps.step("data"):
-        dataset = found.load(found.spec, data, steps.say)
-    from vigie.training.crossval import cross_validate, summarise
-
-    with steps.step(f"{repeats} x {folds} folds") as step:
-        results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
-    for name, value in summarise(results).items():
-        click.echo(f"{name:<48} {value:>14,.4f}")
 
 
 @main.command()
@@ -219,7 +147,7 @@ def status(url: str | None) -> None:
     Console().print(table)
 
 
-for _command in (*COMMANDS, *LOG_COMMANDS):
+for _command in (*COMMANDS, *LOG_COMMANDS, *TRAIN_COMMANDS):
     main.add_command(_command)
 
 

@@ -9,13 +9,20 @@ import click
 from vigie.cli_operate import table_of
 from vigie.settings import load_settings
 
-_WINDOW = re.compile(r"[1-9][0-9]*[smhdw]")
+_WINDOW = re.compile(r"[1-9][0-9]{0,5}[smhdw]")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def _window(_: click.Context, __: click.Parameter, value: str) -> str:
+def check_window(_: click.Context, __: click.Parameter, value: str) -> str:
+    """The value of an option that is a length of time, as Prometheus writes it."""
     if not _WINDOW.fullmatch(value):
         raise click.BadParameter("a window is a number with s, m, h, d or w, such as 6h")
     return value
+
+
+def seconds_of(window: str) -> int:
+    """The seconds of such a length of time."""
+    return int(window[:-1]) * _SECONDS[window[-1]]
 
 
 @click.command()
@@ -24,7 +31,7 @@ def _window(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option(
     "--window",
     default="1h",
-    callback=_window,
+    callback=check_window,
     show_default=True,
     help="With --prometheus: how far back.",
 )
@@ -36,14 +43,10 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
     """
     from rich.console import Console
 
-    from vigie.monitoring.drift import drifts_in_prometheus, drifts_of
-    from vigie.monitoring.samples import scrape
+    from vigie.monitoring.drift import current_drifts
 
-    if prometheus:
-        found = drifts_in_prometheus(prometheus, window)
-    else:
-        port = load_settings().metrics_port
-        found = drifts_of(scrape(metrics or f"http://127.0.0.1:{port}/metrics"))
+    page = metrics or f"http://127.0.0.1:{load_settings().metrics_port}/metrics"
+    found = current_drifts(prometheus, window, page)
     mine = sorted((one for one in found if one.model == model), key=lambda one: -one.psi)
     if not mine:
         raise click.ClickException(

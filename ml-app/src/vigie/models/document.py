@@ -119,12 +119,13 @@ class Rule(_Frozen):
 
 
 class Provenance(_Frozen):
-    """Where the model comes from."""
+    """Where the model comes from: of its `rows`, `feedback_rows` are answers with their truth."""
 
     source: Text
     generated: bool = False
     data_sha256: str | None = None
     rows: int | None = Field(default=None, ge=0)
+    feedback_rows: int = Field(default=0, ge=0)
     rules: tuple[Rule, ...] = ()
     revision: str | None = None
     trained_at: str | None = None

@@ -53,10 +53,15 @@ def read_package(root: Path, digest: str) -> Package:
     return Package(
         root=root,
         digest=digest,
-        document=_read(root / DOCUMENT, PackageDocument),
+        document=read_document(root),
         golden=_read(root / GOLDEN, Golden),
         profile=_read(profile, Profile) if profile.exists() else None,
     )
+
+
+def read_document(root: Path) -> PackageDocument:
+    """The document of the package in `root` alone; refused if absent or broken."""
+    return _read(root / DOCUMENT, PackageDocument)
 
 
 def read_held_out(root: Path) -> HeldOut | None:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vigie.models.profile import smoothed
-from vigie.monitoring.samples import Sample, query
+from vigie.monitoring.samples import Sample, query, scrape
 
 LEAST_ROWS = 500
 """With fewer rows the index says more of chance than of the data."""
@@ -47,6 +47,16 @@ def psi(counts: np.ndarray, shares: np.ndarray) -> float:
     """
     seen = smoothed(counts)
     return float(((seen - shares) * np.log(seen / shares)).sum())
+
+
+def current_drifts(prometheus: str | None, window: str, page: str) -> list[Drift]:
+    """The drift of the last `window` where there is a Prometheus, else that of a metrics page.
+
+    A page counts since its service started. Raises `MetricsError` where nothing answers.
+    """
+    if prometheus:
+        return drifts_in_prometheus(prometheus, window)
+    return drifts_of(scrape(page))
 
 
 def drifts_in_prometheus(url: str, window: str) -> list[Drift]:

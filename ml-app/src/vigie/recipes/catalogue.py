@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import ConfigurationError
 from vigie.recipes.tabular.spec import TableSpec, read_spec
-from vigie.recipes.tabular.table import build_dataset, files_digest, frame_digest, read_table
 from vigie.training.dataset import Dataset
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What reads tables is imported where it is used: whoever only asks for a recipe's name need not
+# wait for pandas.
+
 Say = Callable[[str], None]
+Load = Callable[[TableSpec, Sequence[Path], Say], Dataset]
+Believable = Callable[["pd.DataFrame"], "tuple[pd.DataFrame, Mapping[str, int]]"]
+
+
+def _all(frame: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, int]]:
+    return frame, {}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe file with the loader of its data."""
+    """A recipe file with the loader of its data.
+
+    `believable` keeps the rows of a frame that pass the rules that are not in the file, and says
+    how many each of them took away.
+    """
 
     spec: TableSpec
-    load: Callable[[TableSpec, Sequence[Path], Say], Dataset]
+    load: Load
+    believable: Believable = _all
 
 
 def recipe_names() -> list[str]:
@@ -31,9 +48,9 @@ def recipe_names() -> list[str]:
 def find_recipe(name: str) -> Recipe:
     """The shipped recipe of that name, or the one in that YAML file."""
     if name in _FILES:
-        folder, load = _FILES[name]
+        folder, load, believable = _FILES[name]
         with resources.as_file(resources.files("vigie.recipes") / folder / f"{name}.yaml") as path:
-            return Recipe(read_spec(path), load)
+            return Recipe(read_spec(path), load, believable)
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return Recipe(read_spec(path), _load_table)
@@ -43,11 +60,14 @@ def find_recipe(name: str) -> Recipe:
 
 
 def _load_table(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+    from vigie.recipes.tabular.table import build_dataset, files_digest, read_table
+
     return build_dataset(spec, read_table(paths, spec.separator), files_digest(paths))
 
 
 def _load_flowers(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
     from vigie.recipes.iris.flowers import load_flowers
+    from vigie.recipes.tabular.table import build_dataset, frame_digest
 
     if paths:
         return _load_table(spec, paths, say)
@@ -61,9 +81,15 @@ def _load_sales(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
     return load_sales(spec, paths, say)
 
 
-_FILES: dict[str, tuple[str, Callable[[TableSpec, Sequence[Path], Say], Dataset]]] = {
-    "housing": ("housing", _load_sales),
-    "iris": ("iris", _load_flowers),
-    "king_county": ("tabular", _load_table),
-    "california": ("tabular", _load_table),
+def _believable_sales(frame: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, int]]:
+    from vigie.recipes.housing.dvf import believable
+
+    return believable(frame)
+
+
+_FILES: dict[str, tuple[str, Load, Believable]] = {
+    "housing": ("housing", _load_sales, _believable_sales),
+    "iris": ("iris", _load_flowers, _all),
+    "king_county": ("tabular", _load_table, _all),
+    "california": ("tabular", _load_table, _all),
 }

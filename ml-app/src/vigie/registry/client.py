@@ -40,6 +40,8 @@ class RegisteredVersion:
     version: str
     run_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    created_ms: int = 0
+    """When it was registered, milliseconds since 1970; 0 where MLflow does not say."""
 
     @property
     def digest(self) -> str | None:
@@ -142,6 +144,13 @@ class RegistryClient:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 left -= self._http.fetch(f"{root}/{name}", target, left, transfer)
 
+    def download_file(
+        self, version: RegisteredVersion, name: PurePosixPath, target: Path, most_bytes: int
+    ) -> None:
+        """Writes one file of a version to `target`, unverified; refused where it has none."""
+        transfer = Transfer(self._download_seconds, self._timeout, lambda: None)
+        self._http.fetch(f"{self._artifact_root(version)}/{name}", target, most_bytes, transfer)
+
     def _artifact_root(self, version: RegisteredVersion) -> str:
         found = self._http.ask(
             "model-versions/get-download-uri", {"name": version.name, "version": version.version}
@@ -214,8 +223,9 @@ def _version(found: Any, name: str) -> RegisteredVersion:
             version=str(found["version"]),
             run_id=str(found.get("run_id", "")),
             tags={str(tag["key"]): str(tag["value"]) for tag in found.get("tags", [])},
+            created_ms=int(found.get("creation_timestamp", 0)),
         )
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise RegistryError("MLflow answered with something that is not a version") from None
     if version.name != name:
         raise RegistryError("MLflow answered with a version of another model")

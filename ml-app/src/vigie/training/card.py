@@ -24,7 +24,7 @@ def model_card(
         f"# {text_in(plan.title, 'en')}\n",
         (warning if data.generated else "")
         + f"A {plan.architecture} Keras network for {plan.task}, trained at {trained.trained_at}"
-        f" on {len(data)} rows ({text_in(data.source, 'en')}).\n",
+        f" on {len(data)} rows ({text_in(data.source, 'en')}){_fed(trained)}.\n",
         "## Inputs\n",
         "| name | takes | seen in training |\n| --- | --- | --- |",
         *(f"| `{i.name}` | {describe(i)} | {_seen(i)} |" for i in plan.inputs),
@@ -48,6 +48,15 @@ def model_card(
         parts += [f"| {rule.name} | {rule.dropped} |" for rule in data.rules]
     parts.append("\nOutside the ranges above the model guesses; the service warns there.\n")
     return "\n".join(parts)
+
+
+def _fed(trained: Trained) -> str:
+    if not trained.feedback_rows:
+        return ""
+    return (
+        f", {trained.feedback_rows} of them feedback: what earlier versions were asked, with what "
+        "turned out to be true. None of these is among the held-out rows"
+    )
 
 
 def _seen(item: Any) -> str:

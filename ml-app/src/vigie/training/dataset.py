@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,20 @@ class Dataset:
             self.source,
             self.sha256,
             self.rules,
+            self.generated,
+        )
+
+    def plus(self, other: Dataset) -> Dataset:
+        """These rows, then those of `other`, which has the same columns; one digest over both."""
+        if not len(other):
+            return replace(self, rules=(*self.rules, *other.rules))
+        return Dataset(
+            {name: [*values, *other.columns[name]] for name, values in self.columns.items()},
+            np.concatenate([self.target, other.target]),
+            [*self.ids, *other.ids],
+            self.source,
+            hashlib.sha256(f"{self.sha256} {other.sha256}".encode()).hexdigest(),
+            (*self.rules, *other.rules),
             self.generated,
         )
 

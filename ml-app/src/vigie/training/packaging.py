@@ -34,7 +34,7 @@ CHECKED_ROWS = 1000
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything a package is written from."""
+    """Everything a package is written from; the last `feedback_rows` of `training` are feedback."""
 
     plan: Plan
     model: keras.Model
@@ -45,13 +45,19 @@ class Trained:
     metrics: Mapping[str, float]
     revision: str | None
     trained_at: str
+    feedback_rows: int = 0
+
+    @property
+    def shown(self) -> Dataset:
+        """The training rows that may be shown: what callers sent stays out of every package."""
+        return self.training.take(np.arange(len(self.training) - self.feedback_rows))
 
 
 def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
     """Writes the package below `root`, its export checked on training rows; gives its digest."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    sample = trained.training.spread(CHECKED_ROWS)
+    sample = trained.shown.spread(CHECKED_ROWS)
     feeds = _feeds(trained, sample)
     save_model(
         trained.model,
@@ -124,6 +130,7 @@ def describe(trained: Trained, difference: float | None) -> PackageDocument:
             generated=data.generated,
             data_sha256=data.sha256,
             rows=len(data),
+            feedback_rows=trained.feedback_rows,
             rules=data.rules,
             revision=trained.revision,
             trained_at=trained.trained_at,

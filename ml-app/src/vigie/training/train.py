@@ -68,15 +68,25 @@ class _Evaluated:
 
 
 def train(
-    plan: Plan, dataset: Dataset, settings: Settings, steps: Steps, trials: int = 1
+    plan: Plan,
+    dataset: Dataset,
+    settings: Settings,
+    steps: Steps,
+    trials: int = 1,
+    feedback: Dataset | None = None,
 ) -> TrainingResult:
-    """Trains one model and registers it; it becomes champion where the gate lets it."""
+    """Trains one model and registers it; it becomes champion where the gate lets it.
+
+    Rows of `feedback` are learnt from and never held out: the held-out rows are those of `dataset`.
+    """
     training, held_out = split(dataset)
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
     # before the work: a key that cannot be read would cost a training
     key = load_private_key(settings.signing_key) if settings.signing_key else None
     rows_held_out = held_out.rows_sha256()
+    if feedback is not None:
+        training = training.plus(feedback)
     plan = plan.fitted_to(training)
     held_out = _answerable(plan, held_out)
     labels = _labels(plan, training)
@@ -84,6 +94,7 @@ def train(
     started = datetime.now(UTC)
     with tracking.run(f"{plan.name} {started:%Y-%m-%d %H:%M}") as run_id:
         _log_inputs(tracking, plan, dataset, training, held_out)
+        _log_feedback(tracking, feedback)
         with steps.step("baselines"):
             baselines = _score_baselines(plan, training, held_out, tracking)
         best = _fit_trials(plan, training, labels, trials, steps, tracking)
@@ -96,6 +107,7 @@ def train(
             plan, fitted.model, training, held_out.spread(settings.held_out_rows),
             evaluated.interval, labels, evaluated.metrics,
             _revision(), started.isoformat(timespec="seconds"),
+            0 if feedback is None else len(feedback),
         )  # fmt: skip
         with steps.step("plots and model card"), tracking.artifacts() as folder:
             write_plots(folder, plan, fitted, held_out, evaluated.predicted, evaluated.slices)
@@ -109,7 +121,7 @@ def train(
                 sign_package(Path(folder_name) / "package", key)
             error = main_error(plan.task, evaluated.metrics)
             tags = {
-                "vigie.data_sha256": dataset.sha256,
+                "vigie.data_sha256": training.sha256,
                 GENERATED: str(dataset.generated),
                 **figures_tags(main_metric(plan.task), error, rows_held_out),
             }
@@ -153,13 +165,22 @@ def _log_inputs(
             "seed": plan.seed,
         }
     )
-    tracking.log_metrics(
-        {f"dropped.{_metric_name(rule.name)}": float(rule.dropped) for rule in dataset.rules}
-        | {"rows": float(len(dataset))}
-    )
+    tracking.log_metrics(_dropped(dataset) | {"rows": float(len(dataset))})
     tracking.log_dataset(training, "training", plan.target.name)
     tracking.log_dataset(held_out, "evaluation", plan.target.name)
     tracking.log_text("\n".join(["id", *held_out.ids]) + "\n", "held_out_ids.csv")
+
+
+def _log_feedback(tracking: Tracking, feedback: Dataset | None) -> None:
+    if feedback is not None:
+        tracking.log_parameters(
+            {"feedback.rows": len(feedback), "feedback.sha256": feedback.sha256}
+        )
+        tracking.log_metrics(_dropped(feedback))
+
+
+def _dropped(dataset: Dataset) -> dict[str, float]:
+    return {f"dropped.{_metric_name(rule.name)}": float(rule.dropped) for rule in dataset.rules}
 
 
 def _metric_name(text: str) -> str:

@@ -40,6 +40,12 @@ class Database:
         self._file = file
         self._migration: subprocess.Popen[bytes] | None = None
 
+    def exists(self) -> bool:
+        """False where it is a file that is not there; a server is asked only when it is used."""
+        if self.is_sqlite and self.url.database:
+            return Path(self.url.database).is_file()
+        return True
+
     def begin(self) -> contextlib.AbstractContextManager[Connection]:
         """A transaction, on tables that are there."""
         self.prepare()

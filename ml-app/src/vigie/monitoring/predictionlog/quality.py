@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import func, select
 
 from vigie.errors import NotFound
 from vigie.monitoring.predictionlog.database import Database
+from vigie.monitoring.predictionlog.joined import joined_predictions
 from vigie.monitoring.predictionlog.joiner import errors_of
-from vigie.monitoring.predictionlog.tables import predictions, truths
+from vigie.monitoring.predictionlog.tables import predictions
 
 MOST_SLICES = 20
 _PARTS = 4
@@ -84,7 +85,7 @@ def quality_of(
         if not found:
             raise NotFound("the log has no prediction of this model")
         rows: dict[str, list[Any]] = {name: [] for name in found}
-        for row in _joined(connection, model, version):
+        for row in joined_predictions(connection, model, version):
             found[row.version].add(row)
             if by:
                 rows[row.version].append(row)
@@ -104,27 +105,6 @@ def _counts(model: str, version: str | None) -> Any:
     if version is not None:
         counts = counts.where(table.version == version)
     return counts.group_by(table.version).order_by(func.min(table.answered_us))
-
-
-def _joined(connection: Connection, model: str, version: str | None) -> Iterator[Any]:
-    same = and_(
-        predictions.c.request_id == truths.c.request_id,
-        predictions.c.row == truths.c.row,
-        predictions.c.answered_us == truths.c.answered_us,
-    )
-    asked = (
-        select(
-            predictions,
-            truths.c.received_us,
-            truths.c.value.label("actual_value"),
-            truths.c.label.label("actual_label"),
-        )
-        .join_from(predictions, truths, same)
-        .where(predictions.c.model == model, truths.c.state == "joined")
-    )
-    if version is not None:
-        asked = asked.where(predictions.c.version == version)
-    yield from connection.execute(asked)
 
 
 def _slices(version: str, name: str, rows: Sequence[Any]) -> list[Quality]:

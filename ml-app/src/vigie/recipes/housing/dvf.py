@@ -38,6 +38,11 @@ DWELLING = [
     *("id_mutation", "type_local", "surface_reelle_bati", "nombre_pieces_principales"),
     *("adresse_numero", "adresse_suffixe", "adresse_nom_voie", *LOTS),
 ]
+_RAW_NAMES = {
+    "price_eur": "valeur_fonciere",
+    "surface_m2": "surface_reelle_bati",
+    "rooms": "nombre_pieces_principales",
+}
 COLUMNS = [
     *("id", "price_eur", "surface_m2", "rooms", "property_type", "land_m2", "latitude"),
     *("longitude", "sale_year", "lots", "floor"),
@@ -112,6 +117,18 @@ def clean_sales(rows: pd.DataFrame) -> Sales:
     if sieve.frame.empty:
         raise DvfError("no sale is left after cleaning")
     return Sales(_rename(sieve.frame, land), sieve.dropped, len(rows))
+
+
+def believable(sales: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Of rows with the names of `COLUMNS` those that pass the rules of price, place and size.
+
+    Also how many rows each rule took away; the row index is kept.
+    """
+    sieve = _Sieve(sales.rename(columns=_RAW_NAMES))
+    _keep_believable(sieve)
+    return sieve.frame.rename(columns={raw: name for name, raw in _RAW_NAMES.items()}), dict(
+        sieve.dropped
+    )
 
 
 def _land_per_sale(frame: pd.DataFrame) -> pd.Series:

@@ -58,16 +58,16 @@ def build_dataset(
     _require_columns(spec, frame)
     rules = list(earlier)
     for rule in spec.clean:
-        frame = _apply(rule, frame, rules)
+        frame = apply_rule(rule, frame, rules)
     target = _target(spec, frame)
-    frame, target = _keep(frame, target, _present(target), "missing_target", rules)
+    frame, target = _keep(frame, target, present(target), "missing_target", rules)
     columns: dict[str, pd.Series] = {}
     for name, item in spec.inputs.items():
         if (item.column or name) in frame.columns:
             columns[name] = _values(item, frame[item.column or name])
     usable = np.ones(len(frame), bool)
     for name, values in columns.items():
-        bad = _unusable(spec.inputs[name], values)
+        bad = unusable(spec.inputs[name], values)
         _count(rules, f"unusable_{name}", int((bad & usable).sum()))
         usable &= ~bad
     if usable.sum() < FEWEST_ROWS:
@@ -77,7 +77,7 @@ def build_dataset(
         )
     ids = frame[spec.id] if spec.id else pd.Series(frame.index, index=frame.index)
     return Dataset(
-        {name: _listed(spec.inputs[name], values[usable]) for name, values in columns.items()},
+        {name: listed(spec.inputs[name], values[usable]) for name, values in columns.items()},
         target[usable],
         [str(value) for value in ids[usable]],
         source or spec.source,
@@ -100,7 +100,8 @@ def _require_columns(spec: TableSpec, frame: pd.DataFrame) -> None:
             raise DataError(f"the data has no column {column} ({use} of the recipe)")
 
 
-def _apply(rule: RuleSpec, frame: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
+def apply_rule(rule: RuleSpec, frame: pd.DataFrame, rules: list[Rule]) -> pd.DataFrame:
+    """The rows of a frame that pass a cleaning rule; adds to `rules` how many did not."""
     if rule.drop == "duplicate":
         bad = frame.duplicated(rule.column, keep="first")
     elif rule.drop == "missing":
@@ -135,7 +136,8 @@ def _target(spec: TableSpec, frame: pd.DataFrame) -> np.ndarray:
     return numbers
 
 
-def _present(target: np.ndarray) -> np.ndarray:
+def present(target: np.ndarray) -> np.ndarray:
+    """Where there is a target: neither `None` nor NaN."""
     if target.dtype == object:
         return np.array([value is not None for value in target], bool)
     present: np.ndarray = np.isfinite(target)
@@ -156,7 +158,7 @@ def _values(item: InputSpec, raw: pd.Series) -> pd.Series:
     return texts
 
 
-def _unusable(item: InputSpec, values: pd.Series) -> np.ndarray:
+def unusable(item: InputSpec, values: pd.Series) -> np.ndarray:
     """Rows that a caller could not have sent: a required value is absent, or a limit broken."""
     absent = values.isna().to_numpy()
     bad = absent & item.required
@@ -170,6 +172,7 @@ def _unusable(item: InputSpec, values: pd.Series) -> np.ndarray:
     return np.asarray(bad, bool)
 
 
-def _listed(item: InputSpec, values: pd.Series) -> list[Any]:
+def listed(item: InputSpec, values: pd.Series) -> list[Any]:
+    """The values as callers send them, `None` where absent."""
     kind = {"number": float, "integer": int, "integer-choice": int}.get(item.type, str)
     return [None if pd.isna(value) else kind(value) for value in values]
