@@ -27,8 +27,14 @@ _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 def log_settings(cache: ModelCache, folder: Path, **overrides: object) -> Settings:
-    """Settings of a service whose log takes every row."""
-    return settings_for(cache, folder / "state", **overrides)
+    """Settings of a service whose log takes every row, its tables there but for other databases.
+
+    On a busy machine making them takes longer than a worker that stops has for its last rows.
+    """
+    settings = settings_for(cache, folder / "state", **overrides)
+    if not overrides.keys() & {"database_url", "prediction_log"}:
+        migrated("", settings.state / "predictions.db").close()
+    return settings
 
 
 def migrated(url: str, file: Path) -> Database:

@@ -88,6 +88,7 @@ def test_outputs_alone_leave_no_input(cache: ModelCache, tmp_path: Path) -> None
     services = loaded(log_settings(cache, tmp_path, prediction_log="outputs"))
     services.prediction_log.start()
     post(services, "/predict/housing", HOME)
+    wait_until(lambda: outcome(services, "written") == 1)
     services.prediction_log.close()
     (row,) = rows_of(services.settings)
     assert row["inputs"] is None
@@ -169,7 +170,6 @@ def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_
 
 def test_a_row_that_is_refused_costs_no_other(cache: ModelCache, tmp_path: Path) -> None:
     settings = log_settings(cache, tmp_path)
-    migrated("", settings.state / "predictions.db").close()
     with sqlite3.connect(settings.state / "predictions.db") as connection:
         connection.execute(
             "create trigger refuse before insert on predictions when new.row = 1 "
