@@ -18,6 +18,7 @@ import orjson
 import requests
 
 from vigie.errors import ConfigurationError, RegistryError, VigieError
+from vigie.local_prometheus import prometheus_command
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.serving.server import require_free_port
@@ -39,6 +40,8 @@ class _Processes:
     """The processes of the stack, in the order in which they were started."""
 
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    spare: set[str] = field(default_factory=set)
+    """Those whose end is no reason to stop the others."""
 
     def start(self, name: str, command: list[str], log: Path | None = None) -> None:
         """Starts a process in a session of its own; its lines go to `log`, else to the terminal."""
@@ -49,8 +52,9 @@ class _Processes:
         )
 
     def ended(self) -> str | None:
-        """The name of a process that has ended by itself, if one has."""
-        return next((n for n, p in self.running.items() if p.poll() is not None), None)
+        """The name of a needed process that has ended by itself, if one has."""
+        needed = ((n, p) for n, p in self.running.items() if n not in self.spare)
+        return next((name for name, process in needed if process.poll() is not None), None)
 
     def stop(self) -> None:
         """Stops all, the last started first; what does not stop in time is killed."""
@@ -82,7 +86,8 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         if not cached:
             _start_service(processes, say)
         _await_ready(processes, settings)
-        say(_welcome(settings))
+        watched = _start_prometheus(processes, settings, root)
+        say(_welcome(settings, watched))
         while (ended := processes.ended()) is None:
             time.sleep(0.5)
         raise VigieError(f"the {ended} has stopped; its last lines say why")
@@ -170,6 +175,14 @@ def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
     processes.start("service", [*vigie, "serve"])
 
 
+def _start_prometheus(processes: _Processes, settings: Settings, root: Path) -> bool:
+    command = prometheus_command(settings, root)
+    if command is not None:
+        processes.spare.add("Prometheus")
+        processes.start("Prometheus", command, root / "var" / "log" / "prometheus.log")
+    return command is not None
+
+
 def _train_missing(settings: Settings, say: Callable[[str], None]) -> None:
     client = RegistryClient.of(settings)
     for name in settings.required_models:
@@ -205,20 +218,22 @@ def _await_ready(processes: _Processes, settings: Settings) -> None:
         time.sleep(0.2)
 
 
-def _welcome(settings: Settings) -> str:
+def _welcome(settings: Settings, watched: bool = False) -> str:
     base = f"http://localhost:{settings.port}"
+    prometheus = (
+        f"\n  Prometheus     http://localhost:{settings.prometheus_port}" if watched else ""
+    )
     return f"""
 Vigie is ready.
 
   form           {base}
   API            {base}/docs
+  status         {base}/status
   MLflow         {settings.mlflow_public_url}
-  metrics        http://localhost:{settings.metrics_port}/metrics
+  metrics        http://localhost:{settings.metrics_port}/metrics{prometheus}
 
   {_first_call(settings, base)}
 
-Prometheus and Grafana come with Docker: docker compose up -d --wait
-Without them, {base}/v1/models and the metrics address show the state.
 Ctrl-C stops everything.
 """
 

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:5001",
         description="Address of MLflow for people's browsers; empty hides the link.",
     )
+    prometheus_port: int = Field(
+        default=9090,
+        ge=1,
+        le=65535,
+        description="Port of Prometheus in `make run`, which starts it where it is installed.",
+    )
     grafana_public_url: str = Field(
         default="", description="Address of Grafana for people's browsers; empty hides the link."
     )
