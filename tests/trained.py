@@ -59,9 +59,11 @@ def load_data(name: str) -> Dataset:
         pytest.skip(f"VIGIE_TEST_DATA has no data for {name}")
 
 
-def train_package(name: str, root: Path) -> TrainedPackage:
-    """Trains a recipe for a moment and writes its package."""
-    training, held_out = split(load_data(name))
+def train_package(
+    name: str, root: Path, parts: tuple[Dataset, Dataset] | None = None
+) -> TrainedPackage:
+    """Trains a recipe for a moment and writes its package. `parts`: for training, and held out."""
+    training, held_out = parts or split(load_data(name))
     plan = find_recipe(name).spec.plan().fitted_to(training)
     labels: tuple[str, ...] = ()
     if plan.task == "classification":

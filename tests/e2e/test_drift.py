@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import requests
 from click.testing import CliRunner
 
 from conftest import LiveService, MakeService, free_port, wait_until
 from packages import HOUSING_INPUTS, housing_document, install
+from scraper import needs_prometheus, scraper
 from vigie.cli import main
 from vigie.engines.predictor import open_predictor
 from vigie.models.document import PackageDocument
 from vigie.models.package import read_package
 from vigie.models.profile import build_profile
 from vigie.monitoring.drift import Drift, drifts_in_prometheus, drifts_of, psi
-from vigie.monitoring.samples import query, scrape
+from vigie.monitoring.samples import scrape
 from vigie.registry.cache import ModelCache
 
 ROWS = 1000
@@ -112,48 +109,15 @@ def test_a_model_that_is_not_there_is_one_clear_sentence(service: LiveService) -
     assert CliRunner().invoke(main, ["drift", "cars", "--prometheus", away]).exit_code == 1
 
 
-@pytest.fixture
-def prometheus(service: LiveService, tmp_path: Path) -> Iterator[str]:
-    """A Prometheus that looks at the service every second; its address."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("needs prometheus")
-    settings = tmp_path / "prometheus.yml"
-    settings.write_text(
-        "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: vigie, static_configs: "
-        f"[{{targets: ['127.0.0.1:{service.metrics_port}']}}]}}]\n"
-    )
-    address = f"127.0.0.1:{free_port()}"
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program, f"--config.file={settings}", f"--web.listen-address={address}",
-                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        wait_until(lambda: _is_ready(f"http://{address}/-/ready"))
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-def test_prometheus_and_the_service_say_the_same(service: LiveService, prometheus: str) -> None:
-    # an increase needs to have been seen at 0
-    wait_until(lambda: query(prometheus, "vigie_predictions_total", "rows"))
-    send(service, homes(3, moved=True))
-    here = drifts(service)
-    wait_until(lambda: query(prometheus, "sum(vigie_predictions_total)", "r")[0].value == ROWS)
-    there = {one.feature: one for one in drifts_in_prometheus(prometheus, "5m")}
+@needs_prometheus
+def test_prometheus_and_the_service_say_the_same(service: LiveService, tmp_path: Path) -> None:
+    with scraper(tmp_path / "prometheus", service.metrics_port) as prometheus:
+        # an increase needs to have been seen at 0
+        wait_until(lambda: prometheus.query("vigie_predictions_total"))
+        send(service, homes(3, moved=True))
+        here = drifts(service)
+        wait_until(lambda: prometheus.value("sum(vigie_predictions_total)") == ROWS)
+        there = {one.feature: one for one in drifts_in_prometheus(prometheus.url, "5m")}
     assert there.keys() == here.keys()
     for name, one in here.items():
         assert there[name].psi == pytest.approx(one.psi, rel=0.03, abs=0.003), name

@@ -161,6 +161,40 @@ def test_the_dead_add_up_over_generations(folder: SnapshotFolder, dead_pid: int)
     assert [path.name for path in folder.folder.glob("[!.]*")] == [DEAD]
 
 
+def serving(*versions: str) -> Metrics:
+    """A worker that answered a row with each of these versions of `housing`."""
+    metrics = worker(1)
+    for version in versions:
+        metrics.start_version_at_zero("housing", version)
+        metrics.predictions.labels("housing", version).observe(1)
+    metrics.feedback.count("stored", "housing", "0")
+    return metrics
+
+
+def test_the_dead_keep_the_versions_that_somebody_shows(
+    folder: SnapshotFolder, dead_pid: int
+) -> None:
+    rows = "vigie_predictions_total"
+    write(folder, dead_pid, serving("1", "2"))
+    folder.bury()
+    # nobody lives: what is next may be any of them
+    assert value(folder.total(), rows, model="housing", version="1") == 1
+    write(folder, os.getpid(), serving("2", "3"))
+    for _ in range(2):
+        total = folder.total()
+        assert value(total, rows, model="housing", version="1") is None
+        assert value(total, rows, model="housing", version="2") == 2
+        assert (
+            value(total, "vigie_feedback_total", model="other", version="other", outcome="stored")
+            == 2
+        )
+        assert requests_in(total) == 2
+    write(folder, dead_pid, serving("2"), start=2)
+    folder.bury()
+    assert b'"version":"1"' not in (folder.folder / DEAD).read_bytes()
+    assert value(folder.total(), rows, model="housing", version="2") == 3
+
+
 @pytest.mark.parametrize("stop_at", range(6))
 def test_a_stop_at_any_step_of_a_burial_neither_loses_nor_doubles(
     folder: SnapshotFolder, dead_pid: int, monkeypatch: pytest.MonkeyPatch, stop_at: int

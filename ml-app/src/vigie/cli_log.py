@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,7 @@ def migrate() -> None:
     from vigie.monitoring.predictionlog.log import open_database
     from vigie.monitoring.predictionlog.migrate import migrate as run
 
-    database = open_database(load_settings())
-    with explained():
+    with closing(open_database(load_settings())) as database, explained():
         run(database)
         click.echo(f"the tables are at step {database.revision()}")
 
@@ -44,8 +44,8 @@ def forget(request_id: str) -> None:
 
     settings = load_settings()
     with audited(settings.audit_log) as record:
-        with explained():
-            predictions, truths = erase(open_database(settings), request_id)
+        with closing(open_database(settings)) as database, explained():
+            predictions, truths = erase(database, request_id)
         what = f"forget: {predictions} predictions, {truths} truths"
         record({"at": now(), "who": who_am_i(), "what": what})
     click.echo(f"erased: {predictions} predictions, {truths} truths")
@@ -62,8 +62,8 @@ def quality(model: str, number: str | None, inputs: tuple[str, ...], as_json: bo
     from vigie.monitoring.predictionlog.log import open_database
     from vigie.monitoring.predictionlog.quality import quality_of
 
-    with explained():
-        found = quality_of(open_database(load_settings()), model, number, inputs)
+    with closing(open_database(load_settings())) as database, explained():
+        found = quality_of(database, model, number, inputs)
     if as_json:
         import orjson
 

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from vigie.monitoring.metrics import GAUGE_MERGE
+from vigie.monitoring.predictionlog.metrics import OTHER
 
 DEAD = "dead.json"
 _ACCUMULATING = ("counter", "histogram", "summary")
@@ -84,6 +85,39 @@ def _combine(family: Family, one: float, other: float) -> float:
     return max(one, other) if how == "max" else min(one, other)
 
 
+def without_forgotten(dead: list[Family], living: Iterable[list[Family]]) -> list[Family]:
+    """The sum of the dead without the models and versions that no living worker shows any more.
+
+    Else every version that ever served would keep its series. While nobody lives nothing is left
+    out: who comes next may serve the same.
+    """
+    known = {
+        _subject(labels)
+        for snapshot in living
+        for family in snapshot
+        for _, labels, _ in family["samples"]
+    } - {None}
+    if not known:
+        return dead
+    return [
+        {**family, "samples": [each for each in family["samples"] if _lasts(each[1], known)]}
+        for family in dead
+    ]
+
+
+def _subject(labels: dict[str, str]) -> tuple[str, str | None] | None:
+    """The model, and the version if any, that a series is about."""
+    return (labels["model"], labels.get("version")) if "model" in labels else None
+
+
+def _lasts(labels: dict[str, str], known: set[Any]) -> bool:
+    subject = _subject(labels)
+    if subject is None or subject in known:
+        return True
+    # truths about versions of long ago, or about none that is known
+    return subject == ("", "") or OTHER in subject
+
+
 class SnapshotFolder:
     """The folder that the workers write to and the publisher adds up."""
 
@@ -103,7 +137,7 @@ class SnapshotFolder:
             dead, buried = self._dead()
             living = [_read(path, []) for path in self._workers() if path.name not in buried]
             if self._burials() == before:
-                return merge([dead, *living])
+                return merge([without_forgotten(dead, living), *living])
 
     def bury(self) -> None:
         """Adds the counters of workers that are gone to the persisted sum, removes their files.
@@ -119,7 +153,9 @@ class SnapshotFolder:
                 [family for family in _read(path, []) if family["type"] in _ACCUMULATING]
                 for path in fresh
             ]
-            self._keep(merge([dead, *lasting]), sorted(buried | {path.name for path in fresh}))
+            living = [_read(path, []) for path in self._workers() if path not in gone]
+            kept = without_forgotten(merge([dead, *lasting]), living)
+            self._keep(kept, sorted(buried | {path.name for path in fresh}))
         for path in gone:
             path.unlink(missing_ok=True)
         if buried or fresh:

@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import vigie
@@ -32,6 +32,7 @@ from vigie.settings import Settings
 log = logging.getLogger("vigie.serving")
 
 SNAPSHOT_SECONDS = 1.0
+LAST_SNAPSHOT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 
@@ -78,6 +79,8 @@ class Services:
     fleet: Fleet
     pipeline: Pipeline
     stop: threading.Event
+    last_words: list[threading.Thread] = field(default_factory=list)
+    """The threads that have something to write after the stop."""
 
     @property
     def prediction_log(self) -> PredictionLog:
@@ -103,12 +106,18 @@ class Services:
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
         for work in (self._follow, self._write_snapshots, self._watch_models):
-            threading.Thread(target=work, name=work.__name__, daemon=True).start()
+            thread = threading.Thread(target=work, name=work.__name__, daemon=True)
+            thread.start()
+            if work == self._write_snapshots:
+                self.last_words.append(thread)
 
     def close(self) -> None:
-        """Stops the background work; first what was answered goes to the log."""
+        """Stops the background work; what was answered goes to the log, what was counted out."""
         self.prediction_log.close()
         self.stop.set()
+        for thread in self.last_words:
+            # the process may end as soon as this returns, and its threads with it
+            thread.join(LAST_SNAPSHOT_SECONDS)
 
     def _follow(self) -> None:
         self.fleet.follow(self.stop)

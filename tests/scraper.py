@@ -1,0 +1,91 @@
+"""A Prometheus of a test's own, which looks at one service every second or so."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from conftest import free_port, wait_until
+
+PROGRAM = shutil.which("prometheus")
+STOP_SECONDS = 20
+
+needs_prometheus = pytest.mark.skipif(PROGRAM is None, reason="prometheus is not installed")
+
+
+@contextlib.contextmanager
+def scraper(
+    folder: Path, metrics_port: int, rules: Sequence[Path] = (), every: str = "1s"
+) -> Iterator[Scraper]:
+    """A Prometheus that lives as long as the block, with these files of rules.
+
+    A scrape that takes longer than the time until the next one is lost.
+    """
+    assert PROGRAM is not None
+    folder.mkdir()
+    settings = folder / "prometheus.yml"
+    settings.write_text(
+        f"global: {{scrape_interval: {every}, evaluation_interval: 1s}}\n"
+        f"rule_files: {[str(path) for path in rules]}\n"
+        "scrape_configs: [{job_name: vigie, static_configs: "
+        f"[{{targets: ['127.0.0.1:{metrics_port}']}}]}}]\n"
+    )
+    made = Scraper(f"127.0.0.1:{free_port()}")
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                PROGRAM, f"--config.file={settings}", f"--storage.tsdb.path={folder / 'tsdb'}",
+                f"--web.listen-address={made.address}",
+            ],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: made.is_ready, 30)
+        yield made
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Scraper:
+    """Where it is, and what it knows."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.url = f"http://{address}"
+
+    @property
+    def is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/-/ready", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """What an expression gives now: series with their `metric` and `value` or `values`."""
+        url = f"{self.url}/api/v1/query"
+        said = requests.get(url, params={"query": expression}, timeout=10)
+        said.raise_for_status()
+        found: list[dict[str, Any]] = said.json()["data"]["result"]
+        return found
+
+    def value(self, expression: str) -> float:
+        """The one value of an expression; NaN where it gives none."""
+        found = self.query(expression)
+        return float(found[0]["value"][1]) if found else float("nan")
+
+    def raw(self, selector: str, window: str) -> list[list[float]]:
+        """The values of each series as they were scraped, the oldest first."""
+        found = self.query(f"{selector}[{window}]")
+        return [[float(value) for _, value in series["values"]] for series in found]
