@@ -50,8 +50,8 @@ def firing(name: str, at: str, fires: bool) -> dict[str, object]:
 
 
 def over_days(*parts: tuple[float, str], per_second: float = PER_SECOND) -> Traffic:
-    """Traffic over days, looked at less often."""
-    return Traffic(parts, per_second, interval="2m", evaluation="10m")
+    """Traffic over days, looked at less often; what is older than 5 minutes counts for nothing."""
+    return Traffic(parts, per_second, interval="2m", evaluation="4m")
 
 
 TABLE = {
