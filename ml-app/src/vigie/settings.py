@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     )
     state: Path = Field(
         default=Path("var/state"),
-        description="Folder for heartbeats, metric snapshots and the SQLite prediction log; a tmpfs "
-        "where `VIGIE_DATABASE_URL` is set.",
+        description="Folder for heartbeats, metric snapshots and the SQLite prediction log; a "
+        "tmpfs where `VIGIE_DATABASE_URL` is set.",
     )
     audit_log: Path = Field(
         default=Path("var/audit.log"),
