@@ -17,6 +17,7 @@ import yaml
 
 from conftest import free_port
 from promtool import ROOT, RULES, seconds
+from scraper import is_ready
 from vigie.monitoring.alerting import with_receivers
 from vigie.settings import load_settings
 
@@ -110,7 +111,7 @@ class Stack:
             for command, log in zip(commands, self._logs, strict=True)
         ]
         for port in (self.port, alerts_port):
-            wait_until(lambda port=port: _ready(port), 30)
+            wait_until(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 30)
 
     def firing(self) -> set[str]:
         """The alerts that fire in Prometheus, told or not."""
@@ -139,13 +140,6 @@ def wait_until(condition: Any, longest: float) -> float:
         assert time.monotonic() - started < longest, "it did not come about"
         time.sleep(0.1)
     return time.monotonic() - started
-
-
-def _ready(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/-/ready", timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def _shorter(duration: str) -> str:

@@ -38,24 +38,36 @@ def scraper(
         f"[{{targets: ['127.0.0.1:{metrics_port}']}}]}}]\n"
     )
     made = Scraper(f"127.0.0.1:{free_port()}")
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                PROGRAM, f"--config.file={settings}", f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address={made.address}",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        wait_until(lambda: made.is_ready, 30)
+    with running(
+        folder, "prometheus", PROGRAM, f"--config.file={settings}",
+        f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={made.address}",
+    ):  # fmt: skip
+        wait_until(lambda: is_ready(made.url), 30)
         yield made
-    finally:
-        process.terminate()
+
+
+@contextlib.contextmanager
+def running(folder: Path, name: str, *command: str) -> Iterator[None]:
+    """A server while it is needed; its lines go to a file of the folder."""
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def is_ready(url: str) -> bool:
+    """True where a Prometheus or an Alertmanager says that it is ready."""
+    try:
+        return requests.get(f"{url}/-/ready", timeout=2).ok
+    except requests.RequestException:
+        return False
 
 
 class Scraper:
@@ -64,13 +76,6 @@ class Scraper:
     def __init__(self, address: str) -> None:
         self.address = address
         self.url = f"http://{address}"
-
-    @property
-    def is_ready(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/-/ready", timeout=2).ok
-        except requests.RequestException:
-            return False
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """What an expression gives now: series with their `metric` and `value` or `values`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,12 +14,13 @@ import pytest
 import requests
 import yaml
 
-from alert_stack import ALERTMANAGER, PROMETHEUS, STOP_SECONDS
+from alert_stack import ALERTMANAGER, PROMETHEUS
 from conftest import FLOWER, LiveService, MakeService, free_port, wait_until
 from grafana.pages import unanswered
 from memory import tell
 from packages import HOUSING_INPUTS, housing_document, install
 from promtool import ROOT, RULES
+from scraper import is_ready, running
 from vigie.models.document import PackageDocument
 from vigie.models.profile import build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache
@@ -35,22 +35,6 @@ pytestmark = pytest.mark.skipif(
     not (PROMETHEUS and ALERTMANAGER and NODE_EXPORTER),
     reason="prometheus, alertmanager or node_exporter is missing",
 )
-
-
-@contextmanager
-def running(folder: Path, name: str, *command: str) -> Iterator[None]:
-    """A server while it is needed; its lines go to a file."""
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def configuration(folder: Path, service: LiveService, ports: dict[str, int]) -> Path:
@@ -98,15 +82,8 @@ def watched(folder: Path, service: LiveService) -> Iterator[str]:
             )
         )  # fmt: skip
         url = f"http://127.0.0.1:{ports['prometheus']}"
-        wait_until(lambda: _is_ready(url), 60)
+        wait_until(lambda: is_ready(url), 60)
         yield url
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/-/ready", timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def homes(number: int, seed: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vigie.cli_watch import check_window, seconds_of
+from vigie.cli_watch import check_window, metrics_option, prometheus_option, seconds_of
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def train(training: Training) -> None:
     show_default=True,
     help="The largest drift that is borne.",
 )
-@click.option("--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas.")
+@prometheus_option
 @click.option(
     "--window",
     default="24h",
@@ -106,7 +106,7 @@ def train(training: Training) -> None:
     help="With --prometheus: how far back. Always: the shortest time between two trainings "
     "for drift.",
 )
-@click.option("--metrics", metavar="URL", help="The metrics page to read; this machine's without.")
+@metrics_option
 @click.option(
     "--every",
     default="7d",

@@ -25,9 +25,17 @@ def seconds_of(window: str) -> int:
     return int(window[:-1]) * _SECONDS[window[-1]]
 
 
+prometheus_option = click.option(
+    "--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas."
+)
+metrics_option = click.option(
+    "--metrics", metavar="URL", help="The metrics page to read; this machine's without."
+)
+
+
 @click.command()
 @click.argument("model")
-@click.option("--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas.")
+@prometheus_option
 @click.option(
     "--window",
     default="1h",
@@ -35,7 +43,7 @@ def seconds_of(window: str) -> int:
     show_default=True,
     help="With --prometheus: how far back.",
 )
-@click.option("--metrics", metavar="URL", help="The metrics page to read; this machine's without.")
+@metrics_option
 def drift(model: str, prometheus: str | None, window: str, metrics: str | None) -> None:
     """Show how far the inputs and predictions of MODEL have moved from its training data.
 

@@ -11,7 +11,7 @@ Headers = dict[bytes, bytes]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
@@ -54,7 +54,5 @@ def request_id_of(call: Call) -> str:
     given = call.headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    trace = call.headers.get(b"traceparent")
-    if trace is not None and (match := _TRACEPARENT.fullmatch(trace)):
-        return match.group(1).decode()
-    return os.urandom(16).hex()
+    trace = call.traceparent
+    return trace.split("-")[1] if trace is not None else os.urandom(16).hex()
