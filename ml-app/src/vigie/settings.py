@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     )
     state: Path = Field(
         default=Path("var/state"),
-        description="Folder for heartbeats, metric snapshots and the SQLite prediction log; a tmpfs "
-        "where `VIGIE_DATABASE_URL` is set.",
+        description="Folder for heartbeats, metric snapshots and the SQLite prediction log; a "
+        "tmpfs where `VIGIE_DATABASE_URL` is set.",
     )
     audit_log: Path = Field(
         default=Path("var/audit.log"),
@@ -312,6 +312,14 @@ class Settings(BaseSettings):
     @classmethod
     def _no_key(cls, value: object) -> object:
         return value or None
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: SecretStr) -> SecretStr:
+        # said at the start, by those too who never open it
+        if not re.match(r"\Z|(sqlite|postgres(ql)?)(\+\w+)?:", url.get_secret_value()):
+            raise ValueError("it begins with sqlite: or postgresql:")
+        return url
 
     @field_validator("models", "public_keys", mode="before")
     @classmethod
