@@ -293,22 +293,19 @@ class LiveService:
     @property
     def publisher(self) -> psutil.Process | None:
         """The child that listens on the metrics port."""
-        return next((c for c in self.master.children() if self._publishes(c)), None)
+        listening = (c for c in self.master.children() if _listens(c, self.metrics_port))
+        return next(listening, None)
 
     @property
     def workers(self) -> list[psutil.Process]:
         """The children that serve."""
-        publisher = self.publisher
-        return [child for child in self.master.children() if child != publisher]
+        return [child for child in self.master.children() if _listens(child, self.port)]
 
-    def _publishes(self, child: psutil.Process) -> bool:
-        try:
-            return any(
-                found.status == psutil.CONN_LISTEN and found.laddr.port == self.metrics_port
-                for found in child.net_connections("tcp")
-            )
-        except psutil.Error:
-            return False
+    @property
+    def keeper(self) -> psutil.Process | None:
+        """The child that keeps the prediction log."""
+        others = {self.publisher, *self.workers}
+        return next((child for child in self.master.children() if child not in others), None)
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -372,6 +369,16 @@ class LiveService:
         _, left = psutil.wait_procs(self._family, timeout=5)
         for child in left:
             child.kill()
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        return any(
+            found.status == psutil.CONN_LISTEN and found.laddr.port == port
+            for found in process.net_connections("tcp")
+        )
+    except psutil.Error:
+        return False
 
 
 def samples_of(text: str) -> Samples:

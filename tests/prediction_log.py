@@ -22,6 +22,7 @@ from vigie.monitoring.predictionlog.joiner import Joiner
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics
 from vigie.monitoring.predictionlog.migrate import migrate
 from vigie.registry.cache import ModelCache
+from vigie.serving.services import Services
 from vigie.settings import Settings
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -43,6 +44,15 @@ def migrated(url: str, file: Path) -> Database:
     database = Database(url, file)
     migrate(database)
     return database
+
+
+def keep_once(services: Services) -> None:
+    """Spools what waits and writes it, as a worker and a keeper do that stop."""
+    log = services.prediction_log
+    log.start()
+    log.close()
+    log.keep()
+    log.close()
 
 
 def join_all(database: Database, metrics: FeedbackMetrics, wait_seconds: float = 1e6) -> int:

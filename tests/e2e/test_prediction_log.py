@@ -23,7 +23,7 @@ def tell(service: LiveService, *truths: dict[str, object]) -> int:
     return service.ask("POST", "/feedback", body, {"Content-Type": JSON}).status
 
 
-def test_two_workers_log_and_one_joins(make_service: MakeService, tmp_path: Path) -> None:
+def test_two_workers_log_and_one_process_keeps(make_service: MakeService, tmp_path: Path) -> None:
     service = make_service(VIGIE_PREDICTION_LOG_ROWS_PER_SECOND="0")
     service.start()
     service.wait_ready()
@@ -44,6 +44,10 @@ def test_two_workers_log_and_one_joins(make_service: MakeService, tmp_path: Path
     for worker in service.workers:
         worker.kill()
         wait_until(lambda: len(service.workers) == 2 and service.is_ready)
+    keeper = service.keeper
+    assert keeper is not None
+    keeper.kill()
+    wait_until(lambda: service.keeper not in (None, keeper))
     service.predict("housing", HOME, **{"X-Request-Id": "after"})
     assert tell(service, {"request_id": "after", "actual": price}) == 200
     wait_until(lambda: value_of(service.samples(), joined, version="1") == ROWS + 1)

@@ -13,7 +13,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from conftest import JSON, loaded, post
-from prediction_log import join_all
+from prediction_log import join_all, keep_once
 from real_mlflow import real_mlflow
 from vigie.cli import main
 from vigie.models.document import PackageDocument
@@ -80,8 +80,7 @@ def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     for number, flower in enumerate(asked):
         said = post(services, "/predict/iris", flower, x_request_id=f"flower-{number}")
         assert said.status == 200
-    services.prediction_log.start()
-    services.prediction_log.close()
+    keep_once(services)
     body = orjson.dumps(
         [{"request_id": f"flower-{n}", "actual": species} for n, species in enumerate(actual)]
     )

@@ -313,6 +313,14 @@ class Settings(BaseSettings):
     def _no_key(cls, value: object) -> object:
         return value or None
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: SecretStr) -> SecretStr:
+        # said at the start, by those too who never open it
+        if not re.match(r"\Z|(sqlite|postgres(ql)?)(\+\w+)?:", url.get_secret_value()):
+            raise ValueError("it begins with sqlite: or postgresql:")
+        return url
+
     @field_validator("models", "public_keys", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:

@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 
 from conftest import FLOWER, HOME, JSON, Samples, loaded, post, samples_of, value_of
 from packages import install
-from prediction_log import Postgres, free_port, join_all, log_settings, microseconds
+from prediction_log import Postgres, free_port, join_all, keep_once, log_settings, microseconds
 from vigie.cli import main
 from vigie.errors import NotFound
 from vigie.monitoring.predictionlog.joiner import errors_of
@@ -53,9 +53,8 @@ class Desk:
         return predicted
 
     def write(self) -> None:
-        """Writes what waits, as a worker does that stops."""
-        self.services.prediction_log.start()
-        self.services.prediction_log.close()
+        """Writes what waits, as a worker and a keeper do that stop."""
+        keep_once(self.services)
 
     def tell(self, *items: Any) -> tuple[int, Any]:
         body = json.dumps(items[0] if len(items) == 1 else items)

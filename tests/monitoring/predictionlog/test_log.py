@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from conftest import FLOWER, HOME, JSON, loaded, post, value_of, wait_until
 from conftest import samples_of as parse
-from prediction_log import Postgres, free_port, log_settings, migrated
+from prediction_log import Postgres, free_port, keep_once, log_settings, migrated
 from vigie.errors import ConfigurationError
 from vigie.monitoring.predictionlog.database import Database
 from vigie.monitoring.predictionlog.log import open_database
@@ -34,6 +34,7 @@ def started(cache: ModelCache, tmp_path: Path) -> Iterator[Services]:
     """A worker whose log takes every row and is at work."""
     services = loaded(log_settings(cache, tmp_path))
     services.prediction_log.start()
+    services.prediction_log.keep()
     yield services
     services.prediction_log.close()
 
@@ -87,6 +88,7 @@ def test_a_missing_value_is_logged_as_missing(started: Services) -> None:
 def test_outputs_alone_leave_no_input(cache: ModelCache, tmp_path: Path) -> None:
     services = loaded(log_settings(cache, tmp_path, prediction_log="outputs"))
     services.prediction_log.start()
+    services.prediction_log.keep()
     post(services, "/predict/housing", HOME)
     wait_until(lambda: outcome(services, "written") == 1)
     services.prediction_log.close()
@@ -100,6 +102,7 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 ) -> None:
     services = loaded(log_settings(cache, tmp_path, prediction_log="off"))
     services.prediction_log.start()
+    services.prediction_log.keep()
     answer = post(services, "/predict/housing", HOME)
     assert answer.headers["x-prediction-logged"] == "false"
     services.prediction_log.close()
@@ -116,8 +119,7 @@ def test_what_the_queue_has_no_room_for_is_dropped_and_counted(
     services = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
     said = [post(services, "/predict/housing", HOME).headers for _ in range(5)]
     assert [headers["x-prediction-logged"] for headers in said] == ["true"] * 3 + ["false"] * 2
-    services.prediction_log.start()
-    services.prediction_log.close()
+    keep_once(services)
     assert (outcome(services, "written"), outcome(services, "dropped")) == (3, 2)
     assert len(rows_of(services.settings)) == 3
 
@@ -130,8 +132,7 @@ def test_above_the_cap_the_rows_of_a_request_share_one_fate(
     for number in range(300):
         answer = post(services, "/predict/housing", [HOME, HOME], x_request_id=f"pair-{number}")
         logged[f"pair-{number}"] = answer.headers["x-prediction-logged"] == "true"
-    services.prediction_log.start()
-    services.prediction_log.close()
+    keep_once(services)
     rows = [row["request_id"] for row in rows_of(services.settings)]
     assert {name: rows.count(name) for name in logged} == {n: 2 * k for n, k in logged.items()}
     assert outcome(services, "written") + outcome(services, "sampled_out") == 600
@@ -146,6 +147,7 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     url = f"sqlite:///{blocked / 'log.db'}"
     services = loaded(log_settings(cache, tmp_path, database_url=url))
     services.prediction_log.start()
+    services.prediction_log.keep()
     assert all(post(services, "/predict/housing", HOME).status == 200 for _ in range(5))
     time.sleep(0.6)
     assert (outcome(services, "written"), outcome(services, "failed")) == (0, 0)
@@ -162,6 +164,7 @@ def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_
         log_settings(cache, tmp_path, database_url=url, prediction_log_wait_seconds=0.3)
     )
     services.prediction_log.start()
+    services.prediction_log.keep()
     post(services, "/predict/housing", [HOME, HOME])
     wait_until(lambda: outcome(services, "failed") == 2)
     services.prediction_log.close()
@@ -178,6 +181,7 @@ def test_a_row_that_is_refused_costs_no_other(cache: ModelCache, tmp_path: Path)
     connection.close()
     services = loaded(settings)
     services.prediction_log.start()
+    services.prediction_log.keep()
     post(services, "/predict/housing", [HOME, HOME, HOME])
     wait_until(lambda: outcome(services, "failed") == 1)
     services.prediction_log.close()
@@ -215,6 +219,7 @@ def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_p
     with Postgres.of_its_own(free_port()) as server:
         services = loaded(log_settings(cache, tmp_path, database_url=server.url))
         services.prediction_log.start()
+        services.prediction_log.keep()
         post(services, "/predict/housing", [HOME, HOME])
         wait_until(lambda: outcome(services, "written") == 2)
         server.stop()

@@ -48,6 +48,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     if services is None:
         services = assemble(settings or load_settings())
         services.start()
+        # `vigie serve` has a process for it
+        services.prediction_log.keep()
     app = Flask("vigie.serving")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes

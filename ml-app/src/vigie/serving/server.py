@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -18,7 +19,6 @@ from gunicorn.glogging import Logger
 
 from vigie.errors import ConfigurationError
 from vigie.monitoring.history import History
-from vigie.monitoring.predictionlog.log import open_database
 from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
@@ -48,16 +48,12 @@ def serve(settings: Settings) -> None:
 
 
 def _prepare_for_forks(settings: Settings) -> None:
-    """Imports what every worker needs, so that they share it; loads no model.
+    """Imports what every worker needs, so that they share it; loads no model, no database's tools.
 
     Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
     No engine is among them: ONNX Runtime starts a thread that a fork loses, and aborts at exit.
     """
     shared = ["uvloop", "vigie.serving.front", WORKER.rpartition(".")[0]]
-    if settings.prediction_log != "off":
-        shared += [f"vigie.monitoring.predictionlog.{part}" for part in ("keeper", "writer")]
-        # a wrong address stops the start; nothing is connected before the fork
-        open_database(settings).close()
     for module in shared:
         importlib.import_module(module)
     gc.collect()
@@ -129,27 +125,31 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which also keeps the metrics publisher alive."""
+    """gunicorn's master, which also keeps two companions alive: publisher and keeper of the log."""
 
     def __init__(self, app: _Application, settings: Settings) -> None:
         self._settings = settings
-        self._publisher: int | None = None
+        self._companions: dict[Callable[[int], None], int] = {}
         super().__init__(app)
 
     def manage_workers(self) -> None:
         super().manage_workers()
-        if self._publisher is None or not _is_running(self._publisher):
-            self._publisher = self._fork_publisher()
+        logs = self._settings.prediction_log != "off"
+        for work in (self._publish, self._keep_log) if logs else (self._publish,):
+            if work not in self._companions or not _is_running(self._companions[work]):
+                self._companions[work] = self._fork(work)
 
     def stop(self, graceful: bool = True) -> None:
-        """Stops the workers, then the publisher, so that a next start finds its port free."""
+        """Stops the workers, then the companions, so that a next start finds the ports free."""
         super().stop(graceful)
-        if self._publisher is not None:
+        for pid in self._companions.values():
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self._publisher, signal.SIGTERM)
-                os.waitpid(self._publisher, 0)
+                os.kill(pid, signal.SIGTERM)
+        for pid in self._companions.values():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
-    def _fork_publisher(self) -> int:
+    def _fork(self, work: Callable[[int], None]) -> int:
         """A fork shares the master's memory; it holds no model and no listening socket."""
         master = os.getpid()
         child = os.fork()
@@ -162,20 +162,32 @@ class _Master(Arbiter):  # type: ignore[misc]
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             for listener in self.LISTENERS:
                 listener.sock.close()
-            settings = self._settings
-            cache = ModelCache(settings.cache)
-            folder = SnapshotFolder(snapshot_folder(settings))
-            publish(
-                folder, settings.metrics_host, settings.metrics_port,
-                lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
-                parent=master,
-            )  # fmt: skip
+            work(master)
         except OSError as failure:
             self.log.error("the metrics port cannot be served: %s", failure.strerror)
             time.sleep(5)
             code = 1
+        except Exception:
+            self.log.exception("a process beside the workers has failed")
+            time.sleep(5)
+            code = 1
         finally:
             os._exit(code)
+
+    def _publish(self, master: int) -> None:
+        settings = self._settings
+        cache = ModelCache(settings.cache)
+        folder = SnapshotFolder(snapshot_folder(settings))
+        publish(
+            folder, settings.metrics_host, settings.metrics_port,
+            lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
+            parent=master,
+        )  # fmt: skip
+
+    def _keep_log(self, master: int) -> None:
+        from vigie.monitoring.predictionlog.process import keep_log
+
+        keep_log(self._settings, snapshot_folder(self._settings), master)
 
 
 def _is_running(pid: int) -> bool:

@@ -1,4 +1,7 @@
-"""The thread that joins truths and deletes old rows, in one worker of a service at a time."""
+"""The thread that keeps the log: writes the spool, joins truths, deletes old rows.
+
+Several may be started in one folder; one of them works at a time.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from vigie.monitoring.predictionlog.database import Database
 from vigie.monitoring.predictionlog.joiner import Joiner
+from vigie.monitoring.predictionlog.recorder import Recorder
 from vigie.monitoring.predictionlog.retention import delete_old
 
 log = logging.getLogger("vigie.predictionlog")
@@ -28,8 +32,11 @@ REST_SECONDS = 0.05
 class Keeper:
     """Works while it holds the lock of its folder, which the system frees when a worker dies."""
 
-    def __init__(self, database: Database, joiner: Joiner, folder: Path, days: int) -> None:
+    def __init__(
+        self, database: Database, recorder: Recorder, joiner: Joiner, folder: Path, days: int
+    ) -> None:
         self._database = database
+        self._recorder = recorder
         self._joiner = joiner
         self._lock = folder / "predictionlog.lock"
         self._days = days
@@ -39,27 +46,36 @@ class Keeper:
         self.thread.start()
 
     def stop(self) -> None:
-        """Ends the thread after the batch that it is at."""
+        """Ends the thread once what lies in the spool is written, where the database is there."""
         self._stopped.set()
 
     def _work(self) -> None:
-        while not self._stopped.wait(TURN_SECONDS):
+        stopped = False
+        while not stopped:
+            stopped = self._stopped.wait(TURN_SECONDS)
             with _held(self._lock) as ours:
-                while ours and not self._stopped.is_set():
-                    try:
-                        busy = self._turn()
-                    except (SQLAlchemyError, OSError, subprocess.SubprocessError):
-                        log.warning("the database of the prediction log is away; nothing is joined")
-                        self._stopped.wait(TROUBLE_SECONDS)
-                    except Exception:
-                        log.exception("truths could not be joined")
-                        self._stopped.wait(TROUBLE_SECONDS)
-                    else:
-                        # what is left waits for the callers' requests between two batches
-                        self._stopped.wait(REST_SECONDS if busy else TURN_SECONDS)
+                while ours and not self._turn_safely(stopped):
+                    pass
+        self._database.close()
 
-    def _turn(self) -> bool:
+    def _turn_safely(self, last: bool) -> bool:
+        """Takes a turn and rests after it; true where it was told to stop meanwhile."""
+        try:
+            busy = self._turn(last)
+        except (SQLAlchemyError, OSError, subprocess.SubprocessError):
+            log.warning("the database of the prediction log is away; trying again")
+            return self._stopped.wait(TROUBLE_SECONDS)
+        except Exception:
+            log.exception("the prediction log could not be kept")
+            return self._stopped.wait(TROUBLE_SECONDS)
+        # what is left waits for the callers' truths between two batches
+        return self._stopped.wait(REST_SECONDS if busy else TURN_SECONDS)
+
+    def _turn(self, last: bool) -> bool:
         """True where there may be more to do at once."""
+        self._recorder.record()
+        if last:
+            return False
         busy = self._joiner.join() > 0
         if time.monotonic() >= self._next_deletion and not self._stopped.is_set():
             if delete_old(self._database, self._days):

@@ -12,22 +12,22 @@ from vigie.models.document import PackageDocument
 from vigie.monitoring.predictionlog.entry import Answered
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.predictionlog.queue import LogQueue
+from vigie.monitoring.predictionlog.spool import Spool, Spooler
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from vigie.monitoring.predictionlog.database import Database
     from vigie.monitoring.predictionlog.feedback import Feedback
     from vigie.monitoring.predictionlog.keeper import Keeper
-    from vigie.monitoring.predictionlog.writer import LogWriter
 
-# What needs SQLAlchemy is imported where it is used: a service without a log does not pay for it.
+# What needs SQLAlchemy is imported where it is used: a worker answers without it.
 
 
-LONGEST_CLOSE_SECONDS = 4.0
+LONGEST_CLOSE_SECONDS = 3.0
 
 
 class PredictionLog:
-    """Takes answers at once; writes them, joins truths and deletes old rows behind that."""
+    """Takes answers at once; spools them behind that, for the keeper to write to the database."""
 
     def __init__(self, settings: Settings, log: LogMetrics, feedback: FeedbackMetrics) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class PredictionLog:
         self._queue = LogQueue(
             settings.prediction_log_queue_rows, settings.prediction_log_rows_per_second
         )
-        self._workers: list[LogWriter | Keeper] = []
+        self._workers: list[Spooler | Keeper] = []
         self.is_on = settings.prediction_log != "off"
 
     def offer(
@@ -60,29 +60,27 @@ class PredictionLog:
         return Feedback(self._database, self._feedback_metrics)
 
     def start(self) -> None:
-        """Starts the threads; opens nothing itself."""
-        if not self.is_on:
-            return
-        from vigie.monitoring.predictionlog.joiner import Joiner
-        from vigie.monitoring.predictionlog.keeper import Keeper
-        from vigie.monitoring.predictionlog.writer import LogWriter
+        """Starts to spool."""
+        if self.is_on:
+            with_inputs = self._settings.prediction_log == "all"
+            spool = spool_of(self._settings)
+            self._workers.append(Spooler(self._queue, spool, self._log_metrics, with_inputs))
 
-        settings = self._settings
-        wait = settings.prediction_log_wait_seconds
-        with_inputs = settings.prediction_log == "all"
-        joiner = Joiner(self._database, self._feedback_metrics, wait)
-        self._workers = [
-            LogWriter(self._queue, self._database, self._log_metrics, with_inputs, wait),
-            Keeper(self._database, joiner, settings.state, settings.prediction_log_days),
-        ]
+    def keep(self) -> None:
+        """Keeps the log in this process too, where no process of its own does it."""
+        if self.is_on:
+            self._workers.append(
+                start_keeper(self._settings, self._log_metrics, self._feedback_metrics)
+            )
 
     def close(self) -> None:
-        """Writes what waits, for seconds at most, and ends the threads."""
-        for worker in self._workers:
-            worker.stop()
+        """Spools what waits, for seconds at most, and ends the threads."""
         end = time.monotonic() + LONGEST_CLOSE_SECONDS
         for worker in self._workers:
+            # the keeper after the spooler, whose last file it may still write
+            worker.stop()
             worker.thread.join(max(0.0, end - time.monotonic()))
+        self._workers = []
         if "_database" in vars(self):
             self._database.close()
 
@@ -91,9 +89,27 @@ class PredictionLog:
         return open_database(self._settings)
 
 
+def spool_of(settings: Settings) -> Spool:
+    """Where the workers of a service leave rows for its keeper."""
+    return Spool(settings.state / "predictions")
+
+
 def open_database(settings: Settings) -> Database:
     """The database of the settings, not yet connected to."""
     from vigie.monitoring.predictionlog.database import Database
 
     url = settings.database_url.get_secret_value()
     return Database(url, settings.state / "predictions.db")
+
+
+def start_keeper(settings: Settings, log: LogMetrics, feedback: FeedbackMetrics) -> Keeper:
+    """Starts the thread that writes the spool to the database, joins truths, deletes old rows."""
+    from vigie.monitoring.predictionlog.joiner import Joiner
+    from vigie.monitoring.predictionlog.keeper import Keeper
+    from vigie.monitoring.predictionlog.recorder import Recorder
+
+    wait = settings.prediction_log_wait_seconds
+    database = open_database(settings)
+    recorder = Recorder(spool_of(settings), database, log, feedback, wait)
+    joiner = Joiner(database, feedback, wait)
+    return Keeper(database, recorder, joiner, settings.state, settings.prediction_log_days)

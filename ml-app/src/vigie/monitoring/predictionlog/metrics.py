@@ -13,6 +13,8 @@ ERROR_KINDS = {
 }
 """The kinds of error by what a truth is."""
 DELAY_SECONDS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0)
+MOST_RECENT = 3
+"""The champion, the one before and a challenger."""
 OTHER = "other"
 """Stands for every version that neither serves nor served just before."""
 _VERSION = ("model", "version")
@@ -45,6 +47,7 @@ class FeedbackMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._known: dict[tuple[str, str], str] = {}
+        self._recent: dict[str, list[str]] = {}
         self.outcomes = Counter(
             "vigie_feedback_total",
             "Truths by outcome; no version where their prediction is not known yet.",
@@ -75,6 +78,16 @@ class FeedbackMetrics:
         self.delay.labels(model, version)
         for error in ERROR_KINDS[kind]:
             self.errors.labels(model, version, error)
+
+    def see(self, model: str, version: str, kind: str) -> None:
+        """Shows a version that answers; of each model the last few that did."""
+        recent = self._recent.setdefault(model, [])
+        if version in recent:
+            return
+        recent.append(version)
+        self.start_version_at_zero(model, version, kind)
+        if len(recent) > MOST_RECENT:
+            self.forget_version(model, recent.pop(0))
 
     def forget_version(self, model: str, version: str) -> None:
         """Removes the series of a version."""

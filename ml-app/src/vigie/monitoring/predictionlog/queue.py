@@ -1,4 +1,4 @@
-"""The queue between those who answer and the thread that writes: bounded, never waited for."""
+"""The queue between those who answer and the thread that spools: bounded, never waited for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LogQueue:
         self._sampled_out = self._dropped = 0
         self._shares: set[tuple[int, int]] = set()
         self.rows = 0
-        """Rows that are not written yet, those in the writer's hands among them."""
+        """Rows that are not written yet, those in the spool among them."""
 
     def offer(
         self,
@@ -57,10 +57,10 @@ class LogQueue:
             rows += entry.decoded.rows
         return taken
 
-    def done(self, entries: list[Entry]) -> None:
-        """Makes room: these entries are written, or given up."""
+    def done(self, rows: int) -> None:
+        """Makes room: so many rows are written, or given up."""
         with self._lock:
-            self.rows -= sum(entry.decoded.rows for entry in entries)
+            self.rows -= rows
 
     def lost(self) -> tuple[dict[str, int], set[tuple[int, int]]]:
         """Rows not taken since the last call, by outcome, and the shares by hour."""
@@ -69,8 +69,3 @@ class LogQueue:
             self._sampled_out = self._dropped = 0
             shares, self._shares = self._shares, set()
         return lost, shares
-
-    def restore(self, shares: set[tuple[int, int]]) -> None:
-        """Gives back shares that could not be kept."""
-        with self._lock:
-            self._shares |= shares
