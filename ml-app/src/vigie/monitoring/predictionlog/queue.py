@@ -21,7 +21,6 @@ class LogQueue:
         self._entries: deque[Entry] = deque()
         self._lock = threading.Lock()
         self._sampled_out = self._dropped = 0
-        self._shares: set[tuple[int, int]] = set()
         self.rows = 0
         """Rows that are not written yet, those in the spool among them."""
 
@@ -38,7 +37,6 @@ class LogQueue:
         with self._lock:
             if not self._cap.takes(request_id, rows, now):
                 self._sampled_out += rows
-                self._shares.add((int(now) // 3600, self._cap.halvings))
                 return False
             if self.rows + rows > self._most:
                 self._dropped += rows
@@ -67,5 +65,5 @@ class LogQueue:
         with self._lock:
             lost = {"sampled_out": self._sampled_out, "dropped": self._dropped}
             self._sampled_out = self._dropped = 0
-            shares, self._shares = self._shares, set()
+            shares, self._cap.shares = self._cap.shares, set()
         return lost, shares

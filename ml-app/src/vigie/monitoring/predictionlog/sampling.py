@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from zlib import crc32
 
 MOST_HALVINGS = 20
-_HASH_BYTES = 8
+_BITS = 32
+_SPREAD = 2654435761  # Knuth, The Art of Computer Programming 3, 6.4: ids that count up spread too
 
 
 def halvings_of(request_id: str) -> int:
@@ -13,8 +14,8 @@ def halvings_of(request_id: str) -> int:
 
     The same everywhere and for ever, so that all rows of a request share one fate.
     """
-    digest = blake2b(request_id.encode(), digest_size=_HASH_BYTES).digest()
-    return 8 * _HASH_BYTES - int.from_bytes(digest).bit_length()
+    spread = crc32(request_id.encode()) * _SPREAD & 0xFFFFFFFF
+    return _BITS - spread.bit_length()
 
 
 class RateCap:
@@ -31,6 +32,9 @@ class RateCap:
         self._kept = 0
         self._limit = float(most)
         self.halvings = 0
+        self._noted = False
+        self.shares: set[tuple[int, int]] = set()
+        """The hours, since 1970, in which requests were left out, and at which halvings."""
 
     def takes(self, request_id: str, rows: int, seconds: float) -> bool:
         """Whether a request is logged that is answered now, `seconds` since 1970."""
@@ -41,10 +45,14 @@ class RateCap:
             self._turn(second)
         self._seen += rows
         if self.halvings and halvings_of(request_id) < self.halvings:
+            if not self._noted:
+                self._noted = True
+                self.shares.add((second // 3600, self.halvings))
             return False
         self._kept += rows
         while self._kept > self._limit and self.halvings < MOST_HALVINGS:
             self.halvings += 1
+            self._noted = False
             self._limit += max(self._most / 2**self.halvings, 1.0)
         return True
 
@@ -55,3 +63,4 @@ class RateCap:
         while seen > self._most << self.halvings and self.halvings < MOST_HALVINGS:
             self.halvings += 1
         self._second, self._seen, self._kept, self._limit = second, 0, 0, float(self._most)
+        self._noted = False
