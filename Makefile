@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load dashboards up down lock clean
+.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade lock release-pins clean
 
 ifdef PORT
 export VIGIE_PORT := $(PORT)
@@ -16,7 +16,7 @@ bin := .venv/bin
 sources := ml-app/src tests loadtest grafana
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .run-environment ## set up and run everything here, without Docker (PORT=5050 MLFLOW_PORT=5051)
 	@$(bin)/vigie run
@@ -55,16 +55,33 @@ load: .test-environment ## Locust against a running service (URL= USERS= SECONDS
 dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py (MLFLOW_URL=)
 	@PYTHONPATH=grafana $(bin)/python -m dashboards $(MLFLOW_URL)
 
-up: ## start the Compose stack
-	@test -f docker-compose.yml || { echo "vigie: this version has no Compose stack; use: make run" >&2; exit 1; }
-	@docker compose up -d --wait
+up: ## start the Compose stack and say where everything is (SERVICES=)
+	@docker compose up --detach --wait $(SERVICES)
+	@tools/where
 
-down: ## stop the Compose stack
-	@test -f docker-compose.yml || { echo "vigie: this version has no Compose stack; use: make run" >&2; exit 1; }
+down: ## stop the Compose stack; runs, models and predictions stay
 	@docker compose down
+
+logs: ## follow the logs of the Compose stack (SERVICE=)
+	@docker compose logs --follow --tail 100 $(SERVICE)
+
+login: ## show account and password of a page in production (NAME=mlflow or grafana)
+	@docker compose run --rm --no-deps secrets login /secrets $(NAME)
+
+backup: ## write databases, artifacts and keys of the running stack to one file (BACKUPS=)
+	@tools/backup
+
+restore: ## put a backup into this stack (FILE= YES=1)
+	@tools/restore "$(FILE)"
+
+upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
+	@tools/upgrade
 
 lock: .test-environment ## write the requirement files anew
 	@tools/lock
+
+release-pins: ## write docker-compose.pins.yml: every image by the digest that is on this machine
+	@tools/release-pins
 
 clean: ## remove environments, caches and local state; trained models go too
 	rm -rf .venv mlflow/.venv mlflow/mlruns var .mypy_cache .ruff_cache .pytest_cache

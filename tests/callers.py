@@ -24,6 +24,9 @@ class Callers:
 
     port: int
     rate: float
+    body: bytes = BODY
+    patience: float = 10
+    """Seconds that a caller waits for its answer."""
     answered: list[tuple[float, int]] = field(default_factory=list)
     """When each answer came, and to which port of ours."""
     broken: list[int] = field(default_factory=list)
@@ -43,19 +46,19 @@ class Callers:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(self.patience + 10)
 
     def _call(self, number: int) -> None:
         period, ours = CALLERS / self.rate, 0
         due = time.monotonic() + period * number / CALLERS
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         while not self._stop.wait(max(due - time.monotonic(), 0)):
             due += period
             try:
                 if connection.sock is None:
                     connection.connect()
                 ours = connection.sock.getsockname()[1]
-                connection.request("POST", "/predict/housing", BODY, {"Content-Type": JSON})
+                connection.request("POST", "/predict/housing", self.body, {"Content-Type": JSON})
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException):

@@ -17,6 +17,8 @@ import requests
 
 from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from real_mlflow import RealMlflow, real_mlflow
+from vigie.errors import ConfigurationError
+from vigie.registry.accounts import allow_reading
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.operate import OperatorClient
 from vigie.settings import Settings, load_settings
@@ -232,3 +234,47 @@ def test_polling_costs_mlflow_little(guarded: Guarded) -> None:
 
 def requests_in(log: Path) -> int:
     return log.read_text(errors="replace").count('"GET /api/')
+
+
+def test_an_account_that_the_stack_makes_can_read_and_nothing_else(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    for secret in (secrets.token_urlsafe(18), secrets.token_urlsafe(18)):
+        # the second time the account is there, with another password
+        password.write_text(secret)
+        settings = load_settings(
+            mlflow_url=guarded.mlflow.url, mlflow_reader="registry",
+            mlflow_reader_password_file=password,
+        )  # fmt: skip
+        assert allow_reading(settings)
+        assert allow_reading(settings)
+        (tmp_path / ".mlflow").mkdir(exist_ok=True)
+        (tmp_path / ".mlflow" / "credentials").write_text(
+            f"[mlflow]\nmlflow_tracking_username = registry\nmlflow_tracking_password = {secret}\n"
+        )
+        cache = tmp_path / secret
+        environment = guarded.environment(ADMIN) | {
+            "HOME": str(tmp_path),
+            "VIGIE_CACHE": str(cache),
+        }
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+            del environment[name]
+        taken = subprocess.run(
+            [sys.executable, "-m", "vigie", "follow", "--once"],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert taken.returncode == 0, taken.stderr
+        assert ModelCache(cache).models() == sorted(MODELS)
+        refused = requests.post(
+            f"{guarded.mlflow.url}/api/2.0/mlflow/registered-models/set-tag",
+            auth=("registry", secret), json={"name": "homes", "key": "k", "value": "v"}, timeout=20,
+        )  # fmt: skip
+        assert refused.status_code == 403
+
+
+def test_an_account_without_a_password_is_refused(guarded: Guarded) -> None:
+    settings = load_settings(mlflow_url=guarded.mlflow.url, mlflow_reader="registry")
+    with pytest.raises(ConfigurationError, match="VIGIE_MLFLOW_READER_PASSWORD_FILE"):
+        allow_reading(settings)
+    assert not allow_reading(load_settings(mlflow_url=guarded.mlflow.url))

@@ -18,6 +18,7 @@ from vigie.cli_apikey import apikey
 from vigie.cli_import import export_command, import_command
 from vigie.cli_log import LOG_COMMANDS
 from vigie.cli_operate import COMMANDS
+from vigie.cli_stack import stack
 from vigie.cli_train import TRAIN_COMMANDS
 from vigie.cli_watch import drift
 from vigie.errors import VigieError
@@ -164,6 +165,7 @@ main.add_command(apikey)
 main.add_command(drift)
 main.add_command(import_command)
 main.add_command(export_command)
+main.add_command(stack)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -163,6 +163,24 @@ def _occasions(
     return found
 
 
+@click.command()
+def bootstrap() -> None:
+    """Train the models that come with Vigie where the registry has no champion of them."""
+    from vigie.recipes.shipped import missing_models
+    from vigie.registry.accounts import allow_reading
+
+    settings = load_settings()
+    allow_reading(settings)
+    missing = missing_models(settings)
+    if not missing:
+        click.echo("nothing to train: the registry has every model that comes with Vigie")
+    for name in missing:
+        from vigie.recipes.catalogue import find_recipe
+
+        click.echo(f"Training {name}")
+        _run(Training(name, (), None, 1, None, False), find_recipe(name), settings)
+
+
 def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
     from vigie.models.document import text_in
     from vigie.training.steps import Steps
@@ -220,4 +238,4 @@ def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> N
         click.echo(f"{name:<48} {value:>14,.4f}")
 
 
-TRAIN_COMMANDS = (train, retrain, evaluate)
+TRAIN_COMMANDS = (train, retrain, bootstrap, evaluate)

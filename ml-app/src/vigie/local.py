@@ -19,12 +19,12 @@ import requests
 
 from vigie.errors import ConfigurationError, RegistryError, VigieError
 from vigie.local_prometheus import prometheus_command
-from vigie.registry.cache import CHAMPION, ModelCache
+from vigie.recipes.shipped import missing_models
+from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.serving.server import require_free_port
 from vigie.settings import Settings
 
-DEFAULT_RECIPES = ("housing", "iris")
 FREE_BYTES = 500 * 2**20
 MLFLOW_START_SECONDS = 120
 READY_SECONDS = 90
@@ -184,21 +184,20 @@ def _start_prometheus(processes: _Processes, settings: Settings, root: Path) -> 
 
 
 def _train_missing(settings: Settings, say: Callable[[str], None]) -> None:
-    client = RegistryClient.of(settings)
-    for name in settings.required_models:
-        if name not in DEFAULT_RECIPES or client.version_of(name, CHAMPION) is not None:
-            continue
-        say(f"Training {name}: the registry has none yet.")
-        command = [sys.executable, "-m", "vigie", "train", name]
-        process = subprocess.Popen(command, env=_environment(), start_new_session=True)
-        try:
-            code = process.wait()
-        except _Stopped:
-            process.terminate()
-            process.wait()
-            raise
-        if code:
-            raise VigieError(f"the training of {name} failed; its last lines say why")
+    missing = missing_models(settings)
+    if not missing:
+        return
+    say(f"Training {' and '.join(missing)}: the registry has none yet.")
+    command = [sys.executable, "-m", "vigie", "bootstrap"]
+    process = subprocess.Popen(command, env=_environment(), start_new_session=True)
+    try:
+        code = process.wait()
+    except _Stopped:
+        process.terminate()
+        process.wait()
+        raise
+    if code:
+        raise VigieError("the training failed; its last lines say why")
 
 
 def _await_ready(processes: _Processes, settings: Settings) -> None:

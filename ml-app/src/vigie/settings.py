@@ -107,6 +107,14 @@ class Settings(BaseSettings):
         le=65535,
         description="Port of Prometheus in `make run`, which starts it where it is installed.",
     )
+    mlflow_reader: str | None = Field(
+        default=None,
+        description="Account of MLflow that `vigie bootstrap` makes and lets read every model and "
+        "experiment; that of the registry process, where MLflow asks for accounts.",
+    )
+    mlflow_reader_password_file: Path | None = Field(
+        default=None, description="File with the password of that account."
+    )
     grafana_public_url: str = Field(
         default="", description="Address of Grafana for people's browsers; empty hides the link."
     )
@@ -304,7 +312,8 @@ class Settings(BaseSettings):
         return tuple(value.split(",")) if isinstance(value, str) else value
 
     @field_validator(
-        "signing_key", "api_keys", "api_key", "alert_webhook_url_file", "alert_slack_url_file",
+        "signing_key", "api_keys", "api_key", "mlflow_reader", "mlflow_reader_password_file",
+        "alert_webhook_url_file", "alert_slack_url_file",
         "alert_email_to", "alert_email_from", "alert_smtp_host", "alert_smtp_user",
         "alert_smtp_password_file", "alert_watchdog_url_file",
         mode="before",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -22,6 +23,7 @@ log = logging.getLogger("vigie.registry")
 
 
 LONGEST_PAUSE = 8.0
+ALIVE = "following"
 MOST_AT_ONCE = 4
 """Models that are looked at side by side: a slow download holds up no other model."""
 
@@ -81,6 +83,7 @@ class Follower:
         failed = 0
         while not stop.is_set():
             began = time.monotonic()
+            self._note_alive()
             try:
                 done = self.follow_once(self._settings.poll_seconds)
                 if done and failed and not self._under_way:
@@ -96,6 +99,12 @@ class Follower:
             took = time.monotonic() - began
             stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
         self._pool.shutdown(cancel_futures=True)
+
+    def _note_alive(self) -> None:
+        """Shows that it goes round: a file whose time a health check compares with now."""
+        with contextlib.suppress(OSError):
+            self._settings.state.mkdir(parents=True, exist_ok=True)
+            (self._settings.state / ALIVE).touch()
 
     def _follow(self, name: str, listed: RegisteredModel | None) -> str:
         outcome = self._champions.follow(name, self._stop)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -30,7 +33,7 @@ class MlflowHttp:
         self._url = url.rstrip("/")
         self._timeout = timeout_seconds
         self._session = requests.Session()
-        self._session.auth = _credentials()
+        self._session.auth = credentials()
         # what is sent is what is measured: nothing unpacks to more than its length
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -117,10 +120,15 @@ class MlflowHttp:
         )
 
 
-def _credentials() -> tuple[str, str] | None:
+def credentials() -> tuple[str, str] | None:
     """The account that MLflow's own client takes too; MLflow's names, so no setting of ours."""
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    found = ConfigParser(interpolation=None)
+    with contextlib.suppress(OSError, ConfigParserError, UnicodeDecodeError):
+        found.read(Path("~/.mlflow/credentials").expanduser())
+    user, password = (
+        os.environ.get(name) or found.get("mlflow", name.lower(), fallback=None)
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    )
     return (user, password) if user and password else None
 
 
