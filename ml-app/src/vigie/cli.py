@@ -15,6 +15,7 @@ import click
 
 from vigie.cli_alerting import alerting
 from vigie.cli_apikey import apikey
+from vigie.cli_batch import batch
 from vigie.cli_import import export_command, import_command
 from vigie.cli_log import LOG_COMMANDS
 from vigie.cli_operate import COMMANDS
@@ -162,6 +163,7 @@ def _service(url: str | None) -> ServiceClient:
 
 main.add_command(alerting)
 main.add_command(apikey)
+main.add_command(batch)
 main.add_command(drift)
 main.add_command(import_command)
 main.add_command(export_command)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vigie.errors import InvalidInput, MalformedRequest
+from vigie.models.cells import number_in
 from vigie.models.document import Input
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 Columns = dict[str, list[Any]]
-
-_NUMBER = re.compile(r"[ \t]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t]*")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 def columns_of(names: Sequence[Any], rows: Sequence[Any], place: Callable[[int], str]) -> Columns:
@@ -54,15 +51,8 @@ def read_csv(body: bytes, most_rows: int) -> tuple[Columns, int]:
 def with_numbers(columns: Columns, inputs: Mapping[str, Input]) -> Columns:
     """The columns with each cell of a numeric input that spells a number replaced by it."""
     return {
-        name: [_number(cell) for cell in cells]
+        name: [cell if cell is None else number_in(cell) for cell in cells]
         if name in inputs and inputs[name].dtype != "string"
         else cells
         for name, cells in columns.items()
     }
-
-
-def _number(cell: Any) -> Any:
-    match = _NUMBER.fullmatch(cell) if cell is not None else None
-    if match is None:
-        return cell
-    return int(match[1]) if _INTEGER.fullmatch(match[1]) else float(match[1])
