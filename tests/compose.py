@@ -18,7 +18,10 @@ import pytest
 import requests
 
 ROOT = Path(__file__).parents[1]
-PORTS = ("PORT", "MLFLOW_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
+PORTS = (
+    "PORT", "MLFLOW_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT", "HTTP_PORT",
+    "HTTPS_PORT",
+)  # fmt: skip
 IMAGES = {
     "VIGIE_IMAGE": "vigie-serve:test",
     "VIGIE_TRAINER_IMAGE": "vigie-train:test",
@@ -84,8 +87,9 @@ class Stack:
             ["docker", "compose", *words], cwd=ROOT, env=self.environment, timeout=seconds,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if check:
-            assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
+        if check and done.returncode:
+            logs = self.compose("logs", "--tail", "20", check=False).stdout
+            raise AssertionError(f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}\n{logs}")
         return done
 
     def tool(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -109,6 +113,10 @@ class Stack:
             if "build" in service
             or not _docker("image", "inspect", service["image"], check=False).returncode
         ]
+
+    def build(self) -> None:
+        """Builds the images of this checkout; a moment where they are built already."""
+        self.compose("build", "secrets", "migrate", "trainer", seconds=1800)
 
     def up(self, *words: str, seconds: float = HEALTHY_SECONDS) -> None:
         """Brings everything up and waits until it is healthy."""
@@ -181,6 +189,7 @@ def stack(
     """A stack that is gone, volumes and all, at the end."""
     require_engine()
     made = Stack(environment, files)
+    made.build()
     try:
         yield made
     finally:

@@ -108,7 +108,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("migrate", "has_health_check"): "ends by itself",
     ("trainer", "has_health_check"): "ends by itself",
     ("keys", "has_health_check"): "ends by itself",
-    ("blackbox-exporter", "has_health_check"): "that of its image is enough",
+    ("retrain", "has_health_check"): "waits for most of a day",
 }
 """What may be broken, by service and rule, and why."""
 

@@ -62,7 +62,13 @@ def _render(*files: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("files", "exceptions"), [(LAPTOP, EXCEPTIONS), (PRODUCTION, EXCEPTIONS | PUBLIC)]
+    ("files", "exceptions"),
+    [
+        (LAPTOP, EXCEPTIONS),
+        (PRODUCTION, EXCEPTIONS | PUBLIC),
+        ((*LAPTOP, "docker-compose.dev.yml"), EXCEPTIONS),
+        ((*LAPTOP, "docker-compose.retrain.yml"), EXCEPTIONS),
+    ],
 )
 def test_every_service_keeps_to_the_rules(
     files: tuple[str, ...], exceptions: dict[tuple[str, str], str]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigie.errors import ConfigurationError, NotFound
+from vigie.stack_certificate import make_stopgap
 
 RANDOM_BYTES = 32
 OWNER_READS = 0o400
@@ -38,7 +39,7 @@ def _login(user: str, secret: str) -> str:
     return f"[mlflow]\nmlflow_tracking_username = {user}\nmlflow_tracking_password = {{{secret}}}\n"
 
 
-_ROOT, _VIGIE, _MLFLOW, _GRAFANA = 0, 10001, 10002, 472
+_ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY = 0, 10001, 10002, 472, 99
 FILES = (
     # the user differs from image to image (Debian's, Alpine's); no other service has this folder
     SecretFile("postgres/password", _ROOT, "{postgres}", 0o444),
@@ -73,6 +74,7 @@ def prepare_secrets(folder: Path) -> int:
                 text = text.replace(f"{{{name}}}", value)
             _hand_out(folder / file.path, text, file)
         _make_room_for_keys(folder / "keys")
+        _make_room_for_certificate(folder / "gateway")
     except OSError as failure:
         raise ConfigurationError(
             f"the secrets cannot be written ({failure.strerror}); the command needs root"
@@ -115,6 +117,15 @@ def _make_room_for_keys(folder: Path) -> None:
         _write(path, "", _VIGIE)
     if os.getuid() != _VIGIE:
         os.chown(folder, _VIGIE, _VIGIE)
+
+
+def _make_room_for_certificate(folder: Path) -> None:
+    """The gateway starts with a stopgap, and keeps here what an issuer signs."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "site.pem").exists():
+        _write(folder / "site.pem", make_stopgap(), _GATEWAY)
+    if os.getuid() != _GATEWAY:
+        os.chown(folder, _GATEWAY, _GATEWAY)
 
 
 def _hand_out(path: Path, text: str, file: SecretFile) -> None:

@@ -1,0 +1,95 @@
+"""What is in the images, and what must not be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from compose import IMAGES, ROOT, Stack, require_engine
+
+pytestmark = pytest.mark.docker
+
+BASE = "python:3.13-slim"
+MOST_ON_TOP = 450e6
+DOCKERFILES = [ROOT / "ml-app" / "Dockerfile", ROOT / "mlflow" / "Dockerfile"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _images() -> None:
+    require_engine()
+    Stack().build()
+
+
+def _run(image: str, *words: str, user: str | None = None) -> str:
+    chosen = ["--user", user] if user else []
+    done = subprocess.run(
+        [
+            "docker", "run", "--rm", "--network", "none", *chosen,
+            "--entrypoint", words[0], image, *words[1:],
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _described(image: str) -> dict[str, object]:
+    done = subprocess.run(
+        ["docker", "image", "inspect", image], capture_output=True, text=True, check=True
+    )
+    found: dict[str, object] = json.loads(done.stdout)[0]
+    return found
+
+
+def _size(image: str) -> int:
+    size = _described(image)["Size"]
+    assert isinstance(size, int)
+    return size
+
+
+def test_the_service_is_small_and_has_no_tensorflow() -> None:
+    image = IMAGES["VIGIE_IMAGE"]
+    assert _size(image) - _size(BASE) <= MOST_ON_TOP
+    packages = _run(image, "ls", "/opt/vigie/lib/python3.13/site-packages").split()
+    assert "onnxruntime" in packages
+    assert not {"tensorflow", "keras", "mlflow", "pip", "setuptools"} & set(packages)
+
+
+@pytest.mark.parametrize("image", IMAGES.values())
+def test_no_program_lends_its_rights_and_none_compiles(image: str) -> None:
+    lending = _run(image, "find", "/", "-xdev", "-type", "f", "-perm", "/6000", user="0")
+    assert lending == ""
+    ask = "command -v gcc cc make g++ || true"
+    assert _run(image, "sh", "-c", ask) == ""
+
+
+@pytest.mark.parametrize("image", IMAGES.values())
+def test_images_are_labelled_and_run_as_somebody(image: str) -> None:
+    config = _described(image)["Config"]
+    assert isinstance(config, dict)
+    assert config["User"] in {"10001", "10002"}
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    words = ("PASSWORD", "SECRET", "TOKEN")
+    assert not [line for line in config["Env"] if any(word in line.upper() for word in words)]
+
+
+def test_a_table_is_answered_in_a_container(tmp_path: Path) -> None:
+    image = "vigie-batch:test"
+    subprocess.run(
+        ["docker", "build", "--quiet", "--target", "batch", "--tag", image, ROOT / "ml-app"],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert "SOURCE" in _run(image, "vigie", "batch", "--help")
+
+
+def test_the_build_files_have_no_findings() -> None:
+    if shutil.which("hadolint") is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run(
+        ["hadolint", *map(str, DOCKERFILES)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
