@@ -139,6 +139,11 @@ def test_mlflow_asks_for_an_account(site: Site) -> None:
     assert site.ask("GET", search, Authorization=f"Basic {guessed}")[0] == 401
 
 
+def test_a_second_up_finds_the_accounts_as_they_are(site: Site) -> None:
+    site.stack.up()
+    assert site.ask("GET", "/readyz")[0] == 200
+
+
 def test_only_the_gateway_has_public_ports(site: Site) -> None:
     services = site.stack.config()["services"]
     public = {

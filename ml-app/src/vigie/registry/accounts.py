@@ -47,7 +47,7 @@ class _Accounts:
 
     def allow(self, user: str, password: str) -> None:
         if not self._accepts(user, password):
-            known = self._call("GET", "2.0", "users/get", {"username": user}, absent=True)
+            known = self._call("GET", "2.0", "users/get", {"username": user})
             method, route = (
                 ("PATCH", "users/update-password") if known else ("POST", "users/create")
             )
@@ -64,15 +64,18 @@ class _Accounts:
         return bool(answer.ok)
 
     def _call(
-        self, method: str, version: str, route: str, content: dict[str, Any], absent: bool = False
+        self, method: str, version: str, route: str, content: dict[str, Any]
     ) -> dict[str, Any]:
+        """The answer; nothing where what is asked for is absent, or what is to be made is there."""
         reads = method == "GET"
         answer = requests.request(
             method, f"{self._url}/api/{version}/mlflow/{route}", auth=self._auth,
             params=content if reads else None, json=None if reads else content,
             timeout=self._timeout, allow_redirects=False,
         )  # fmt: skip
-        if absent and answer.status_code == requests.codes.not_found:
+        if answer.status_code == requests.codes.not_found and method == "GET":
+            return {}
+        if answer.status_code == requests.codes.bad_request and _is_there(answer):
             return {}
         if not answer.ok:
             raise RegistryError(
@@ -81,3 +84,10 @@ class _Accounts:
             )
         found: dict[str, Any] = answer.json()
         return found
+
+
+def _is_there(answer: requests.Response) -> bool:
+    try:
+        return bool(answer.json().get("error_code") == "RESOURCE_ALREADY_EXISTS")
+    except (requests.JSONDecodeError, AttributeError):
+        return False
