@@ -6,6 +6,7 @@ Where the provider is not at hand, one that knows its schema alone stands in: en
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,8 +22,23 @@ ROOT = Path(__file__).parents[2]
 IAC = ROOT / "Iac"
 SCHEMA = Path(__file__).with_name("provider-schema.json")
 
+
+def environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "GOOGLE_"))}
+    return kept | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+
+
+def version() -> tuple[int, ...]:
+    if shutil.which("terraform") is None:
+        return ()
+    done = subprocess.run(
+        ["terraform", "version", "-json"], env=environment(), capture_output=True, check=True
+    )
+    return tuple(int(part) for part in json.loads(done.stdout)["terraform_version"].split(".")[:2])
+
+
 pytestmark = pytest.mark.skipif(
-    shutil.which("terraform") is None, reason="terraform is not installed"
+    version() < (1, 11), reason="terraform 1.11 or later is not installed"
 )
 
 
@@ -39,11 +55,6 @@ class Terraform:
             cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False,
             timeout=300,
         )  # fmt: skip
-
-
-def environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "GOOGLE_"))}
-    return kept | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
 
 
 def copy(folder: Path) -> Path:

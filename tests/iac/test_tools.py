@@ -5,6 +5,7 @@ Both programs are stand-ins that note how they are called: nothing is asked of G
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("bash", "cat", "dirname", "env", "head", "printf", "rm", "sed")
-OUTPUTS = {"project": "my-project-123", "zone": "europe-west1-b", "machine": "vigie-production"}
+OUTPUTS = {
+    "project": "my-project-123",
+    "zone": "europe-west1-b",
+    "machine": "vigie-production",
+    "domain": '"$DOMAIN"',
+}
 TERRAFORM = """#!/bin/bash
 echo "terraform $*" >> "$CALLS"
 if [ "$2" = output ]; then case "$4" in
@@ -183,6 +189,7 @@ def test_terraform_takes_the_override(machine: Machine) -> None:
     for arguments in (("init", "-migrate-state", "-force-copy"), ("apply", "-auto-approve")):
         done = subprocess.run(
             ["terraform", *arguments, "-input=false"], cwd=machine.folder / "Iac",
+            env={"PATH": os.environ["PATH"], "HOME": "/", "CHECKPOINT_DISABLE": "1"},
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -201,6 +208,15 @@ def test_the_tunnel_goes_through_googles_proxy_to_loopback(machine: Machine) -> 
     ports = ((5050, 5000), (5001, 5001), (3000, 3000), (9090, 9090))
     for here, there in ports:
         assert f"-L 127.0.0.1:{here}:127.0.0.1:{there}" in call
+
+
+def test_the_service_of_a_public_machine_needs_no_tunnel(machine: Machine) -> None:
+    done = machine.run("tunnel", DOMAIN="vigie.example.org")
+    assert done.returncode == 0, done.stderr
+    assert "https://vigie.example.org" in done.stderr
+    assert "http://localhost:3000/grafana/" in done.stderr
+    assert ":127.0.0.1:5000" not in machine.called()[-1]
+    assert ":127.0.0.1:9090" in machine.called()[-1]
 
 
 def test_a_tunnel_to_nothing_is_refused(machine: Machine) -> None:
