@@ -36,6 +36,10 @@ case "$*" in
 esac
 """
 
+with_terraform = pytest.mark.skipif(
+    shutil.which("terraform") is None, reason="terraform is not installed"
+)
+
 
 class Machine:
     """A checkout with some programs and no others."""
@@ -133,6 +137,7 @@ def test_up_applies_the_values_of_the_environment_and_says_where_it_is(machine: 
             "terraform apply -var-file=environments/production.tfvars -var=project=my-project-123"
             " -var-file=terraform.tfvars -auto-approve"
         ),
+        "terraform output -json",
         "terraform output -raw how_to_reach",
     ]
 
@@ -177,7 +182,7 @@ def test_a_bucket_that_is_there_is_not_made_again(machine: Machine) -> None:
     assert not any("buckets create" in line for line in machine.called())
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+@with_terraform
 def test_terraform_takes_the_override(machine: Machine) -> None:
     machine.run("cloud-state", PROJECT="my-project-123")
     override = machine.folder / "Iac" / "backend_override.tf"
@@ -224,3 +229,17 @@ def test_a_tunnel_to_nothing_is_refused(machine: Machine) -> None:
     done = machine.run("tunnel")
     assert done.returncode == 1
     assert "nothing is up in development: make cloud-up" in done.stderr
+
+
+@with_terraform
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_terraform_itself_says_that_nothing_is_up(machine: Machine, environment: str) -> None:
+    found = shutil.which("terraform")
+    assert found is not None
+    (machine.programs / "terraform").unlink()
+    (machine.programs / "terraform").symlink_to(found)
+    (machine.folder / "Iac" / "main.tf").write_text('output "project" {\n  value = "x"\n}\n')
+    done = machine.run("tunnel", ENVIRONMENT=environment, CHECKPOINT_DISABLE="1")
+    assert done.returncode == 1
+    assert f"nothing is up in {environment}: make cloud-up" in done.stderr
+    assert machine.called() == []
