@@ -71,3 +71,12 @@ resource "google_service_account_iam_member" "operators" {
   role               = "roles/iam.serviceAccountUser"
   member             = each.key
 }
+
+# gcloud reads project and machine before it connects.
+resource "google_project_iam_member" "operators" {
+  for_each = var.operators
+
+  project = var.project
+  role    = "roles/compute.viewer"
+  member  = each.key
+}
