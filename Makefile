@@ -1,7 +1,8 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade lock release-pins clean
+.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade \
+	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
 export VIGIE_PORT := $(PORT)
@@ -13,7 +14,7 @@ endif
 export PYTHON
 
 bin := .venv/bin
-sources := ml-app/src tests loadtest grafana
+sources := ml-app/src tests loadtest grafana Iac
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,24 @@ restore: ## put a backup into this stack (FILE= YES=1)
 
 upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
 	@tools/upgrade
+
+cloud-plan: ## show what cloud-up would change on Google Cloud (PROJECT= ENVIRONMENT=)
+	@tools/cloud plan
+
+cloud-up: ## make the machine and what belongs to it on Google Cloud (PROJECT= ENVIRONMENT= YES=1)
+	@tools/cloud up
+
+cloud-down: ## delete what cloud-up made, data too (PROJECT= ENVIRONMENT= YES=1)
+	@tools/cloud down
+
+cloud-state: ## move Terraform's state into a bucket, for several people (PROJECT=)
+	@tools/cloud-state
+
+tunnel: ## bring the service and the pages of the machine to localhost (ENVIRONMENT=)
+	@tools/tunnel
+
+cost: ## write docs/cost.md anew from Iac/prices.json
+	@python3 Iac/cost.py > docs/cost.md
 
 lock: .test-environment ## write the requirement files anew
 	@tools/lock

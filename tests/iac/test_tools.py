@@ -1,0 +1,245 @@
+"""The scripts of the cloud say what is missing, and call Terraform and gcloud as they should.
+
+Both programs are stand-ins that note how they are called: nothing is asked of Google.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("bash", "cat", "dirname", "env", "head", "printf", "rm", "sed")
+OUTPUTS = {
+    "project": "my-project-123",
+    "zone": "europe-west1-b",
+    "machine": "vigie-production",
+    "domain": '"$DOMAIN"',
+}
+TERRAFORM = """#!/bin/bash
+echo "terraform $*" >> "$CALLS"
+if [ "$2" = output ]; then case "$4" in
+{}
+  *) echo reached ;;
+esac; fi
+""".format("\n".join(f"  {name}) echo {value} ;;" for name, value in OUTPUTS.items()))
+GCLOUD = """#!/bin/bash
+echo "gcloud $*" >> "$CALLS"
+case "$*" in
+  "config get-value project") echo "${GCLOUD_PROJECT:-(unset)}" ;;
+  "auth application-default "*) exit "${LOGGED_OUT:-0}" ;;
+  "storage buckets describe"*) exit "${NO_BUCKET:-0}" ;;
+esac
+"""
+
+with_terraform = pytest.mark.skipif(
+    shutil.which("terraform") is None, reason="terraform is not installed"
+)
+
+
+class Machine:
+    """A checkout with some programs and no others."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.calls = folder / "calls"
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        for name in COMMANDS:
+            found = shutil.which(name)
+            assert found is not None
+            (self.programs / name).symlink_to(found)
+        shutil.copytree(ROOT / "tools", folder / "tools")
+        shutil.copytree(ROOT / "Iac" / "environments", folder / "Iac" / "environments")
+
+    def install(self, name: str, script: str) -> None:
+        (self.programs / name).write_text(script)
+        (self.programs / name).chmod(0o755)
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.folder / "tools" / command[0]), *command[1:]],
+            env={"PATH": str(self.programs), "CALLS": str(self.calls), "HOME": "/", **variables},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    def called(self) -> list[str]:
+        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
+        return [line.replace(f"-chdir={self.folder}/Iac ", "") for line in lines]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def machine(bare: Machine) -> Machine:
+    bare.install("terraform", TERRAFORM)
+    bare.install("gcloud", GCLOUD)
+    return bare
+
+
+@pytest.mark.parametrize("command", [("cloud", "plan"), ("cloud-state",), ("tunnel",)])
+def test_a_missing_terraform_is_named(bare: Machine, command: tuple[str, ...]) -> None:
+    done = bare.run(*command)
+    assert done.returncode == 1
+    assert "terraform is not installed: see https://" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("cloud-state",), ("tunnel",), ("cloud", "up")])
+def test_a_missing_gcloud_is_named(bare: Machine, command: tuple[str, ...]) -> None:
+    bare.install("terraform", TERRAFORM)
+    done = bare.run(*command, PROJECT="my-project-123")
+    assert done.returncode == 1
+    assert "gcloud is not installed: see https://" in done.stderr
+
+
+def test_a_missing_project_is_named(machine: Machine) -> None:
+    done = machine.run("cloud", "plan")
+    assert done.returncode == 1
+    assert "no project is set: PROJECT=my-project-123, or" in done.stderr
+
+
+def test_a_missing_login_is_named(machine: Machine) -> None:
+    done = machine.run("cloud", "plan", PROJECT="my-project-123", LOGGED_OUT="1")
+    assert done.returncode == 1
+    assert "gcloud auth application-default login" in done.stderr
+    assert "my-project-123" not in "".join(machine.called())
+
+
+def test_two_projects_are_one_too_many(machine: Machine) -> None:
+    (machine.folder / "Iac" / "terraform.tfvars").write_text('project = "other-project"\n')
+    done = machine.run("cloud", "plan", PROJECT="my-project-123")
+    assert done.returncode == 1
+    assert "which of them is it?" in done.stderr
+
+
+def test_an_unknown_environment_is_refused(machine: Machine) -> None:
+    done = machine.run("cloud", "plan", PROJECT="my-project-123", ENVIRONMENT="prod")
+    assert done.returncode == 1
+    assert "is none of: development production staging" in done.stderr
+
+
+def test_up_applies_the_values_of_the_environment_and_says_where_it_is(machine: Machine) -> None:
+    (machine.folder / "Iac" / "terraform.tfvars").write_text('project = "my-project-123"\n')
+    done = machine.run("cloud", "up", ENVIRONMENT="production", YES="1")
+    assert done.returncode == 0, done.stderr
+    assert "reached" in done.stderr
+    assert [line for line in machine.called() if line.startswith("terraform")] == [
+        "terraform init -input=false",
+        "terraform workspace select -or-create production",
+        (
+            "terraform apply -var-file=environments/production.tfvars -var=project=my-project-123"
+            " -var-file=terraform.tfvars -auto-approve"
+        ),
+        "terraform output -json",
+        "terraform output -raw how_to_reach",
+    ]
+
+
+def test_development_is_the_default_workspace_and_the_project_that_of_gcloud(
+    machine: Machine,
+) -> None:
+    done = machine.run("cloud", "plan", GCLOUD_PROJECT="of-gcloud")
+    assert done.returncode == 0, done.stderr
+    assert "terraform workspace select -or-create default" in machine.called()
+    assert machine.called()[-1] == (
+        "terraform plan -var-file=environments/development.tfvars -var=project=of-gcloud"
+    )
+
+
+def test_down_names_what_may_have_stayed(machine: Machine) -> None:
+    done = machine.run("cloud", "down", PROJECT="my-project-123")
+    assert done.returncode == 0
+    assert "Snapshots of the data disk stay" in done.stderr
+    machine.install("terraform", TERRAFORM + '[ "$2" != destroy ]\n')
+    done = machine.run("cloud", "down", PROJECT="my-project-123")
+    assert done.returncode == 1
+    assert "delete_contents = true" in done.stderr
+
+
+def test_the_state_goes_to_a_closed_bucket_with_old_versions(machine: Machine) -> None:
+    done = machine.run("cloud-state", PROJECT="my-project-123", NO_BUCKET="1")
+    assert done.returncode == 0, done.stderr
+    called = machine.called()
+    (create,) = [line for line in called if "buckets create" in line]
+    assert "gs://my-project-123-vigie-state" in create
+    assert "--uniform-bucket-level-access --public-access-prevention" in create
+    assert any("buckets update" in line and "--versioning" in line for line in called)
+    assert called[-1] == "terraform init -input=false -migrate-state -force-copy"
+    written = (machine.folder / "Iac" / "backend_override.tf").read_text()
+    assert 'bucket = "my-project-123-vigie-state"' in written
+
+
+def test_a_bucket_that_is_there_is_not_made_again(machine: Machine) -> None:
+    done = machine.run("cloud-state", PROJECT="my-project-123")
+    assert done.returncode == 0, done.stderr
+    assert not any("buckets create" in line for line in machine.called())
+
+
+@with_terraform
+def test_terraform_takes_the_override(machine: Machine) -> None:
+    machine.run("cloud-state", PROJECT="my-project-123")
+    override = machine.folder / "Iac" / "backend_override.tf"
+    # the same, with a backend that needs no Google
+    text = override.read_text()
+    assert 'backend "gcs"' in text
+    override.write_text('terraform {\n  backend "local" {\n    path = "moved.tfstate"\n  }\n}\n')
+    (machine.folder / "Iac" / "main.tf").write_text('output "x" {\n  value = 1\n}\n')
+    for arguments in (("init", "-migrate-state", "-force-copy"), ("apply", "-auto-approve")):
+        done = subprocess.run(
+            ["terraform", *arguments, "-input=false"], cwd=machine.folder / "Iac",
+            env={"PATH": os.environ["PATH"], "HOME": "/", "CHECKPOINT_DISABLE": "1"},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert (machine.folder / "Iac" / "moved.tfstate").exists()
+
+
+def test_the_tunnel_goes_through_googles_proxy_to_loopback(machine: Machine) -> None:
+    done = machine.run("tunnel", ENVIRONMENT="production", PORT="5050")
+    assert done.returncode == 0, done.stderr
+    assert "http://localhost:5050" in done.stderr
+    call = machine.called()[-1]
+    assert call.startswith(
+        "gcloud compute ssh vigie-production --project my-project-123 --zone europe-west1-b"
+        " --tunnel-through-iap -- -N"
+    )
+    ports = ((5050, 5000), (5001, 5001), (3000, 3000), (9090, 9090))
+    for here, there in ports:
+        assert f"-L 127.0.0.1:{here}:127.0.0.1:{there}" in call
+
+
+def test_the_service_of_a_public_machine_needs_no_tunnel(machine: Machine) -> None:
+    done = machine.run("tunnel", DOMAIN="vigie.example.org")
+    assert done.returncode == 0, done.stderr
+    assert "https://vigie.example.org" in done.stderr
+    assert "http://localhost:3000/grafana/" in done.stderr
+    assert ":127.0.0.1:5000" not in machine.called()[-1]
+    assert ":127.0.0.1:9090" in machine.called()[-1]
+
+
+def test_a_tunnel_to_nothing_is_refused(machine: Machine) -> None:
+    machine.install("terraform", TERRAFORM + '[ "$2" != output ]\n')
+    done = machine.run("tunnel")
+    assert done.returncode == 1
+    assert "nothing is up in development: make cloud-up" in done.stderr
+
+
+@with_terraform
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_terraform_itself_says_that_nothing_is_up(machine: Machine, environment: str) -> None:
+    found = shutil.which("terraform")
+    assert found is not None
+    (machine.programs / "terraform").unlink()
+    (machine.programs / "terraform").symlink_to(found)
+    (machine.folder / "Iac" / "main.tf").write_text('output "project" {\n  value = "x"\n}\n')
+    done = machine.run("tunnel", ENVIRONMENT=environment, CHECKPOINT_DISABLE="1")
+    assert done.returncode == 1
+    assert f"nothing is up in {environment}: make cloud-up" in done.stderr
+    assert machine.called() == []
