@@ -139,7 +139,7 @@ def test_replicas_come_and_go_under_load(running: Stack) -> None:
 
 def test_a_new_image_costs_no_request(running: Stack) -> None:
     old = set(running.containers("ml-app"))
-    running.compose("build", "--build-arg", "VERSION=drill", "ml-app", seconds=900)
+    running.compose("build", "--build-arg", "VERSION=drill", "secrets", seconds=900)
     with Callers(running.port, RATE, BODY, 30) as callers:
         rolled = running.tool("roll")
         assert rolled.returncode == 0, rolled.stderr

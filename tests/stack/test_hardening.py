@@ -90,6 +90,14 @@ def test_an_exception_that_nobody_needs_is_found() -> None:
     ]
 
 
+@pytest.mark.parametrize("files", [LAPTOP, (*LAPTOP, "docker-compose.retrain.yml")])
+def test_each_image_is_built_by_one_service(files: tuple[str, ...]) -> None:
+    # Compose labels an image with the service that built it: two builders undo each other's work
+    services = _render(*files)["services"].values()
+    built = [service["image"] for service in services if "build" in service]
+    assert len(built) == len(set(built)) == 3
+
+
 def test_networks_without_a_way_out() -> None:
     networks = _render(*LAPTOP)["networks"]
     assert {name for name, one in networks.items() if not one.get("internal")} == {
