@@ -19,6 +19,7 @@ import pytest
 from conftest import settings_for
 from vigie.monitoring.predictionlog.database import Database
 from vigie.monitoring.predictionlog.joiner import Joiner
+from vigie.monitoring.predictionlog.log import start_keeper
 from vigie.monitoring.predictionlog.metrics import FeedbackMetrics
 from vigie.monitoring.predictionlog.migrate import migrate
 from vigie.registry.cache import ModelCache
@@ -48,11 +49,14 @@ def migrated(url: str, file: Path) -> Database:
 
 def keep_once(services: Services) -> None:
     """Spools what waits and writes it, as a worker and a keeper do that stop."""
-    log = services.prediction_log
+    log, metrics = services.prediction_log, services.metrics
     log.start()
     log.close()
-    log.keep()
-    log.close()
+    keeper = start_keeper(services.settings, metrics.prediction_log, metrics.feedback)
+    keeper.stop()
+    # longer than a service that stops would wait: a busy machine is no fault of the log's
+    keeper.thread.join(60)
+    assert not keeper.thread.is_alive()
 
 
 def join_all(database: Database, metrics: FeedbackMetrics, wait_seconds: float = 1e6) -> int:
