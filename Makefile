@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade lock release-pins clean
+.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade deploy lock release-pins clean
 
 ifdef PORT
 export VIGIE_PORT := $(PORT)
@@ -76,6 +76,9 @@ restore: ## put a backup into this stack (FILE= YES=1)
 
 upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
 	@tools/upgrade
+
+deploy: ## bring this checkout to a machine by Ansible: Terraform's, or those of ansible/inventory/hosts.yml (ARGS=--check)
+	@tools/deploy $(ARGS)
 
 lock: .test-environment ## write the requirement files anew
 	@tools/lock
