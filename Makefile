@@ -13,7 +13,7 @@ endif
 export PYTHON
 
 bin := .venv/bin
-sources := ml-app/src tests loadtest grafana
+sources := ml-app/src tests loadtest grafana ansible
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

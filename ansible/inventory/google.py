@@ -27,9 +27,7 @@ class CannotSay(Exception):
 
 def _run(command: list[str], remedy: str) -> str:
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         raise CannotSay(f"{command[0]} did not answer within {SECONDS} s; {remedy}") from error
     if done.returncode:
@@ -44,7 +42,9 @@ def read_outputs() -> dict[str, Any]:
         CannotSay: Terraform, its state or an output is missing.
     """
     if shutil.which("terraform") is None:
-        raise CannotSay("terraform is not installed; for a machine that is there already: docs/deploy.md")
+        raise CannotSay(
+            "terraform is not installed; for a machine that is there already: docs/deploy.md"
+        )
     text = _run(
         ["terraform", f"-chdir={TERRAFORM}", "output", "-json"],
         "Terraform's state cannot be read; run: terraform -chdir=Iac init",

@@ -37,8 +37,10 @@ def checkout(tmp_path: Path) -> Path:
 
 def pack(checkout: Path) -> tuple[str, tarfile.TarFile]:
     target = checkout.parent / "packed.tar"
-    words = [sys.executable, FILES / "pack.py", checkout, target, *PARTS]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    words = [FILES / "pack.py", checkout, target]
+    done = subprocess.run(
+        [sys.executable, *words, *PARTS], capture_output=True, text=True, check=True
+    )
     return done.stdout.strip(), tarfile.open(target)
 
 
@@ -98,7 +100,11 @@ def test_old_releases_go_with_their_images(folder: Path) -> None:
     docker.chmod(0o755)
     path = f"{docker.parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        [folder / "bin" / "prune", "2"], env={"PATH": path}, capture_output=True, text=True, check=True
+        [folder / "bin" / "prune", "2"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert {one.name for one in (folder / "releases").iterdir()} == {"first", "third", "fourth"}
     assert removed.read_text().split() == [names[1]]

@@ -60,7 +60,9 @@ def refusal(programs: Path) -> str:
 
 
 def say(outputs: dict[str, Any]) -> str:
-    text = json.dumps({name: {"value": value, "sensitive": False} for name, value in outputs.items()})
+    text = json.dumps(
+        {name: {"value": value, "sensitive": False} for name, value in outputs.items()}
+    )
     return f"echo {shlex.quote(text)}"
 
 

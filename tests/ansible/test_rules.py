@@ -13,7 +13,9 @@ import yaml
 from playbook import FOLDER, run_program
 
 ROLES = sorted(path.name for path in (FOLDER / "roles").iterdir())
-FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file() and ".ansible/" not in str(path))
+FILES = sorted(
+    path for path in FOLDER.rglob("*") if path.is_file() and ".ansible/" not in str(path)
+)
 
 
 def test_ansible_lint_finds_nothing() -> None:
@@ -93,5 +95,7 @@ def test_no_secret_is_an_argument_of_a_program() -> None:
     for path in (FOLDER / "roles").glob("*/tasks/*.yml"):
         for task in _tasks(_read(path)):
             command = task.get("ansible.builtin.command")
-            words = command.get("argv", command.get("cmd")) if isinstance(command, dict) else command
+            words = (
+                command.get("argv", command.get("cmd")) if isinstance(command, dict) else command
+            )
             assert not any(name in json.dumps(words) for name in SECRETS), task["name"]

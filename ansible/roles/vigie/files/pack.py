@@ -47,4 +47,4 @@ def pack(checkout: Path, target: Path, parts: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    print(pack(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
+    sys.stdout.write(pack(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]) + "\n")
