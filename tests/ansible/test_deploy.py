@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from compose import ROOT
 from playbook import FOLDER
 
-NEEDED = ("bash", "dirname", "env", "sed", "sort", "python3")
+NEEDED = ("bash", "dirname", "env", "sed", "sort")
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def checkout(tmp_path: Path) -> Path:
         found = shutil.which(name)
         assert found is not None
         (tmp_path / "bin" / name).symlink_to(found)
+    (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
     return tmp_path
 
 
