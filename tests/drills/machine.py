@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -139,7 +140,7 @@ def test_what_was_cut_off_is_completed(deployed: Machine) -> None:
     release = current(deployed)
     deployed.run(
         "docker rm --force vigie-ml-app-1 vigie-gateway-1; systemctl stop docker docker.socket;"
-        "cd /opt/vigie; rm current releases/*/.env releases/*/gateway/haproxy.cfg bin/smoke;"
+        "cd /opt/vigie; rm current good releases/*/.env releases/*/gateway/haproxy.cfg bin/smoke;"
         "rm /etc/ssh/sshd_config.d/00-vigie.conf; systemctl stop vigie-firewall;"
         "echo '{}' > /etc/docker/daemon.json; systemctl disable --now vigie-backup.timer"
     )
@@ -225,6 +226,27 @@ def test_a_public_machine_answers_over_tls_to_who_has_a_key(
     certificate(tmp_path, DOMAIN)
     renewed = deployed.deploy()
     assert count(renewed, "changed") == 2
+
+
+def reaches(host: Machine, port: int) -> bool:
+    try:
+        socket.create_connection((host.address, port), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_the_firewall_stands_before_containers_too(deployed: Machine) -> None:
+    server = f"--entrypoint python {GIVEN['serve']} -m http.server 8000"
+    deployed.run(f"docker run --detach --name forgotten --publish 8081:8000 {server}")
+    time.sleep(2)
+    assert not reaches(deployed, 8081)
+    assert reaches(deployed, 443)
+    deployed.run("systemctl stop vigie-firewall")
+    assert reaches(deployed, 8081)
+    assert deployed.play(book="verify.yml").returncode != 0
+    deployed.run("systemctl start vigie-firewall; docker rm --force forgotten")
+    verify(deployed)
 
 
 def test_another_system_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Packs parts of a checkout into a tar file and prints the digest of what is in it.
 
-pack.py CHECKOUT FILE PART…   The same content gives the same digest, wherever and whenever.
+pack.py CHECKOUT FILE PART…   A part may be a pattern. The same content gives the same digest.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pathlib import Path
 LEFT_OUT = {".git", ".venv", "__pycache__", "build", "dist", "mlruns"}
 
 
-def find_files(checkout: Path, part: str) -> Iterator[Path]:
-    """The files of a part: itself or what lies in it, but for what only this computer needs."""
-    path = checkout / part
+def find_files(checkout: Path, path: Path) -> Iterator[Path]:
+    """The path itself or what lies in it, but for what only this computer needs."""
     if path.is_file():
         yield path
         return
@@ -27,15 +26,15 @@ def find_files(checkout: Path, part: str) -> Iterator[Path]:
         # the files of a computer that tells people itself
         if name.startswith("alertmanager/secrets/") and child.name != ".gitignore":
             continue
-        yield from find_files(checkout, name)
+        yield from find_files(checkout, child)
 
 
 def pack(checkout: Path, target: Path, parts: list[str]) -> str:
     """Writes the file and gives the digest of its content."""
     digest = hashlib.sha256()
     with tarfile.open(target, "w") as archive:
-        for part in sorted(parts):
-            for path in find_files(checkout, part):
+        for found in sorted({path for part in parts for path in checkout.glob(part)}):
+            for path in find_files(checkout, found):
                 entry = tarfile.TarInfo(str(path.relative_to(checkout)))
                 entry.size = path.stat().st_size
                 entry.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
