@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade \
+.PHONY: help run test lint type fmt bench drill load dashboards up down logs login backup restore upgrade deploy \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -14,7 +14,7 @@ endif
 export PYTHON
 
 bin := .venv/bin
-sources := ml-app/src tests loadtest grafana Iac
+sources := ml-app/src tests loadtest grafana Iac ansible
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ tunnel: ## bring the service and the pages of the machine to localhost (ENVIRONM
 
 cost: ## write docs/cost.md anew from Iac/prices.json
 	@python3 Iac/cost.py > docs/cost.md
+
+deploy: ## bring this checkout to a machine by Ansible: Terraform's, or those of ansible/inventory/hosts.yml (ARGS=--check)
+	@tools/deploy $(ARGS)
 
 lock: .test-environment ## write the requirement files anew
 	@tools/lock
