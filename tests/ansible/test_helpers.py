@@ -14,7 +14,7 @@ import pytest
 from playbook import FOLDER
 
 FILES = FOLDER / "roles" / "vigie" / "files"
-PARTS = ("docker-compose*.yml", "alertmanager", "ml-app", "tools/roll")
+PARTS = ("docker-compose*.yml", "alertmanager", "gateway", "ml-app", "tools/roll")
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def checkout(tmp_path: Path) -> Path:
         "ml-app/.dockerignore", "ml-app/src/vigie/__pycache__/cli.pyc",
         "ml-app/src/vigie.egg-info/PKG-INFO",
         "alertmanager/alertmanager.yml", "alertmanager/secrets/.gitignore",
-        "alertmanager/secrets/webhook", ".env",
+        "alertmanager/secrets/webhook", "gateway/certificates/.gitignore",
+        "gateway/certificates/site.pem", ".env",
     ):  # fmt: skip
         path = made / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,7 @@ def test_a_checkout_is_packed_without_what_is_local(checkout: Path) -> None:
         assert set(archive.getnames()) == {
             "docker-compose.yml", "tools/roll", "ml-app/src/vigie/cli.py", "ml-app/.dockerignore",
             "alertmanager/alertmanager.yml", "alertmanager/secrets/.gitignore",
+            "gateway/certificates/.gitignore",
         }  # fmt: skip
         modes = {one.name: one.mode for one in archive.getmembers()}
         assert modes["tools/roll"] == 0o755

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+SECRET = ("alertmanager/secrets/", "gateway/certificates/")
 LEFT_OUT = {".git", ".venv", "__pycache__", "build", "dist", "mlruns"}
 
 
@@ -23,8 +24,8 @@ def find_files(checkout: Path, path: Path) -> Iterator[Path]:
         name = str(child.relative_to(checkout))
         if child.is_symlink() or child.name in LEFT_OUT or child.name.endswith(".egg-info"):
             continue
-        # the files of a computer that tells people itself
-        if name.startswith("alertmanager/secrets/") and child.name != ".gitignore":
+        # what a computer keeps that serves itself
+        if name.startswith(SECRET) and child.name != ".gitignore":
             continue
         yield from find_files(checkout, child)
 
