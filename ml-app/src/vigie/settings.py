@@ -249,7 +249,7 @@ class Settings(BaseSettings):
         "is the SQLite file `predictions.db` in `VIGIE_STATE`.",
     )
     prediction_log_rows_per_second: int = Field(
-        default=200,
+        default=100,
         ge=0,
         description="Rows a second that one worker logs; above it a uniform sample of the "
         "requests is logged. 0 is no limit.",

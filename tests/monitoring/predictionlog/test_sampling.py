@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from vigie.monitoring.predictionlog.sampling import RateCap, halvings_of
 
 IDS = [f"request-{number}" for number in range(20_000)]
@@ -47,3 +49,46 @@ def test_the_rate_forgets_a_burst_when_it_is_over() -> None:
         cap.takes(name, 1, 1000.5)
     assert cap.halvings > 0
     assert all(cap.takes(name, 1, 1005.0) for name in IDS[:10])
+
+
+def test_what_is_left_out_is_counted_with_its_share_and_hour() -> None:
+    cap = RateCap(10)
+    kept = sum(cap.takes(name, 3, 7200.5) for name in IDS[:1000])
+    lost, shares = cap.lost()
+    assert lost == 3 * (1000 - kept)
+    assert {hour for hour, _ in shares} == {2}
+    assert max(halvings for _, halvings in shares) == cap.halvings
+    assert cap.lost() == (0, set())
+
+
+def test_a_request_is_surely_left_out_only_in_the_second_that_the_share_is_for() -> None:
+    cap = RateCap(10)
+    for name in IDS[:1000]:
+        cap.takes(name, 1, 1000.5)
+    name = next(name for name in IDS if halvings_of(name) < cap.halvings)
+    assert cap.leaves_out(name, 1, 1000.9)
+    assert not cap.leaves_out(name, 1, 1001.0)
+    # a clock that is set back begins anew
+    assert not cap.leaves_out(name, 1, 990.0)
+    assert cap.takes(name, 1, 990.0)
+
+
+def test_threads_that_leave_out_lose_no_count() -> None:
+    cap = RateCap(1)
+    for name in IDS[:100]:
+        cap.takes(name, 1, 1000.0)
+    cap.lost()
+    name = next(name for name in IDS if halvings_of(name) < cap.halvings)
+
+    def leave_out() -> None:
+        for _ in range(20_000):
+            assert cap.leaves_out(name, 1, 1000.0)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(leave_out) for _ in range(4)]
+        seen = 0
+        while not all(one.done() for one in done):
+            seen += cap.lost()[0]
+        for one in done:
+            one.result()
+    assert seen + cap.lost()[0] == 80_000

@@ -9,7 +9,7 @@ from collections import deque
 from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
 from vigie.monitoring.predictionlog.entry import Answered, Entry
-from vigie.monitoring.predictionlog.sampling import RateCap
+from vigie.monitoring.predictionlog.sampling import RateCap, Share
 
 
 class LogQueue:
@@ -20,7 +20,7 @@ class LogQueue:
         self._cap = RateCap(rows_per_second)
         self._entries: deque[Entry] = deque()
         self._lock = threading.Lock()
-        self._sampled_out = self._dropped = 0
+        self._dropped = 0
         self.rows = 0
         """Rows that are not written yet, those in the spool among them."""
 
@@ -34,9 +34,10 @@ class LogQueue:
     ) -> bool:
         """Takes an answered request where it is to be logged and there is room."""
         now, rows = time.time(), decoded.rows
+        if self._cap.leaves_out(request_id, rows, now):
+            return False
         with self._lock:
             if not self._cap.takes(request_id, rows, now):
-                self._sampled_out += rows
                 return False
             if self.rows + rows > self._most:
                 self._dropped += rows
@@ -60,10 +61,10 @@ class LogQueue:
         with self._lock:
             self.rows -= rows
 
-    def lost(self) -> tuple[dict[str, int], set[tuple[int, int]]]:
+    def lost(self) -> tuple[dict[str, int], set[Share]]:
         """Rows not taken since the last call, by outcome, and the shares by hour."""
         with self._lock:
-            lost = {"sampled_out": self._sampled_out, "dropped": self._dropped}
-            self._sampled_out = self._dropped = 0
-            shares, self._cap.shares = self._cap.shares, set()
+            sampled_out, shares = self._cap.lost()
+            lost = {"sampled_out": sampled_out, "dropped": self._dropped}
+            self._dropped = 0
         return lost, shares

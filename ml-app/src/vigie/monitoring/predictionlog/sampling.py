@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from zlib import crc32
 
 MOST_HALVINGS = 20
 _BITS = 32
+_ALL = 1 << _BITS
 _SPREAD = 2654435761  # Knuth, The Art of Computer Programming 3, 6.4: ids that count up spread too
+Share = tuple[int, int]
+"""An hour since 1970, and how often the share was halved in it."""
 
 
 def halvings_of(request_id: str) -> int:
@@ -14,53 +18,87 @@ def halvings_of(request_id: str) -> int:
 
     The same everywhere and for ever, so that all rows of a request share one fate.
     """
-    spread = crc32(request_id.encode()) * _SPREAD & 0xFFFFFFFF
-    return _BITS - spread.bit_length()
+    return _BITS - _spread(request_id).bit_length()
+
+
+def _spread(request_id: str) -> int:
+    return crc32(request_id.encode()) * _SPREAD & (_ALL - 1)
 
 
 class RateCap:
-    """Chooses the share so that about `most` rows a second are logged. Not for several threads.
+    """Chooses the share so that about `most` rows a second are logged.
 
     Within a second the share halves at `most` rows, and again at half as many more each time, so
     that no second has more than twice as many, but for the rows of a single request.
+
+    `leaves_out` is for any thread, all else for one at a time.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._second = 0
+        self._since = self._until = 0.0
         self._seen = 0
         self._kept = 0
         self._limit = float(most)
-        self.halvings = 0
-        self._noted = False
-        self.shares: set[tuple[int, int]] = set()
-        """The hours, since 1970, in which requests were left out, and at which halvings."""
+        self._halve(0)
+        self._left_out = array("q")
+        self._lost = 0
+        self._shares: set[Share] = set()
+
+    def leaves_out(self, request_id: str, rows: int, seconds: float) -> bool:
+        """Whether a request that is answered now, `seconds` since 1970, is surely not logged.
+
+        At high rates that is nearly every one: they wait for nobody and pay next to nothing.
+        """
+        if self._since <= seconds < self._until and _spread(request_id) >= self._bound:
+            self._left_out.append(rows)
+            return True
+        return False
 
     def takes(self, request_id: str, rows: int, seconds: float) -> bool:
         """Whether a request is logged that is answered now, `seconds` since 1970."""
         if not self._most:
             return True
-        second = int(seconds)
-        if second != self._second:
-            self._turn(second)
-        self._seen += rows
-        if self.halvings and halvings_of(request_id) < self.halvings:
-            if not self._noted:
-                self._noted = True
-                self.shares.add((second // 3600, self.halvings))
+        if not self._since <= seconds < self._until:
+            self._turn(int(seconds))
+        if self.leaves_out(request_id, rows, seconds):
             return False
         self._kept += rows
         while self._kept > self._limit and self.halvings < MOST_HALVINGS:
-            self.halvings += 1
-            self._noted = False
+            self._add_up()
+            self._halve(self.halvings + 1)
             self._limit += max(self._most / 2**self.halvings, 1.0)
         return True
 
+    def lost(self) -> tuple[int, set[Share]]:
+        """Rows left out since the last call, and the shares by which it was chosen."""
+        self._add_up()
+        lost, self._lost = self._lost, 0
+        shares, self._shares = self._shares, set()
+        return lost, shares
+
     def _turn(self, second: int) -> None:
-        """Sets the share for the next second by what the last one saw."""
-        seen = self._seen if second == self._second + 1 else 0
-        self.halvings = 0
-        while seen > self._most << self.halvings and self.halvings < MOST_HALVINGS:
-            self.halvings += 1
-        self._second, self._seen, self._kept, self._limit = second, 0, 0, float(self._most)
-        self._noted = False
+        """Sets the share for this second by what the last one saw."""
+        self._add_up()
+        seen = self._seen + self._kept if second == int(self._until) else 0
+        halvings = 0
+        while seen > self._most << halvings and halvings < MOST_HALVINGS:
+            halvings += 1
+        self._halve(halvings)
+        self._since, self._until = float(second), second + 1.0
+        self._seen, self._kept, self._limit = 0, 0, float(self._most)
+
+    def _halve(self, halvings: int) -> None:
+        self.halvings = halvings
+        self._bound = _ALL >> halvings
+
+    def _add_up(self) -> None:
+        """Takes in what was left out at the share of now."""
+        number = len(self._left_out)
+        if number:
+            # others may append in between: each of these steps is one step for other threads
+            rows = sum(self._left_out[:number])
+            del self._left_out[:number]
+            self._seen += rows
+            self._lost += rows
+            self._shares.add((int(self._since) // 3600, self.halvings))

@@ -19,13 +19,12 @@ import orjson
 from vigie.monitoring.predictionlog.entry import Row
 from vigie.monitoring.predictionlog.metrics import LogMetrics
 from vigie.monitoring.predictionlog.queue import LogQueue
+from vigie.monitoring.predictionlog.sampling import Share
 
 log = logging.getLogger("vigie.predictionlog")
 
 TURN_SECONDS = 1.0
 BATCH_ROWS = 500
-Share = tuple[int, int]
-"""An hour since 1970, and how often the share was halved in it."""
 
 
 @dataclass(frozen=True, slots=True)
