@@ -46,6 +46,7 @@ def test_two_workers_log_and_one_process_keeps(make_service: MakeService, tmp_pa
         wait_until(lambda: len(service.workers) == 2 and service.is_ready)
     keeper = service.keeper
     assert keeper is not None
+    assert keeper.nice() > max(worker.nice() for worker in service.workers)
     keeper.kill()
     wait_until(lambda: service.keeper not in (None, keeper))
     service.predict("housing", HOME, **{"X-Request-Id": "after"})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 
@@ -43,6 +44,7 @@ class Stack:
     service: LiveService
     models: dict[str, Foreign]
     told: dict[str, str]
+    follower: psutil.Process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The real command."""
@@ -118,6 +120,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield Stack(
                 folder, environment, registry, service,
                 dict(zip(names, models, strict=True)), dict(zip(names, told, strict=True)),
+                psutil.Process(follower.pid),
             )  # fmt: skip
         finally:
             service.clean_up()
@@ -158,6 +161,10 @@ def test_an_imported_model_answers_over_http_as_it_does_itself(stack: Stack, nam
     assert len(model.rows) >= 50
     found = difference(answer, model)
     assert found <= TOLERANCE
+
+
+def test_the_registry_process_lets_all_others_run_first(stack: Stack) -> None:
+    assert stack.follower.nice() == 19
 
 
 def test_a_text_label_of_bigquery_ml_is_the_label_here(stack: Stack) -> None:

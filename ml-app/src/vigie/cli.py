@@ -29,6 +29,8 @@ from vigie.settings import load_settings
 if TYPE_CHECKING:
     from vigie.client import ServiceClient
 
+LOWEST_PRIORITY = 19
+
 # Commands import what they need themselves: `vigie serve` must not wait for the tables of others.
 
 
@@ -80,6 +82,8 @@ def follow(once: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    # to download and to try a candidate is work, and never as urgent as an answer
+    os.nice(LOWEST_PRIORITY)
     follower.run(stop)
 
 

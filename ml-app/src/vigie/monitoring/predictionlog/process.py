@@ -19,6 +19,8 @@ FIRST_SECONDS = 2.0
 """The workers load their models first: a service is asked before there is much to write."""
 SNAPSHOT_SECONDS = 1.0
 LAST_SECONDS = 4
+NICENESS = 10
+"""Who answers comes before who writes it down, which still gets its tenth of a busy machine."""
 
 
 def keep_log(settings: Settings, snapshots: Path, parent: int) -> None:
@@ -26,6 +28,7 @@ def keep_log(settings: Settings, snapshots: Path, parent: int) -> None:
 
     Leaves its metrics in the folder `snapshots`, as a worker does.
     """
+    os.nice(NICENESS)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     registry = CollectorRegistry(auto_describe=False)
