@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from vigie.monitoring.metrics import GAUGE_MERGE, Metrics
+from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.snapshots import (
     DEAD,
     Family,
@@ -166,6 +167,7 @@ def serving(*versions: str) -> Metrics:
     metrics = worker(1)
     for version in versions:
         metrics.start_version_at_zero("housing", version)
+        metrics.model_info.labels("housing", version, "champion", "run", "onnx").set(1)
         metrics.predictions.labels("housing", version).observe(1)
     metrics.feedback.count("stored", "housing", "0")
     return metrics
@@ -193,6 +195,43 @@ def test_the_dead_keep_the_versions_that_somebody_shows(
     folder.bury()
     assert b'"version":"1"' not in (folder.folder / DEAD).read_bytes()
     assert value(folder.total(), rows, model="housing", version="2") == 3
+
+
+def keeper(*versions: str) -> CollectorRegistry:
+    """The keeper of the log, which joined a truth to a prediction of each of these versions."""
+    registry = CollectorRegistry()
+    LogMetrics(registry)
+    feedback = FeedbackMetrics(registry)
+    for version in versions:
+        feedback.see("housing", version, "number")
+        feedback.count_joined("housing", version, 1.0, {"absolute": 1.0})
+    return registry
+
+
+def test_the_keeper_of_the_log_alone_makes_nobody_forget_the_dead(
+    folder: SnapshotFolder, dead_pid: int
+) -> None:
+    rows = "vigie_predictions_total"
+    write(folder, dead_pid, serving("2"))
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper())
+    folder.bury()
+    assert value(folder.total(), rows, model="housing", version="2") == 1
+    # a worker that has not loaded its models yet knows no more of them
+    write(folder, os.getpid(), worker(0))
+    write(folder, dead_pid, serving("2"), start=2)
+    folder.bury()
+    assert value(folder.total(), rows, model="housing", version="2") == 2
+    assert value(folder.total(), "vigie_queue_depth", model="iris") == 0
+
+
+def test_the_keeper_of_the_log_shows_the_versions_that_workers_show(folder: SnapshotFolder) -> None:
+    joined = "vigie_feedback_joined_total"
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper("1", "2"))
+    assert value(folder.total(), joined, model="housing", version="1") == 1
+    write(folder, os.getpid(), serving("2", "3"))
+    total = folder.total()
+    assert value(total, joined, model="housing", version="1") is None
+    assert value(total, joined, model="housing", version="2") == 1
 
 
 @pytest.mark.parametrize("stop_at", range(6))

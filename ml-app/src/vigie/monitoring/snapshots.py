@@ -85,24 +85,29 @@ def _combine(family: Family, one: float, other: float) -> float:
     return max(one, other) if how == "max" else min(one, other)
 
 
-def without_forgotten(dead: list[Family], living: Iterable[list[Family]]) -> list[Family]:
-    """The sum of the dead without the models and versions that no living worker shows any more.
+def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) -> list[Family]:
+    """What the dead or the log's keeper counted, without models and versions that nobody shows.
 
-    Else every version that ever served would keep its series. While nobody lives nothing is left
+    Else every version that ever served would keep its series. While nobody serves nothing is left
     out: who comes next may serve the same.
     """
     known = {
         _subject(labels)
-        for snapshot in living
+        for snapshot in serving
         for family in snapshot
         for _, labels, _ in family["samples"]
     } - {None}
     if not known:
-        return dead
+        return counted
     return [
         {**family, "samples": [each for each in family["samples"] if _lasts(each[1], known)]}
-        for family in dead
+        for family in counted
     ]
+
+
+def _serves(snapshot: list[Family]) -> bool:
+    """True for a worker with a model; the keeper of the prediction log has none."""
+    return any(family["name"] == "vigie_model_info" and family["samples"] for family in snapshot)
 
 
 def _subject(labels: dict[str, str]) -> tuple[str, str | None] | None:
@@ -137,7 +142,10 @@ class SnapshotFolder:
             dead, buried = self._dead()
             living = [_read(path, []) for path in self._workers() if path.name not in buried]
             if self._burials() == before:
-                return merge([without_forgotten(dead, living), *living])
+                serving = [snapshot for snapshot in living if _serves(snapshot)]
+                others = [snapshot for snapshot in living if not _serves(snapshot)]
+                counted = without_forgotten(merge([dead, *others]), serving)
+                return merge([counted, *serving])
 
     def bury(self) -> None:
         """Adds the counters of workers that are gone to the persisted sum, removes their files.
@@ -154,7 +162,8 @@ class SnapshotFolder:
                 for path in fresh
             ]
             living = [_read(path, []) for path in self._workers() if path not in gone]
-            kept = without_forgotten(merge([dead, *lasting]), living)
+            serving = [snapshot for snapshot in living if _serves(snapshot)]
+            kept = without_forgotten(merge([dead, *lasting]), serving)
             self._keep(kept, sorted(buried | {path.name for path in fresh}))
         for path in gone:
             path.unlink(missing_ok=True)
