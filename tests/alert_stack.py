@@ -112,6 +112,12 @@ class Stack:
         ]
         for port in (self.port, alerts_port):
             wait_until(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 30)
+        # what fires before is told to nobody, and told again only a minute later
+        wait_until(self._finds_alertmanager, 30)
+
+    def _finds_alertmanager(self) -> bool:
+        answer = requests.get(f"http://127.0.0.1:{self.port}/api/v1/alertmanagers", timeout=5)
+        return bool(answer.json()["data"]["activeAlertmanagers"])
 
     def firing(self) -> set[str]:
         """The alerts that fire in Prometheus, told or not."""
