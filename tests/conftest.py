@@ -23,11 +23,11 @@ import requests
 from hypothesis.configuration import set_hypothesis_home_dir
 from prometheus_client.parser import text_string_to_metric_families
 
-from packages import install, install_tensor_models
+from support.packages import install, install_tensor_models
 from vigie.registry.cache import ModelCache
-from vigie.serving.call import Call
-from vigie.serving.front import Front
-from vigie.serving.services import Services, assemble
+from vigie.serving.http.asgi import Front
+from vigie.serving.runtime.messages import Call
+from vigie.serving.worker_state import Services, assemble
 from vigie.settings import Settings, load_settings
 
 HOME: dict[str, Any] = {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"}

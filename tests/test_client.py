@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from fake_mlflow import Answer, http_server, send, send_json
+from support.fake_mlflow import Answer, http_server, send, send_json
 from vigie.client import ServiceClient, ServiceError, parse_values
 
 INPUTS: dict[str, Any] = {

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vigie.cli import main
+from vigie.cli.main import main
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.app import create_app
 from vigie.serving.problems import KNOWN
-from vigie.serving.services import Services
+from vigie.serving.worker_state import Services
 from vigie.settings import Settings
 
 ROOT = Path(__file__).parents[1]

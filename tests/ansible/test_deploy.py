@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from compose import ROOT
-from playbook import FOLDER
+from support.compose import ROOT
+from support.playbook import FOLDER
 
 NEEDED = ("bash", "dirname", "env", "sed", "sort")
 

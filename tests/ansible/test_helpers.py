@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from playbook import FOLDER
+from support.playbook import FOLDER
 
 FILES = FOLDER / "roles" / "vigie" / "files"
 PARTS = ("docker-compose*.yml", "alertmanager", "gateway", "ml-app", "tools/roll")
@@ -22,7 +22,7 @@ def checkout(tmp_path: Path) -> Path:
     """A small checkout, with what must not leave it."""
     made = tmp_path / "checkout"
     for name in (
-        "docker-compose.yml", "tools/roll", "tools/lock", "ml-app/src/vigie/cli.py",
+        "docker-compose.yml", "tools/roll", "tools/lock", "ml-app/src/vigie/cli/main.py",
         "ml-app/.dockerignore", "ml-app/src/vigie/__pycache__/cli.pyc",
         "ml-app/src/vigie.egg-info/PKG-INFO",
         "alertmanager/alertmanager.yml", "alertmanager/secrets/.gitignore",
@@ -50,7 +50,8 @@ def test_a_checkout_is_packed_without_what_is_local(checkout: Path) -> None:
     _, archive = pack(checkout)
     with archive:
         assert set(archive.getnames()) == {
-            "docker-compose.yml", "tools/roll", "ml-app/src/vigie/cli.py", "ml-app/.dockerignore",
+            "docker-compose.yml", "tools/roll", "ml-app/src/vigie/cli/main.py",
+            "ml-app/.dockerignore",
             "alertmanager/alertmanager.yml", "alertmanager/secrets/.gitignore",
             "gateway/certificates/.gitignore",
         }  # fmt: skip

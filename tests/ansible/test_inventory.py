@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from compose import ROOT
+from support.compose import ROOT
 
 SCRIPT = ROOT / "ansible" / "inventory" / "google.py"
 OUTPUTS = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from playbook import FOLDER, run_program
+from support.playbook import FOLDER, run_program
 
 ROLES = sorted(path.name for path in (FOLDER / "roles").iterdir())
 FILES = sorted(

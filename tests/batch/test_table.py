@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from packages import (
+from support.packages import (
     HOUSING_ROWS,
     housing_document,
     housing_graph,
@@ -16,7 +16,7 @@ from packages import (
     write_package,
 )
 from vigie.batch.table import ROWS_AT_ONCE, Score, score_table
-from vigie.cli import main
+from vigie.cli.main import main
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
 from vigie.models.package import read_package

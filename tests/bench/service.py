@@ -10,8 +10,8 @@ import requests
 
 from bench.figures import ServiceFigures, Spread
 from conftest import LiveService
-from memory import pss_mb
-from trained import TrainedPackage, train_package
+from support.memory import pss_mb
+from support.trained import TrainedPackage, train_package
 from vigie.registry.cache import ModelCache
 
 STARTS = 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from alert_stack import Stack, Surroundings, installed, wait_until
+from support.alert_stack import Stack, Surroundings, installed, wait_until
 
 pytestmark = pytest.mark.skipif(not installed(), reason="prometheus or alertmanager is missing")
 

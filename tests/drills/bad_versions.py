@@ -16,8 +16,8 @@ import requests
 from onnx import helper, numpy_helper
 
 from conftest import LiveService, MakeService, value_of
-from memory import tell
-from packages import (
+from support.memory import tell
+from support.packages import (
     HOUSING_ROWS,
     flooding_housing_graph,
     housing_document,
@@ -26,7 +26,7 @@ from packages import (
     slow_housing_graph,
     write_package,
 )
-from stage import Follow, Load, Registry, seconds_until, serving, start
+from support.stage import Follow, Load, Registry, seconds_until, serving, start
 from vigie.models.manifest import write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import ModelCache

@@ -6,9 +6,9 @@ import statistics
 import time
 
 from conftest import HOME, LiveService, MakeService, value_of
-from memory import pss_mb, tell
-from openloop import Figures, ask_at, capacity, request_of, together
-from packages import install
+from support.memory import pss_mb, tell
+from support.openloop import Figures, ask_at, capacity, request_of, together
+from support.packages import install
 from vigie.registry.cache import CHALLENGER, ModelCache
 
 ROUNDS, SECONDS = 12, 5.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import LiveService, MakeService
-from stage import Follow, Registry, RegistryProcess
+from support.stage import Follow, Registry, RegistryProcess
 from vigie.registry.cache import ModelCache
 
 

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from conftest import FLOWER, HOME, LiveService, MakeService, value_of, wait_until
-from memory import tell
-from mutations import SEEDS, mutate
-from openloop import Figures, ask_at, request_of
-from slowness import Slow, SlowCallers
-from wire import connect, exchange, head_of
+from support.memory import tell
+from support.mutations import SEEDS, mutate
+from support.openloop import Figures, ask_at, request_of
+from support.slowness import Slow, SlowCallers
+from support.wire import connect, exchange, head_of
 
 RATE, SECONDS, CALLERS = 200, 10.0, 8
 SLOW, IDLE, SPOILED = 1000, 2000, 5000

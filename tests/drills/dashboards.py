@@ -14,13 +14,13 @@ import pytest
 import requests
 import yaml
 
-from alert_stack import ALERTMANAGER, PROMETHEUS
 from conftest import FLOWER, LiveService, MakeService, free_port, wait_until
 from grafana.pages import unanswered
-from memory import tell
-from packages import HOUSING_INPUTS, housing_document, install
-from promtool import ROOT, RULES
-from scraper import is_ready, running
+from support.alert_stack import ALERTMANAGER, PROMETHEUS
+from support.memory import tell
+from support.packages import HOUSING_INPUTS, housing_document, install
+from support.promtool import ROOT, RULES
+from support.scraper import is_ready, running
 from vigie.models.document import PackageDocument
 from vigie.models.profile import build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache

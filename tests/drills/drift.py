@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import LiveService, MakeService, wait_until
-from memory import tell
-from promtool import RULES
-from scraper import Scraper, needs_prometheus, scraper
-from trained import TrainedPackage, load_data, train_package
-from vigie.cli import main
+from support.memory import tell
+from support.promtool import RULES
+from support.scraper import Scraper, needs_prometheus, scraper
+from support.trained import TrainedPackage, load_data, train_package
+from vigie.cli.main import main
 from vigie.models.document import Input
 from vigie.registry.cache import ModelCache
 from vigie.training.dataset import Dataset, is_held_out

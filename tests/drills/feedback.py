@@ -18,10 +18,10 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from conftest import JSON, LiveService, MakeService, Samples, value_of, wait_until
-from memory import tell
-from packages import housing_document, install
-from prediction_log import Postgres, lasting_port
-from vigie.cli import main
+from support.memory import tell
+from support.packages import housing_document, install
+from support.prediction_log import Postgres, lasting_port
+from vigie.cli.main import main
 from vigie.registry.cache import ModelCache
 
 PREDICTIONS, RATE, CALLERS = 10_000, 100.0, 4

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from compose import HOUSE, IMAGES, require_engine
-from machine import Machine, count, docker, machine, save_images
-from memory import tell
+from support.compose import HOUSE, IMAGES, require_engine
+from support.machine import Machine, count, docker, machine, save_images
+from support.memory import tell
 
 pytestmark = pytest.mark.docker
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from callers import CALLERS, Callers
 from conftest import LiveService, MakeService, Samples, value_of, wait_until
-from memory import tell
-from recycling import (
+from support.callers import CALLERS, Callers
+from support.memory import tell
+from support.recycling import (
     decreases,
     read_every_second,
     replace_one,
     scrape_again_and_again,
     wait_for_workers,
 )
-from scraper import needs_prometheus, scraper
+from support.scraper import needs_prometheus, scraper
 
 ROUTE = "/predict/<model>"
 REQUESTS = "vigie_http_requests_total"

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from conftest import HOME, LiveService, MakeService
-from memory import tell
-from openloop import header, request_of
-from packages import PRICE_PER_M2, housing_document, install, patient_housing_graph
+from support.memory import tell
+from support.openloop import header, request_of
+from support.packages import PRICE_PER_M2, housing_document, install, patient_housing_graph
 from vigie.registry.cache import ModelCache
 
 CONNECTIONS = 64

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeService
-from probe import probe
-from vigie.serving.apikeys import add_key
+from support.probe import probe
+from vigie.serving.auth.apikeys import add_key
 from vigie.settings import load_settings
 
 pytest.importorskip("schemathesis")

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from arrivals import Seen, offer, quantile_ms
 from conftest import HOME, LiveService, MakeService, value_of
-from memory import pss_mb, tell
-from openloop import ask_at, capacity, request_of
-from packages import HOUSING_ROWS, housing_document, install, patient_housing_graph
+from support.arrivals import Seen, offer, quantile_ms
+from support.memory import pss_mb, tell
+from support.openloop import ask_at, capacity, request_of
+from support.packages import HOUSING_ROWS, housing_document, install, patient_housing_graph
+from support.wire import connect, read_status
 from vigie.registry.cache import ModelCache
-from wire import connect, read_status
 
 TURNS_OF_20_MS = 5000
 SECONDS = 60.0

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from conftest import LiveService
-from fake_mlflow import ARTIFACTS, REST
-from memory import pss_mb, tell
-from stage import Follow, Load, Registry, seconds_until, serving, start, version_in
+from support.fake_mlflow import ARTIFACTS, REST
+from support.memory import pss_mb, tell
+from support.stage import Follow, Load, Registry, seconds_until, serving, start, version_in
 from vigie.models.manifest import verify_manifest
 from vigie.registry.cache import ModelCache
 

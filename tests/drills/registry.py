@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from conftest import LiveService, value_of
-from lies import lies
-from memory import tell
-from stage import (
+from support.lies import lies
+from support.memory import tell
+from support.stage import (
     CONNECTIONS,
     Follow,
     Load,

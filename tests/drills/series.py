@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from callers import BODY
 from conftest import HOME, JSON, LiveService, MakeService, Samples, value_of, wait_until
-from memory import tell
-from packages import HOUSING_INPUTS, install
-from recycling import replace_one, scrape_again_and_again
-from stage import serving
+from support.callers import BODY
+from support.memory import tell
+from support.packages import HOUSING_INPUTS, install
+from support.recycling import replace_one, scrape_again_and_again
+from support.stage import serving
 from vigie.models.document import Input
 from vigie.models.profile import Profile, build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache

@@ -14,9 +14,9 @@ import orjson
 import pytest
 import requests
 
-from callers import Callers
-from compose import HOUSE, ONE_SHOTS, ROOT, Stack, stack
-from memory import tell
+from support.callers import Callers
+from support.compose import HOUSE, ONE_SHOTS, ROOT, Stack, stack
+from support.memory import tell
 
 pytestmark = pytest.mark.docker
 

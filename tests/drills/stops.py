@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from conftest import HOME, JSON, LiveService, MakeService, wait_until
-from memory import tell
+from support.memory import tell
 
 STOPS = 20
 CALLERS = 4

@@ -7,9 +7,9 @@ import threading
 import time
 
 from conftest import HOME, LiveService, MakeService, wait_until
-from memory import pss_mb, tell
-from openloop import Figures, ask_at, capacity, request_of, together
-from packages import install
+from support.memory import pss_mb, tell
+from support.openloop import Figures, ask_at, capacity, request_of, together
+from support.packages import install
 from vigie.registry.cache import ModelCache
 
 ROUNDS, PROMOTIONS, PERIOD = 10, 5, 1.2

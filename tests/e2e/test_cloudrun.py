@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from compose import ROOT, free_ports, require_engine
 from conftest import HOME
-from memory import tell
-from packages import install
+from support.compose import ROOT, free_ports, require_engine
+from support.memory import tell
+from support.packages import install
 from vigie.registry.cache import ModelCache
 
 pytestmark = pytest.mark.docker

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from compose import HOUSE, ONE_SHOTS, Stack, stack
+from support.compose import HOUSE, ONE_SHOTS, Stack, stack
 
 pytestmark = pytest.mark.docker
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from certificates import write_certificate
-from compose import Stack, free_ports, require_engine
+from support.certificates import write_certificate
+from support.compose import Stack, free_ports, require_engine
 
 pytestmark = pytest.mark.docker
 

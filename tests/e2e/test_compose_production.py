@@ -13,8 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from certificates import write_certificate
-from compose import HOUSE, Stack, stack
+from support.certificates import write_certificate
+from support.compose import HOUSE, Stack, stack
 
 pytestmark = pytest.mark.docker
 

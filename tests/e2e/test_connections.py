@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from conftest import FLOWER, HOME, JSON, LiveService, MakeService, value_of, wait_until
-from wire import answer_in, connect, drip, exchange, head_of, read_to_end
+from support.wire import answer_in, connect, drip, exchange, head_of, read_to_end
 
 DEADLINE = 0.5
 SOON = 2.0

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import LiveService, MakeService, free_port, wait_until
-from packages import HOUSING_INPUTS, housing_document, install
-from scraper import needs_prometheus, scraper
-from vigie.cli import main
+from support.packages import HOUSING_INPUTS, housing_document, install
+from support.scraper import needs_prometheus, scraper
+from vigie.cli.main import main
 from vigie.engines.predictor import open_predictor
 from vigie.models.document import PackageDocument
 from vigie.models.package import read_package

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from compose import HOUSE, ROOT, Stack, require_engine, stack
+from support.compose import HOUSE, ROOT, Stack, require_engine, stack
 
 pytestmark = pytest.mark.docker
 

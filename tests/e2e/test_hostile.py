@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from conftest import HOME, JSON, LiveService, filled_cache, value_of, wait_until
-from memory import tell
-from mutations import SEEDS, mutate
-from wire import answer_in, connect, exchange, head_of, read_to_end
+from support.memory import tell
+from support.mutations import SEEDS, mutate
+from support.wire import answer_in, connect, exchange, head_of, read_to_end
 
 LIMIT = 8 * 2**20
 AT_ONCE_SECONDS = 0.1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compose import IMAGES, ROOT, Stack, require_engine
+from support.compose import IMAGES, ROOT, Stack, require_engine
 
 pytestmark = pytest.mark.docker
 

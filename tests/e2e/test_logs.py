@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from conftest import FLOWER, HOME, JSON, MakeService
-from vigie.serving.apikeys import add_key
+from vigie.serving.auth.apikeys import add_key
 from vigie.settings import load_settings
 
 CANARY = "canary-4f1c"

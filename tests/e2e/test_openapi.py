@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeService
-from probe import probe
+from support.probe import probe
 
 pytest.importorskip("schemathesis")
 

@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 import pytest
 
-from trained import TrainedPackage, train_package
+from support.trained import TrainedPackage, train_package
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.call import Call
-from vigie.serving.services import Services, assemble
+from vigie.serving.runtime.messages import Call
+from vigie.serving.worker_state import Services, assemble
 from vigie.settings import load_settings
 
 ROWS = 1000

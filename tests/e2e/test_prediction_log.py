@@ -8,8 +8,8 @@ import orjson
 from sqlalchemy import func, select
 
 from conftest import HOME, JSON, LiveService, MakeService, value_of, wait_until
-from vigie.monitoring.predictionlog.database import Database
-from vigie.monitoring.predictionlog.tables import predictions
+from vigie.predictionlog.database import Database
+from vigie.predictionlog.tables import predictions
 
 ROWS = 400
 

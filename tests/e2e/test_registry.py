@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 from conftest import Answer, LiveService, value_of, wait_until
-from foreign_models import (
+from support.foreign_models import (
     COLUMNS,
     MAKERS,
     Foreign,
@@ -27,7 +27,7 @@ from foreign_models import (
     keras_file,
     numbers,
 )
-from real_mlflow import real_mlflow
+from support.real_mlflow import real_mlflow
 from vigie.registry.operate import OperatorClient
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -13,11 +13,11 @@ import requests
 from click.testing import CliRunner, Result
 
 from conftest import JSON, loaded, post
-from prediction_log import join_all, keep_once
-from real_mlflow import real_mlflow
-from vigie.cli import main
+from support.prediction_log import join_all, keep_once
+from support.real_mlflow import real_mlflow
+from vigie.cli.main import main
 from vigie.models.document import PackageDocument
-from vigie.monitoring.predictionlog.log import open_database
+from vigie.predictionlog.log import open_database
 from vigie.recipes.catalogue import find_recipe
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.documents import document_of

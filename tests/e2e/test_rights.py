@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import requests
 
-from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from real_mlflow import RealMlflow, real_mlflow
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.real_mlflow import RealMlflow, real_mlflow
 from vigie.errors import ConfigurationError
 from vigie.registry.accounts import allow_reading
 from vigie.registry.cache import CHAMPION, ModelCache

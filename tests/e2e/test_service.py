@@ -27,9 +27,9 @@ from conftest import (
     value_of,
     wait_until,
 )
-from memory import pss_mb, tell
-from openloop import ask_at, request_of
-from packages import install
+from support.memory import pss_mb, tell
+from support.openloop import ask_at, request_of
+from support.packages import install
 from vigie.registry.cache import ModelCache
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -167,7 +167,10 @@ def check_workers(service: LiveService) -> None:
 def test_serving_imports_nothing_of_training(cache: ModelCache, tmp_path: Path) -> None:
     """Pure Python leaves no trace in /proc/<pid>/maps; here it does."""
     code = (
-        "import sys; from vigie.serving.front import create_front; front = create_front()\n"
+        "import sys\n"
+        "from vigie.serving.http.asgi import create_front\n"
+        "from vigie.settings import load_settings\n"
+        "front = create_front(load_settings(), lambda services: None)\n"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'pandas', 'onnx', 'sklearn', 'matplotlib'}\n"
         "print(front.services.fleet.unready(), sorted(heavy & set(sys.modules)))"
     )

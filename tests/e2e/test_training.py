@@ -11,7 +11,7 @@ import orjson
 import pytest
 import requests
 
-from real_mlflow import real_mlflow
+from support.real_mlflow import real_mlflow
 from vigie.errors import RefusedPackage
 from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
@@ -19,7 +19,7 @@ from vigie.registry.client import RegistryClient
 from vigie.registry.follow import Follower
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
-from vigie.serving.services import assemble
+from vigie.serving.worker_state import assemble
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from packages import housing_graph, iris_graph
+from support.packages import housing_graph, iris_graph
 from vigie.engines.onnx import OnnxEngine
 from vigie.errors import ModelFailure, RefusedPackage
 

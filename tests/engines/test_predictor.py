@@ -11,7 +11,7 @@ import orjson
 import pytest
 from onnx import TensorProto, helper
 
-from packages import (
+from support.packages import (
     HOUSING_ROWS,
     IRIS_ROWS,
     housing_document,

@@ -88,7 +88,7 @@ def test_what_is_free_is_never_paid_back(prices: dict[str, Any]) -> None:
 
 def test_the_variants_are_those_of_terraform() -> None:
     pytest.importorskip("hcl2", reason="python-hcl2 reads the files, and is not installed")
-    from terraform_files import read_folder, read_text
+    from support.terraform_files import read_folder, read_text
 
     variables = {b.type: b for b in read_folder(ROOT / "Iac") if b.kind == "variable"}
     defaults = {name: block.arguments.get("default") for name, block in variables.items()}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from provider_package import read_package
-from terraform_schema import read_schema
+from support.provider_package import read_package
+from support.terraform_schema import read_schema
 
 SCHEMA = Path(__file__).with_name("provider-schema.json")
 

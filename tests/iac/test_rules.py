@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from terraform_files import read_folder, read_text
-from terraform_rules import RULES, findings
+from support.terraform_files import read_folder, read_text
+from support.terraform_rules import RULES, findings
 
 pytest.importorskip("hcl2", reason="python-hcl2 reads the files, and is not installed")
 

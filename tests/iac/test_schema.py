@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provider_package import names
-from terraform_files import read_folder, read_text
-from terraform_schema import findings, read_schema
+from support.provider_package import names
+from support.terraform_files import read_folder, read_text
+from support.terraform_schema import findings, read_schema
 
 pytest.importorskip("hcl2", reason="python-hcl2 reads the files, and is not installed")
 

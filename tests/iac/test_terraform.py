@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from schema_provider import attached
-from terraform_schema import read_schema
+from support.schema_provider import attached
+from support.terraform_schema import read_schema
 
 ROOT = Path(__file__).parents[2]
 IAC = ROOT / "Iac"

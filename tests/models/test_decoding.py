@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from packages import HOUSING_INPUTS
+from support.packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.decoded import Decoded
 from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder, feeds_of

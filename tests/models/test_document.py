@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from packages import housing_document, iris_document
+from support.packages import housing_document, iris_document
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, PackageDocument, text_in
 
 

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from packages import HOUSING_ROWS, housing_document, housing_graph, iris_document, write_package
+from support.packages import (
+    HOUSING_ROWS,
+    housing_document,
+    housing_graph,
+    iris_document,
+    write_package,
+)
 from vigie.errors import RefusedPackage
 from vigie.models import package as module
 from vigie.models.document import PackageDocument

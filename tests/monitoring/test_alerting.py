@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from vigie.cli import main
+from vigie.cli.main import main
 from vigie.errors import ConfigurationError
 from vigie.monitoring.alerting import with_receivers
 from vigie.settings import load_settings

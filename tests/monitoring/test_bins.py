@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from packages import HOUSING_INPUTS, housing_document, iris_document
+from support.packages import HOUSING_INPUTS, housing_document, iris_document
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
 from vigie.models.profile import SMOOTHING, Distribution, Profile, build_profile

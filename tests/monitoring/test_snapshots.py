@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.metrics import GAUGE_MERGE, Metrics
-from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.snapshots import (
     DEAD,
     Family,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from alert_cases import CASES, Case, Episode
-from promtool import RULES, Rule, alerts, needs_promtool, run, seconds, series
+from support.alert_cases import CASES, Case, Episode
+from support.promtool import RULES, Rule, alerts, needs_promtool, run, seconds, series
 
 ALERTS = alerts()
 NEVER_ENDS = {"Watchdog"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promtool import RULES, needs_promtool, run, seconds, series
+from support.promtool import RULES, needs_promtool, run, seconds, series
 
 FAST, SLOW, LEAK = "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ErrorBudgetLeak"
 PER_SECOND = 10

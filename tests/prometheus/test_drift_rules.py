@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promtool import ROOT, RULES, needs_promtool, ramps, run, series
+from support.promtool import ROOT, RULES, needs_promtool, ramps, run, series
 
 BINS = ("below", "q1", "q2", "q3", "q4", "above", "other", "missing")
 TOLERANCE = 0.01

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from promtool import ROOT, RULES, alerts, rules, seconds
+from support.promtool import ROOT, RULES, alerts, rules, seconds
 from vigie.monitoring.metrics import Metrics
 
 ALERTS = alerts()

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from fake_mlflow import fake_mlflow
-from prediction_log import microseconds, migrated
+from support.fake_mlflow import fake_mlflow
+from support.prediction_log import microseconds, migrated
 from vigie.errors import ConfigurationError, DataError, RegistryError
 from vigie.models.document import PackageDocument
-from vigie.monitoring.predictionlog.joined import JoinedRow, joined_rows
-from vigie.monitoring.predictionlog.log import open_database
-from vigie.monitoring.predictionlog.tables import predictions, truths
+from vigie.predictionlog.joined import JoinedRow, joined_rows
+from vigie.predictionlog.log import open_database
+from vigie.predictionlog.tables import predictions, truths
 from vigie.recipes.catalogue import Recipe, find_recipe
 from vigie.recipes.feedback import PREFIX, feedback_dataset, load_feedback
 from vigie.recipes.tabular.spec import TableSpec

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from packages import install
+from support.packages import install
 from vigie.models.manifest import verify_manifest
 from vigie.registry.cache import CachedVersion, ModelCache, Refusal, RegistryState, write_atomically
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
 from vigie.errors import RefusedPackage, RegistryError, VigieError
 from vigie.registry.client import RegisteredVersion, RegistryClient
 

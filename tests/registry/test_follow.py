@@ -16,8 +16,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
-from packages import (
+from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from support.packages import (
     HOUSING_ROWS,
     IRIS_ROWS,
     housing_document,
@@ -324,7 +324,7 @@ def test_only_a_signed_version_is_taken_where_keys_are_set(
     keys = (tmp_path / "mine.pub",)
     follower = Follower(settings.model_copy(update={"public_keys": keys}))
     with monkeypatch.context() as patch:
-        patch.setattr("vigie.registry.verify.verify_manifest", pytest.fail)
+        patch.setattr("vigie.registry.gate.verify.verify_manifest", pytest.fail)
         assert follower.follow_once() == {"housing": "refused"}
         registry.housing("2", 2.0)
         package = tmp_path / "registered/housing-2"

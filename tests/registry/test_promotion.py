@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import pytest
 
-from fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
-from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from vigie.errors import ConfigurationError, NotFound, RefusedPackage, RegistryError
 from vigie.registry.promotion import Promotions
 from vigie.settings import Settings, load_settings

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from vigie.engines.graph import STANDARD_DOMAINS
 from vigie.errors import DataError
+from vigie.sandbox.graph import STANDARD_DOMAINS
 from vigie.training.export import check_export, export_onnx, predict_keras
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-import packages
+from support import packages
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.package import read_package
 from vigie.training.dataset import Dataset

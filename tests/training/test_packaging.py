@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from trained import TrainedPackage, train_package
+from support.trained import TrainedPackage, train_package
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import read_package
-from vigie.registry.verify import verify_package
+from vigie.registry.gate.verify import verify_package
 from vigie.settings import load_settings
 
 

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from mlflow.models import Model
 
-from fake_mlflow import fake_mlflow
-from packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from saved_models import write_bigquery_model
-from trained import train_package
+from support.fake_mlflow import fake_mlflow
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.saved_models import write_bigquery_model
+from support.trained import train_package
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.decoding import feeds_of

@@ -1,5 +1,5 @@
 """`python -m vigie`."""
 
-from vigie.cli import main
+from vigie.cli.main import main
 
 main()

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vigie.cli import main
+from vigie.cli.main import main
 from vigie.monitoring.bins import VersionBins
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.tally import Tally
 from vigie.serving.pipeline import Pipeline
-from vigie.serving.services import Services
+from vigie.serving.worker_state import Services
 
 
 def nothing(*_: Any, **__: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from vigie.engines.base import Feeds
 from vigie.engines.quiet import quieten_tensorflow
 from vigie.errors import ModelFailure, RefusedPackage
-from vigie.models.keras_archive import check_keras_file
+from vigie.sandbox.keras_archive import check_keras_file
 
 quieten_tensorflow()
 

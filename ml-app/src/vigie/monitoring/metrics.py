@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from vigie.models.training_errors import TRAINING_ERRORS
 from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger import ChallengerMetrics
-from vigie.monitoring.predictionlog.metrics import FeedbackMetrics, LogMetrics
+from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
 from vigie.monitoring.requests import RequestTallies
 from vigie.monitoring.tally import TalliedCounter, TalliedHistogram, Tally
 

@@ -17,8 +17,8 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from vigie.monitoring.log_metrics import OTHER
 from vigie.monitoring.metrics import GAUGE_MERGE
-from vigie.monitoring.predictionlog.metrics import OTHER
 
 DEAD = "dead.json"
 _ACCUMULATING = ("counter", "histogram", "summary")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from vigie.errors import RefusedPackage
 from vigie.models.package import read_package
-from vigie.registry.admission import admit
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.figures import settled_figures
+from vigie.registry.gate.admission import admit
+from vigie.registry.gate.figures import settled_figures
 from vigie.registry.intake import Intake
 from vigie.registry.refusals import RefusedVersions
 from vigie.registry.watch import Superseded, Watch

@@ -10,7 +10,7 @@ from vigie.models.package import Package
 from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.verify import verify_package
+from vigie.registry.gate.verify import verify_package
 from vigie.settings import Settings
 
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigie.errors import NotFound, RefusedPackage
-from vigie.registry.admission import require_compatible
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegisteredVersion
-from vigie.registry.figures import (
+from vigie.registry.gate.admission import require_compatible
+from vigie.registry.gate.figures import (
     ACCEPTED,
     PROMOTED_DIGEST,
     compare_figures,
     compare_origin,
 )
+from vigie.registry.gate.probe import Trial
+from vigie.registry.gate.verify import fetch_verified
 from vigie.registry.operate import OperatorClient
-from vigie.registry.trial import Trial
-from vigie.registry.verify import fetch_verified
 from vigie.settings import Settings
 
 PREVIOUS = "previous"

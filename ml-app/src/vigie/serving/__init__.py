@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from vigie.serving.worker_state import Services
     from vigie.settings import Settings
 
 
@@ -16,3 +17,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     from vigie.serving.app import create_app as create
 
     return create(settings)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`."""
+    from vigie.serving.http.server import serve as run
+
+    run(settings, _create_late)
+
+
+def _create_late(services: Services) -> Flask:
+    # Flask costs as much time as all else together, and no prediction of the fast lane needs it
+    from vigie.serving.app import create_app as create
+
+    return create(services=services)

@@ -18,11 +18,12 @@ from vigie.errors import (
     VigieError,
 )
 from vigie.registry.audit import audited, now
-from vigie.serving import feedback, foreign, operations, pages, predictions, status
-from vigie.serving.access import NEEDS
-from vigie.serving.call import Call, request_id_of
+from vigie.serving.api import compat, feedback, operations, predictions
+from vigie.serving.auth.access import NEEDS
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
-from vigie.serving.services import Services, assemble
+from vigie.serving.runtime.messages import Call, request_id_of
+from vigie.serving.web import pages, status
+from vigie.serving.worker_state import Services, assemble
 from vigie.settings import Settings, load_settings
 
 PAGE_HEADERS = {
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         services.start()
         # `vigie serve` has a process for it
         services.prediction_log.keep()
-    app = Flask("vigie.serving")
+    app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.register_blueprint(predictions.blueprint)
     app.register_blueprint(feedback.blueprint)
     app.register_blueprint(operations.blueprint)
-    app.register_blueprint(foreign.blueprint)
+    app.register_blueprint(compat.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(status.blueprint)
     app.before_request(_start_clock)

@@ -11,17 +11,17 @@ from typing import Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
-from vigie.monitoring.predictionlog.log import PredictionLog
-from vigie.serving.access import Access
-from vigie.serving.call import Call, Reply, request_id_of
-from vigie.serving.dialects.base import Dialect
-from vigie.serving.fleet import Fleet
-from vigie.serving.job import Job, Outcome
-from vigie.serving.live import LiveModel
+from vigie.predictionlog.log import PredictionLog
+from vigie.serving.auth.access import Access
 from vigie.serving.problems import problem_headers
-from vigie.serving.requestlog import RequestLog
-from vigie.serving.routes import TEMPLATES, Route, Routes
-from vigie.serving.slot import Slot
+from vigie.serving.request_log import RequestLog
+from vigie.serving.routing import TEMPLATES, Route, Routes
+from vigie.serving.runtime.dialect import Dialect
+from vigie.serving.runtime.job import Job, Outcome
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.manager import Fleet
+from vigie.serving.runtime.messages import Call, Reply, request_id_of
+from vigie.serving.runtime.model_slot import Slot
 from vigie.settings import Settings
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")

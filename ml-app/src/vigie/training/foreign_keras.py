@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import keras
 
-from vigie.engines.weights import check_hdf5, check_keras_weights
 from vigie.errors import DataError
 from vigie.models.document import Input
-from vigie.models.keras_archive import check_config, check_keras_file
+from vigie.sandbox.keras_archive import check_config, check_keras_file
+from vigie.sandbox.weights import check_hdf5, check_keras_weights
 from vigie.training.foreign_inputs import Tensor, safe_name
 
 

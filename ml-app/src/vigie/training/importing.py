@@ -16,18 +16,18 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 from pydantic import ValidationError
 
-from vigie.engines.sandbox import Limits, run_confined
 from vigie.errors import DataError
 from vigie.models.document import Input, PackageDocument
 from vigie.models.golden import Golden
-from vigie.models.keras_archive import check_keras_file
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
+from vigie.registry.gate.verify import verify_package
 from vigie.registry.promotion import Promotions
-from vigie.registry.verify import verify_package
+from vigie.sandbox.keras_archive import check_keras_file
+from vigie.sandbox.run import Limits, run_confined
 from vigie.settings import Settings
 from vigie.training.sources import fetch, keep_original
 from vigie.training.tracking import Tracking

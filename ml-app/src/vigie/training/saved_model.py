@@ -6,12 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from vigie.engines.sandbox import run_confined
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import KERAS_MODEL
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.client import RegistryClient
+from vigie.sandbox.run import run_confined
 from vigie.settings import Settings
 
 

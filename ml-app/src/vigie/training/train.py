@@ -16,7 +16,7 @@ from vigie.models.interval import Interval
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.figures import GENERATED, figures_tags
+from vigie.registry.gate.figures import GENERATED, figures_tags
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
 from vigie.settings import Settings

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from vigie.errors import MalformedRequest, UnsupportedMediaType
-from vigie.serving.call import Call
-from vigie.serving.dialects.base import JSON
+from vigie.serving.runtime.dialect import JSON
+from vigie.serving.runtime.messages import Call
 
 
 def check_not_compressed(call: Call) -> None:

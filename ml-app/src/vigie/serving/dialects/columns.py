@@ -9,7 +9,7 @@ from vigie.errors import FieldError, InvalidInput
 from vigie.models.decoded import Decoded
 from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.document import Input
-from vigie.serving.live import LiveModel
+from vigie.serving.runtime.loaded_model import LiveModel
 
 Point = Callable[[FieldError], str]
 """Where a field stands in the caller's body: `inputs.rooms[2]`."""

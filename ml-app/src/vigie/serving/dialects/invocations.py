@@ -15,14 +15,14 @@ from vigie.errors import (
 )
 from vigie.models.decoded import Decoded
 from vigie.models.wording import kind_of
-from vigie.serving.call import Call
-from vigie.serving.dialects.base import Asked, Written
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
 from vigie.serving.dialects.tfserving import TfServingDialect
-from vigie.serving.job import Job, Outcome
-from vigie.serving.live import LiveModel
+from vigie.serving.runtime.dialect import Asked, Written
+from vigie.serving.runtime.job import Job, Outcome
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.messages import Call
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 

@@ -13,12 +13,12 @@ import orjson
 
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
 from vigie.models.wording import kind_of
-from vigie.serving.call import Call
-from vigie.serving.dialects.base import Asked, Written
 from vigie.serving.dialects.body import check_is_json, parse_json
-from vigie.serving.job import Job, Outcome
-from vigie.serving.live import LiveModel, describe_outside
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
+from vigie.serving.runtime.dialect import Asked, Written
+from vigie.serving.runtime.job import Job, Outcome
+from vigie.serving.runtime.loaded_model import LiveModel, describe_outside
+from vigie.serving.runtime.messages import Call
 
 _WRAPPERS = ("instances", "features")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from vigie.serving.dialects.tfserving import SIGNATURE
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
-from vigie.serving.live import LiveModel
+from vigie.serving.runtime.loaded_model import LiveModel
 
 _TF_TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING"}
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}

@@ -15,8 +15,6 @@ import orjson
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
 from vigie.models.decoded import Decoded
 from vigie.models.wording import kind_of
-from vigie.serving.call import Call
-from vigie.serving.dialects.base import Asked, Written
 from vigie.serving.dialects.body import check_not_compressed, parse_json
 from vigie.serving.dialects.columns import (
     check_rows,
@@ -25,8 +23,10 @@ from vigie.serving.dialects.columns import (
     only_input,
     wrong,
 )
-from vigie.serving.job import Job, Outcome
-from vigie.serving.live import LiveModel
+from vigie.serving.runtime.dialect import Asked, Written
+from vigie.serving.runtime.job import Job, Outcome
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.messages import Call
 
 SIGNATURE = "serving_default"
 

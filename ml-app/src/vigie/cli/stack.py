@@ -1,0 +1,46 @@
+"""The commands of the Compose stack itself: its secrets, and the models that come with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vigie.settings import load_settings
+
+_folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+
+
+@click.group()
+def stack() -> None:
+    """What the Compose stack does to itself."""
+
+
+@stack.command()
+@_folder
+@click.argument("alertmanager", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def prepare(folder: Path, alertmanager: Path) -> None:
+    """Make the secrets of the stack in FOLDER, and ALERTMANAGER's configuration beside them."""
+    from vigie.cli.stack_secrets import prepare_secrets
+    from vigie.monitoring.alerting import with_receivers
+
+    made = prepare_secrets(folder)
+    _, text = with_receivers(alertmanager.read_text(encoding="utf-8"), load_settings())
+    target = folder / "alertmanager" / "alertmanager.yml"
+    target.parent.mkdir(exist_ok=True)
+    target.parent.chmod(0o755)
+    target.write_text(text, encoding="utf-8")
+    # it names files of secrets and holds none
+    target.chmod(0o444)
+    click.echo(f"{made} secrets made" if made else "every secret is there")
+
+
+@stack.command()
+@_folder
+@click.argument("name")
+def login(folder: Path, name: str) -> None:
+    """Show account and password of NAME: mlflow or grafana."""
+    from vigie.cli.stack_secrets import read_login
+
+    user, password = read_login(folder, name)
+    click.echo(f"{user} {password}")

@@ -1,0 +1,151 @@
+"""The secrets of the Compose stack: made once, and each put where one service alone reads it.
+
+FOLDER/made/NAME            the secret itself, for root alone
+FOLDER/SERVICE/FILE         what a service is given, owned by the user that it runs as
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from vigie.cli.stack_certificate import make_stopgap
+from vigie.errors import ConfigurationError, NotFound
+
+RANDOM_BYTES = 32
+OWNER_READS = 0o400
+
+POSTGRES, MLFLOW_TABLES, PREDICTIONS = "postgres", "mlflow-database", "predictions-database"
+MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS = "mlflow", "mlflow-registry", "mlflow-sessions"
+GRAFANA, GRAFANA_KEY = "grafana", "grafana-key"
+
+LOGINS = {MLFLOW_ADMIN: "admin", GRAFANA: "admin"}
+"""The secrets that people type, and the account of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file of a service; `text` has the names of the secrets in braces."""
+
+    path: str
+    owner: int
+    text: str
+    mode: int = OWNER_READS
+
+
+def _login(user: str, secret: str) -> str:
+    return f"[mlflow]\nmlflow_tracking_username = {user}\nmlflow_tracking_password = {{{secret}}}\n"
+
+
+_ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY = 0, 10001, 10002, 472, 99
+FILES = (
+    # the user differs from image to image (Debian's, Alpine's); no other service has this folder
+    SecretFile("postgres/password", _ROOT, "{postgres}", 0o444),
+    SecretFile("migrate/pgpass", _MLFLOW, "*:*:*:postgres:{postgres}\n"),
+    SecretFile("migrate/mlflow", _MLFLOW, "{mlflow-database}"),
+    SecretFile("migrate/vigie", _MLFLOW, "{predictions-database}"),
+    SecretFile("migrate/admin_password", _MLFLOW, "{mlflow}"),
+    SecretFile("mlflow/pgpass", _MLFLOW, "*:*:*:mlflow:{mlflow-database}\n"),
+    SecretFile("mlflow/admin_password", _MLFLOW, "{mlflow}"),
+    SecretFile("mlflow/session_key", _MLFLOW, "{mlflow-sessions}"),
+    SecretFile("ml-app/pgpass", _VIGIE, "*:*:*:vigie:{predictions-database}\n"),
+    SecretFile("registry/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
+    SecretFile("trainer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
+    SecretFile("trainer/registry_password", _VIGIE, "{mlflow-registry}"),
+    SecretFile("grafana/admin_password", _GRAFANA, "{grafana}"),
+    SecretFile("grafana/secret_key", _GRAFANA, "{grafana-key}"),
+)
+"""What each service is given. A password has letters, digits, `-` and `_` alone: fit for all."""
+
+
+def prepare_secrets(folder: Path) -> int:
+    """Makes the secrets that are missing and hands all of them out; how many were made.
+
+    A secret that is there is never changed; a file of a service that is gone, cut short or of
+    another owner is written anew. Raises `ConfigurationError` where it may not write.
+    """
+    try:
+        values, made = _make_missing(folder / "made")
+        for file in FILES:
+            text = file.text
+            for name, value in values.items():
+                text = text.replace(f"{{{name}}}", value)
+            _hand_out(folder / file.path, text, file)
+        _make_room_for_keys(folder / "keys")
+        _make_room_for_certificate(folder / "gateway")
+    except OSError as failure:
+        raise ConfigurationError(
+            f"the secrets cannot be written ({failure.strerror}); the command needs root"
+        ) from None
+    return made
+
+
+def read_login(folder: Path, name: str) -> tuple[str, str]:
+    """Account and password of a login for people. Raises `NotFound`."""
+    if name not in LOGINS:
+        raise NotFound(f"there is no login {name}; there are {', '.join(LOGINS)}")
+    try:
+        return LOGINS[name], (folder / "made" / name).read_text()
+    except OSError:
+        raise NotFound(f"there is no password for {name} yet; start the stack first") from None
+
+
+def _make_missing(folder: Path) -> tuple[dict[str, str], int]:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    values: dict[str, str] = {}
+    made = 0
+    for name in (
+        POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
+        GRAFANA, GRAFANA_KEY,
+    ):  # fmt: skip
+        path = folder / name
+        if not (path.is_file() and path.stat().st_size):
+            _write(path, secrets.token_urlsafe(RANDOM_BYTES), os.getuid())
+            made += 1
+        values[name] = path.read_text()
+    return values, made
+
+
+def _make_room_for_keys(folder: Path) -> None:
+    """An empty file of API keys, which its owner may replace: without a key nobody gets in."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "keys.jsonl"
+    if not path.exists():
+        _write(path, "", _VIGIE)
+    if os.getuid() != _VIGIE:
+        os.chown(folder, _VIGIE, _VIGIE)
+
+
+def _make_room_for_certificate(folder: Path) -> None:
+    """The gateway starts with a stopgap, and keeps here what an issuer signs."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "site.pem").exists():
+        _write(folder / "site.pem", make_stopgap(), _GATEWAY)
+    if os.getuid() != _GATEWAY:
+        os.chown(folder, _GATEWAY, _GATEWAY)
+
+
+def _hand_out(path: Path, text: str, file: SecretFile) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o755)
+    if path.is_file() and path.stat().st_uid == file.owner and path.read_text() == text:
+        return
+    _write(path, text, file.owner, file.mode)
+
+
+def _write(path: Path, text: str, owner: int, mode: int = OWNER_READS) -> None:
+    """Writes a file, whole or not at all, for those alone who shall read it."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_READS)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        if os.getuid() != owner:
+            os.fchown(descriptor, owner, owner)
+    fresh.replace(path)

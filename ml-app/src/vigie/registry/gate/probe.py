@@ -1,0 +1,79 @@
+"""The trial of a package before it may serve: opened, asked and judged in the sandbox."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vigie.engines.predictor import open_predictor, wanted_engine
+from vigie.errors import RefusedPackage
+from vigie.models.package import Package
+from vigie.registry.gate.comparison import Judgement
+from vigie.sandbox.keras_archive import check_keras_file
+from vigie.sandbox.run import Limits, run_confined
+from vigie.settings import Settings
+
+TRIAL_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Runs packages under limits, in a process that holds nothing worth taking."""
+
+    limits: Limits
+
+    @classmethod
+    def of(cls, settings: Settings) -> Trial:
+        """A trial with the memory that the settings allow."""
+        # a limit on processor time would make Linux tell it in steps of 4 ms, too coarse to judge
+        return cls(Limits(settings.max_model_memory_bytes, None, TRIAL_SECONDS))
+
+    def run(self, package: Package, engine: str) -> None:
+        """Refuses a package that cannot be opened, or answers its golden rows otherwise."""
+        if engine == "tensorflow":
+            check_keras_file(package.keras_path)
+            _require_tensorflow(package)
+        arguments = {"root": _path(package), "engine": engine}
+        self._run("answer_golden", arguments, [package], [engine])
+
+    def judge(self, candidate: Package, live: Package | None, settings: Settings) -> Judgement:
+        """How long both versions take and how far they are off, on the same rows."""
+        packages = [each for each in (candidate, live) if each is not None]
+        engines = [wanted_engine(each, settings.engine) for each in packages]
+        arguments = {"roots": [_path(each) for each in packages], "engines": engines}
+        found = self._run("judge", arguments, packages, engines)
+        try:
+            return Judgement.from_dict(found)
+        except (TypeError, KeyError, ValueError):
+            raise RefusedPackage("judging it gave no answer") from None
+
+    def _run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        packages: Sequence[Package],
+        engines: Sequence[str],
+    ) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            return run_confined(
+                f"vigie.registry.gate.probe_task:{task}",
+                arguments,
+                Path(folder),
+                [package.root for package in packages],
+                self.limits,
+                sorted({f"vigie.engines.{engine}" for engine in engines}),
+            )
+
+
+def _path(package: Package) -> str:
+    return str(package.root.resolve())
+
+
+def _require_tensorflow(package: Package) -> None:
+    if importlib.util.find_spec("tensorflow") is None:
+        # says what to install
+        open_predictor(package, "tensorflow")

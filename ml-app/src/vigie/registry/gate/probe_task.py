@@ -1,0 +1,62 @@
+"""What the sandbox runs to try a package; nothing else imports this."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vigie.engines.predictor import Predictor, open_predictor
+from vigie.errors import RefusedPackage, VigieError
+from vigie.models.package import read_package
+from vigie.registry.gate.accuracy import against_constant, against_live
+from vigie.registry.gate.latency import Timing, measure
+from vigie.sandbox.graph import check_graph
+
+
+def answer_golden(folder: Path, root: str, engine: str) -> bool:
+    """Opens the package and checks its golden rows; True where they agree."""
+    package = read_package(Path(root), "")
+    if package.onnx_path.is_file():
+        check_graph(package.onnx_path)
+    if engine == "tensorflow":
+        from vigie.sandbox.weights import check_keras_weights
+
+        check_keras_weights(package.keras_path, folder)
+    try:
+        open_predictor(package, engine).check_golden()
+    except (RefusedPackage, MemoryError):
+        raise
+    except VigieError as failure:
+        raise RefusedPackage(f"the golden rows fail: {failure}") from None
+    except Exception as failure:
+        raise RefusedPackage(f"the model cannot be run ({type(failure).__name__})") from None
+    return True
+
+
+def judge(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:
+    """The time and the errors of a candidate and, where it can be opened, of the live version."""
+    candidate = _open(roots[0], engines[0])
+    live = None
+    if len(roots) > 1:
+        # a live version that cannot be opened serves nobody: there is nothing to compare with
+        with contextlib.suppress(Exception):
+            live = _open(roots[1], engines[1])
+    found = {
+        "timing": _timing(candidate, live) if live else None,
+        "against_constant": against_constant(candidate),
+        "against_live": against_live(candidate, live) if live else None,
+    }
+    return {name: asdict(each) if each else None for name, each in found.items()}
+
+
+def _timing(candidate: Predictor, live: Predictor) -> Timing | None:
+    # the golden rows of the candidate passed: that the two cannot be measured is no fault of its
+    with contextlib.suppress(Exception):
+        return measure(candidate, live)
+    return None
+
+
+def _open(root: str, engine: str) -> Predictor:
+    return open_predictor(read_package(Path(root), ""), engine)

@@ -1,0 +1,1 @@
+"""Opens files that nobody trusts, in a child without rights."""

@@ -1,0 +1,138 @@
+"""Routes for those who operate the service: health, metrics, the list of models, OpenAPI."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+
+from vigie.errors import NotFound, Unavailable
+from vigie.registry.cache import CHALLENGER
+from vigie.serving.dialects.signatures import tfserving_status
+from vigie.serving.openapi.document import build_openapi
+from vigie.serving.openapi.keys import with_keys
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.model_slot import Slot
+from vigie.serving.runtime.readiness import readiness
+from vigie.serving.worker_state import Services
+
+blueprint = Blueprint("operations", __name__)
+
+_TF_STATES = {"serving": "AVAILABLE", "challenger": "AVAILABLE", "ending": "UNLOADING"}
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["vigie"]
+    return services
+
+
+def json_response(content: object, status: int = 200) -> Response:
+    """JSON in the order in which it was built."""
+    return Response(orjson.dumps(content), status, content_type="application/json")
+
+
+@blueprint.get("/livez")
+def livez() -> Response:
+    """200 while the process answers at all."""
+    return json_response({"status": "alive"})
+
+
+@blueprint.get("/readyz")
+@blueprint.get("/health")
+def readyz() -> Response:
+    """200 while every configured model has a verified, warm version and nothing is stopping."""
+    status, body = readiness(_services().fleet)
+    response = Response(body, status, content_type="application/json")
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The metrics of all workers, for callers on this machine."""
+    if not _is_loopback(request.remote_addr):
+        raise NotFound("Metrics are on the metrics port.")
+    body, media_type = _services().metrics_text(request.headers.get("Accept", ""))
+    return Response(body, content_type=media_type)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@blueprint.get("/v1/models")
+def models() -> Response:
+    """Every model here: its version, digest, engine, age, and the candidate refused last."""
+    fleet = _services().fleet
+    serving = [_describe(slot.name, slot.live) for slot in fleet.slots.values()]
+    return json_response({"models": serving + [_describe(name, None) for name in fleet.refused]})
+
+
+@blueprint.get("/v1/models/<model>")
+def model(model: str) -> Response:
+    """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
+    fleet = _services().fleet
+    slot = fleet.slots.get(model)
+    if slot is None and model not in fleet.refused:
+        raise NotFound("There is no such model here; GET /v1/models lists them.")
+    versions = _in_memory(slot) if slot else []
+    status = tfserving_status((str(v["version"]), _TF_STATES[str(v["state"])]) for v in versions)
+    described = _describe(model, slot.live if slot else None)
+    return json_response(described | {"versions": versions} | status)
+
+
+def _in_memory(slot: Slot) -> list[dict[str, object]]:
+    serving = [(slot.live, "serving")] if slot.live else []
+    if slot.challenger:
+        serving.append((slot.challenger.live, "challenger"))
+    return [
+        {
+            "version": live.version,
+            "digest": live.digest,
+            "state": state,
+            "loaded_at": live.loaded_at,
+        }
+        for live, state in [*serving, *((live, "ending") for live in slot.ending())]
+    ]
+
+
+def _describe(name: str, live: LiveModel | None) -> dict[str, object]:
+    services = _services()
+    refusal = services.fleet.cache.refusal(name)
+    described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
+    if live is not None:
+        document = live.predictor.package.document
+        described |= {
+            "version": live.version,
+            "digest": live.digest,
+            "run_id": live.run_id,
+            "engine": live.engine,
+            "task": document.task,
+            "loaded_at": live.loaded_at,
+            "generated_data": document.provenance.generated,
+            "metrics": document.metrics,
+        }
+    else:
+        described["reason"] = services.fleet.why_not(name)
+    if refusal is not None:
+        described["refused"] = {"version": refusal.version, "reason": refusal.reason}
+    untried = services.fleet.cache.refusal(name, CHALLENGER)
+    if untried is not None:
+        described["refused_challenger"] = {"version": untried.version, "reason": untried.reason}
+    return described
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """The description of this API, built from the signatures of the models that serve now."""
+    lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
+    if not lives:
+        raise Unavailable("No model is served yet.", "no_model", retry_after=5)
+    document = build_openapi(lives)
+    asks = _services().pipeline.access.asks
+    return json_response(with_keys(document) if asks else document)

@@ -1,0 +1,112 @@
+"""Who may ask for what: the key of a request against the need of its route."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from vigie.errors import Forbidden, Unauthorized, Unavailable, VigieError
+from vigie.serving.auth.apikeys import ROLES, ApiKey, Role, hash_of, read_keys
+
+log = logging.getLogger("vigie.serving")
+
+NEEDS: dict[str, Role] = {
+    "/livez": "none",
+    "/readyz": "none",
+    "/health": "none",
+    "/v2/health/live": "none",
+    "/v2/health/ready": "none",
+    "/ping": "none",
+    "/metrics": "none",
+    "/static/<path:filename>": "none",
+}
+"""What a route template needs; whatever is not here needs `predict`."""
+
+KEY_HEADERS = (b"authorization", b"x-api-key")
+NO_KEYS = ""
+"""Stands for the name of a key where none is asked for."""
+
+_LOOK_SECONDS = 1.0
+_INDEX_DIGITS = 16
+
+
+class Access:
+    """The keys of one worker, read again within a second or so after their file changed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._keys: Mapping[str, ApiKey] | None = None
+        self._stamp: tuple[int, ...] = ()
+        self._trouble = ""
+        self._next_look = 0.0
+
+    @property
+    def asks(self) -> bool:
+        """True where callers need keys."""
+        return self._path is not None
+
+    def admit(self, headers: Mapping[bytes, bytes], needed: Role) -> str:
+        """The name of the caller's key, `NO_KEYS` where none is needed.
+
+        Raises `Unauthorized` without a key that is taken, `Forbidden` where its role does not
+        suffice, and `Unavailable` while the file of keys cannot be read: it never opens.
+        """
+        if self._path is None or needed == "none":
+            return NO_KEYS
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._look(self._path)
+        key = self._find(_sent(headers))
+        if ROLES.index(key.role) < ROLES.index(needed):
+            raise Forbidden(f"This key has the role {key.role}; {needed} is needed here.")
+        return key.name
+
+    def _find(self, sent: bytes) -> ApiKey:
+        keys = self._keys
+        if keys is None:
+            raise Unavailable(
+                "The service cannot read its keys; its log has the cause.", "no_keys", retry_after=5
+            )
+        if not sent:
+            raise Unauthorized("Send a key: Authorization: Bearer <key>, or X-Api-Key: <key>.")
+        digest = hash_of(sent)
+        # what the time of the look-up tells is of a hash, from which no key can be made
+        key = keys.get(digest[:_INDEX_DIGITS])
+        if key is None or not hmac.compare_digest(key.hash, digest) or key.expired:
+            raise Unauthorized("This key is not taken: unknown, revoked or expired.")
+        return key
+
+    def _look(self, path: Path) -> None:
+        stamp = _stamp(path)
+        if stamp == self._stamp and self._keys is not None:
+            return
+        try:
+            self._keys = {key.hash[:_INDEX_DIGITS]: key for key in read_keys(path)}
+            self._trouble = ""
+        except VigieError as failure:
+            self._keys = None
+            if str(failure) != self._trouble:
+                self._trouble = str(failure)
+                log.error("every request that needs a key is refused: %s", failure)
+        self._stamp = stamp
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes whenever the file does; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _sent(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key of a request, empty where it has none."""
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return key.strip()
+    return headers.get(b"x-api-key", b"").strip()

@@ -1,0 +1,1 @@
+"""What reaches the socket: gunicorn's worker, its connections, the HTTP protocol, WSGI."""

@@ -1,0 +1,205 @@
+"""`vigie serve`: gunicorn with one worker per core, and the process that publishes the metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import importlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from vigie.errors import ConfigurationError
+from vigie.monitoring.history import History
+from vigie.monitoring.publisher import publish
+from vigie.monitoring.snapshots import SnapshotFolder
+from vigie.registry.cache import ModelCache
+from vigie.serving.auth.apikeys import read_keys
+from vigie.serving.routing import TEMPLATES
+from vigie.serving.worker_state import history_file, registry_families, snapshot_folder
+from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.serving.http.asgi import CreateApp
+
+WORKER = "vigie.serving.http.worker.Worker"
+
+
+def serve(settings: Settings, create_app: CreateApp) -> None:
+    """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`.
+
+    `create_app` makes the application of a worker for whatever is no prediction.
+    """
+    require_free_port(settings.host, settings.port, "VIGIE_PORT")
+    require_free_port(settings.metrics_host, settings.metrics_port, "VIGIE_METRICS_PORT")
+    try:
+        (settings.state / "heartbeat").mkdir(parents=True, exist_ok=True)
+        SnapshotFolder(snapshot_folder(settings)).clear()
+    except OSError as failure:
+        raise ConfigurationError(
+            f"VIGIE_STATE: the folder cannot be written ({failure.strerror})"
+        ) from None
+    if settings.api_keys:
+        read_keys(settings.api_keys)
+    _prepare_for_forks(settings)
+    _Application(settings, create_app).run()
+
+
+def _prepare_for_forks(settings: Settings) -> None:
+    """Imports what every worker needs, so that they share it; loads no model, no database's tools.
+
+    Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
+    No engine is among them: ONNX Runtime starts a thread that a fork loses, and aborts at exit.
+    """
+    shared = ["uvloop", "vigie.serving.http.asgi", WORKER.rpartition(".")[0]]
+    for module in shared:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+
+
+def require_free_port(host: str, port: int, setting: str) -> None:
+    """Raises `ConfigurationError` where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as failure:
+            if failure.errno == errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"Port {port} is taken; set {setting} to a free one"
+                ) from None
+            raise ConfigurationError(
+                f"The service cannot listen on {host}:{port} ({failure.strerror})"
+            ) from None
+
+
+class _Application(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured from the settings and from nothing else."""
+
+    def __init__(self, settings: Settings, create_app: CreateApp) -> None:
+        self._settings = settings
+        self._create_app = create_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        for name, value in {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": WORKER,
+            "worker_tmp_dir": str(settings.state / "heartbeat"),
+            "graceful_timeout": settings.graceful_timeout_seconds,
+            "timeout": 60,
+            "keepalive": settings.keepalive_seconds,
+            # our connections bring a parser of this kind along
+            "http_parser": "python",
+            "control_socket_disable": True,
+            "asgi_lifespan": "on",
+            "loglevel": "warning",
+            "logger_class": _Log,
+            "proc_name": "vigie",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from vigie.serving.http.asgi import create_front
+
+        return create_front(self._settings, self._create_app)
+
+    def run(self) -> None:
+        _Master(self, self._settings).run()
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's log, whose lines go the way of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Takes gunicorn's own handlers away."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which also keeps two companions alive: publisher and keeper of the log."""
+
+    def __init__(self, app: _Application, settings: Settings) -> None:
+        self._settings = settings
+        self._companions: dict[Callable[[int], None], int] = {}
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        logs = self._settings.prediction_log != "off"
+        for work in (self._publish, self._keep_log) if logs else (self._publish,):
+            if work not in self._companions or not _is_running(self._companions[work]):
+                self._companions[work] = self._fork(work)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stops the workers, then the companions, so that a next start finds the ports free."""
+        super().stop(graceful)
+        for pid in self._companions.values():
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGTERM)
+        for pid in self._companions.values():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+    def _fork(self, work: Callable[[int], None]) -> int:
+        """A fork shares the master's memory; it holds no model and no listening socket."""
+        master = os.getpid()
+        child = os.fork()
+        if child:
+            return child
+        code = 0
+        try:
+            for number in self.SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for listener in self.LISTENERS:
+                listener.sock.close()
+            work(master)
+        except OSError as failure:
+            self.log.error("the metrics port cannot be served: %s", failure.strerror)
+            time.sleep(5)
+            code = 1
+        except Exception:
+            self.log.exception("a process beside the workers has failed")
+            time.sleep(5)
+            code = 1
+        finally:
+            os._exit(code)
+
+    def _publish(self, master: int) -> None:
+        settings = self._settings
+        cache = ModelCache(settings.cache)
+        folder = SnapshotFolder(snapshot_folder(settings))
+        publish(
+            folder, settings.metrics_host, settings.metrics_port,
+            lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
+            parent=master,
+        )  # fmt: skip
+
+    def _keep_log(self, master: int) -> None:
+        from vigie.predictionlog.process import keep_log
+
+        keep_log(self._settings, snapshot_folder(self._settings), master)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        found, _ = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return found == 0

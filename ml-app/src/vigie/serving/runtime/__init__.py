@@ -1,0 +1,1 @@
+"""What runs: models, their slots, batches, challengers."""

@@ -1,0 +1,207 @@
+"""The documentation page of the API, taken from its OpenAPI document and the models' signatures."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from vigie.errors import VigieError
+from vigie.models.document import Input, text_in
+from vigie.serving.dialects.native import NativeDialect
+from vigie.serving.openapi.document import build_openapi
+from vigie.serving.problems import KNOWN
+from vigie.serving.runtime.job import Job, Outcome
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.web.form import limits_phrase
+from vigie.serving.web.formats import unit_symbol
+from vigie.serving.web.problem_texts import problem_meaning
+from vigie.serving.web.result import body_of, curl_command
+from vigie.serving.web.texts import translator
+
+_MOST_CHOICES = 12
+_EXAMPLE_ID = "6f1e2d3c4b5a69788796a5b4c3d2e1f0"
+_ROUTES_FR: Mapping[str, str] = {
+    "/feedback": "Ce qui s'est révélé vrai au sujet de prédictions.",
+    "/livez": "Le processus répond.",
+    "/readyz": "Chaque modèle configuré est en service.",
+    "/v1/models": "Les modèles de ce service.",
+    "/v1/models/{model}": "Un modèle : sa version, les versions en mémoire, un candidat refusé.",
+    "/v2": "Le serveur, selon l'Open Inference Protocol.",
+    "/v2/health/live": "Le processus répond.",
+    "/v2/health/ready": "Chaque modèle configuré est en service.",
+    "/invocations": "Prédictions du premier modèle, comme le serveur de MLflow.",
+    "/ping": "Le premier modèle est en service.",
+    "/version": "La version de ce service.",
+    **{
+        f"/v1/models/{{model}}{choice}{end}": text
+        for choice in ("", "/versions/{version}", "/labels/{label}")
+        for end, text in (
+            (":predict", "Prédictions, comme TensorFlow Serving."),
+            ("/metadata", "La signature, comme TensorFlow Serving."),
+        )
+    },
+    **{
+        f"/v1/models/{{model}}/{choice}": "L'état d'une version en mémoire."
+        for choice in ("versions/{version}", "labels/{label}")
+    },
+    **{
+        f"/v2/models/{{model}}{choice}{end}": text
+        for choice in ("", "/versions/{version}")
+        for end, text in (
+            ("", "Les tenseurs d'un modèle."),
+            ("/ready", "Le modèle est en service."),
+            ("/infer", "Prédictions, selon l'Open Inference Protocol."),
+        )
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One input in the table of a model."""
+
+    name: str
+    label: str
+    type: str
+    unit: str
+    taken: str
+    choices: tuple[str, ...]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSection:
+    """One model of the documentation."""
+
+    name: str
+    title: str
+    version: str
+    endpoint: str
+    first: bool
+    inputs: list[InputRow]
+    curl: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """A route that is no prediction route."""
+
+    method: str
+    path: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One problem type."""
+
+    code: str
+    status: int
+    meaning: str
+
+
+def model_sections(
+    lives: Sequence[LiveModel], root: str, language: str, answers: dict[str, str]
+) -> list[ModelSection]:
+    """One section per model. `answers` keeps the example answers by digest between calls."""
+    if not lives:
+        return []
+    schemas = build_openapi(lives)["components"]["schemas"]
+    return [
+        ModelSection(
+            name=live.name,
+            title=text_in(live.predictor.package.document.title, language),
+            version=live.version,
+            endpoint=f"/predict/{live.name}",
+            first=live is lives[0],
+            inputs=[
+                _input_row(item, schemas[f"{live.name}.Row"]["properties"][item.name], language)
+                for item in live.inputs.values()
+            ],
+            curl=curl_command(
+                f"{root}/predict/{live.name}", body_of(live.predictor.package.document.example)
+            ),
+            answer=_example_answer(live, answers),
+        )
+        for live in lives
+    ]
+
+
+def route_rows(lives: Sequence[LiveModel], language: str) -> list[RouteRow]:
+    """The routes of the OpenAPI document that are no prediction routes of ours."""
+    rows = []
+    for path, methods in _paths(lives).items():
+        if path == "/predict" or path.startswith("/predict/"):
+            continue
+        for method, operation in methods.items():
+            if method == "parameters":
+                continue
+            english = str(operation.get("summary", ""))
+            summary = _ROUTES_FR.get(path, english) if language == "fr" else english
+            rows.append(RouteRow(method.upper(), path, summary))
+    return rows
+
+
+def problem_rows(language: str) -> list[ProblemRow]:
+    """Every problem type with its status and meaning."""
+    statuses = {error.code: error.status for error in _descendants(VigieError)}
+    statuses[VigieError.code] = VigieError.status
+    return [ProblemRow(code, statuses[code], problem_meaning(code, language)) for code in KNOWN]
+
+
+def _paths(lives: Sequence[LiveModel]) -> Mapping[str, Any]:
+    paths: Mapping[str, Any] = build_openapi(lives)["paths"] if lives else {}
+    return paths
+
+
+def _descendants(base: type[VigieError]) -> Iterator[type[VigieError]]:
+    for child in base.__subclasses__():
+        if child.code != base.code:
+            yield child
+        yield from _descendants(child)
+
+
+def _input_row(item: Input, schema: Mapping[str, Any], language: str) -> InputRow:
+    values = item.choices.values if item.choices else ()
+    shown = values[:_MOST_CHOICES] + (("…",) if len(values) > _MOST_CHOICES else ())
+    taken = limits_phrase(item, language)
+    if item.choices is not None and not item.choices.closed:
+        taken = translator(language)("or_others")
+    return InputRow(
+        name=item.name,
+        label=text_in(item.label, language),
+        type=_type_text(schema),
+        unit=unit_symbol(item.unit),
+        taken=taken,
+        choices=shown,
+        required=item.required,
+    )
+
+
+def _type_text(schema: Mapping[str, Any]) -> str:
+    kind = schema["type"]
+    names = kind if isinstance(kind, list) else [kind]
+    if "items" in schema:
+        return f"array[{schema['minItems']}] of {_type_text(schema['items'])}"
+    return " | ".join(str(name) for name in names)
+
+
+def _example_answer(live: LiveModel, answers: dict[str, str]) -> str:
+    """What the version answers to its example; computed once, empty where it has none."""
+    key = f"{live.name} {live.version} {live.digest}"
+    if key not in answers:
+        answers[key] = ""
+        row = live.predictor.package.document.example
+        with contextlib.suppress(VigieError):
+            decoded = live.predictor.decoder.decode([row])
+            outcome = Outcome(live.predictor.predict(decoded.columns), 0.0, 0.0)
+            job = Job(live, decoded, time.perf_counter())
+            body = NativeDialect(1).encode(job, outcome, _EXAMPLE_ID).body
+            answers[key] = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+    return answers[key]

@@ -1,0 +1,268 @@
+"""Pages for people: a form per model, its results, the documentation. They work without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, g, render_template, request, url_for
+from markupsafe import Markup, escape
+
+from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaType, VigieError
+from vigie.models.document import Input, text_in
+from vigie.serving.auth.access import KEY_HEADERS
+from vigie.serving.problems import KNOWN, problem_headers
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.messages import Call, Reply
+from vigie.serving.web import formats
+from vigie.serving.web.docs import model_sections, problem_rows, route_rows
+from vigie.serving.web.form import fields_of, wrong_fields
+from vigie.serving.web.problem_texts import problem_advice, problem_meaning, problem_title
+from vigie.serving.web.quality import facts_of, metrics_of
+from vigie.serving.web.result import Result, body_of, curl_command, result_of
+from vigie.serving.web.texts import (
+    DEFAULT_LANGUAGE,
+    LANGUAGES,
+    translator,
+)
+from vigie.serving.web.typed import read_row
+from vigie.serving.worker_state import Services
+
+blueprint = Blueprint("pages", __name__)
+
+_FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data")
+_CARRIED = ("X-Request-Id", "X-Model-", "Server-Timing", "Retry-After")
+
+
+@blueprint.app_template_filter("codes")
+def code_spans(text: str) -> Markup:
+    """A text with what stands between backquotes set as code; everything is escaped."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
+@blueprint.get("/")
+@blueprint.get("/models/<model>")
+def form(model: str | None = None) -> Response:
+    """The form of a model, filled in with its example."""
+    live = _live(model)
+    if live is None:
+        return _not_ready(model)
+    return _model_page(live, 200)
+
+
+@blueprint.post("/")
+@blueprint.post("/models/<model>")
+def predict(model: str | None = None) -> Response:
+    """The prediction for a filled-in form, or the form again with what to put right."""
+    live = _live(model)
+    if live is None:
+        return _not_ready(model)
+    if request.mimetype not in _FORM_TYPES:
+        raise UnsupportedMediaType("A form is taken here; send JSON to /predict.")
+    typed = request.form.to_dict()
+    row = read_row(live.predictor.package.document.inputs, typed, asked_language())
+    body = body_of(row)
+    reply = _ask(live.name, body)
+    live = _answering(live, reply)
+    said = orjson.loads(reply.body)
+    if reply.status == 200:
+        prediction, outside = said["predictions"][0], _outside(live, row)
+        document = live.predictor.package.document
+        result = result_of(document, prediction, outside, asked_language())
+        curl = curl_command(f"{_root()}/predict/{live.name}", body)
+        page = _model_page(live, 200, typed, result=result, curl=curl)
+    else:
+        page = _model_page(live, reply.status, typed, problem=said)
+    return _with_headers(page, reply)
+
+
+@blueprint.get("/docs")
+def docs() -> Response:
+    """The documentation of the API: every model, route and problem type."""
+    lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
+    answers = current_app.extensions.setdefault("vigie.example_answers", {})
+    language = asked_language()
+    return render_page(
+        "docs.html",
+        200,
+        sections=model_sections(lives, _root(), language, answers),
+        routes=route_rows(lives, language),
+        problems=problem_rows(language),
+    )
+
+
+@blueprint.get("/docs/errors/<code>")
+def problem_type(code: str) -> Response:
+    """The meaning of one problem type."""
+    if code not in KNOWN:
+        raise NotFound("There is no such problem type; /docs lists them.")
+    status = next(row.status for row in problem_rows("en") if row.code == code)
+    title = problem_title(code, code, asked_language())
+    return render_page("problem.html", 200, code=code, title=title, about=status)
+
+
+def error_page(error: VigieError, request_id: str) -> Response:
+    """An error as a page: its status, title, sentence and request id."""
+    language = asked_language()
+    page = render_page(
+        "message.html",
+        error.status,
+        title=problem_title(error.code, error.title, language),
+        # the sentences of errors are English; elsewhere the advice on the type stands in
+        detail=str(error) if language == "en" else problem_advice(error.code, language),
+        request_id=request_id,
+    )
+    for name, value in problem_headers(error):
+        page.headers[name.decode()] = value.decode()
+    return page
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["vigie"]
+    return services
+
+
+def _live(model: str | None) -> LiveModel | None:
+    """The serving version; without a name the first that is ready, `None` where none is."""
+    fleet = _services().fleet
+    if model is None:
+        return next((slot.live for slot in fleet.slots.values() if slot.live), None)
+    try:
+        return fleet.slot(model).live
+    except Unavailable:
+        return None
+
+
+def _ask(model: str, body: bytes) -> Reply:
+    """The answer of the API itself: the same checks, limits, metrics and ids."""
+    pipeline = _services().pipeline
+    path = f"/predict/{model}"
+    headers = {b"content-type": b"application/json", b"x-request-id": g.request_id.encode()}
+    headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
+    route = pipeline.route(path)
+    assert route is not None
+    return pipeline.answer(Call("POST", path, headers, body, g.started), route)
+
+
+def _answering(live: LiveModel, reply: Reply) -> LiveModel:
+    """The version that answered: `live`, unless another took its place meanwhile."""
+    answered = dict(reply.headers).get(b"x-model-digest")
+    if answered in (None, live.digest.encode()):
+        return live
+    return _live(live.name) or live
+
+
+def _outside(live: LiveModel, row: Mapping[str, Any]) -> Iterable[Input]:
+    try:
+        decoded = live.predictor.decoder.decode([row])
+    except InvalidInput:
+        return []
+    return [live.inputs[name] for name in decoded.outside]
+
+
+def _model_page(
+    live: LiveModel,
+    status: int,
+    typed: Mapping[str, str] | None = None,
+    *,
+    problem: Mapping[str, Any] | None = None,
+    result: Result | None = None,
+    curl: str = "",
+) -> Response:
+    language = asked_language()
+    document = live.predictor.package.document
+    wrong = wrong_fields(document.inputs, problem or {}, language)
+    fields = fields_of(document.inputs, typed, wrong, language)
+    return render_page(
+        "model.html",
+        status,
+        model=live,
+        title=text_in(document.title, language),
+        generated=document.provenance.generated,
+        facts=facts_of(live, language),
+        figures=metrics_of(document, language),
+        fields=fields,
+        wrong=[field for field in fields if field.error],
+        trouble=_trouble(problem, language) if problem and not wrong else None,
+        result=result,
+        curl=curl,
+        request_id=g.request_id if typed is not None else "",
+    )
+
+
+def _trouble(problem: Mapping[str, Any], language: str) -> tuple[str, str]:
+    """The title and meaning of a problem that is not about single fields."""
+    code = str(problem["type"]).rpartition("/")[2]
+    return problem_title(code, str(problem["title"]), language), problem_advice(code, language)
+
+
+def _not_ready(model: str | None) -> Response:
+    unready = _services().fleet.unready()
+    reasons = {name: why for name, why in unready.items() if model in (None, name)}
+    page = render_page("not_ready.html", 503, reasons=reasons)
+    page.headers["Retry-After"] = "5"
+    return page
+
+
+def render_page(template: str, status: int, **context: Any) -> Response:
+    """A page from its template, in the language that is asked for."""
+    language = asked_language()
+    services = _services()
+    text = render_template(
+        template,
+        t=translator(language),
+        language=language,
+        languages=LANGUAGES,
+        link=_link,
+        ready=_named(services),
+        settings=services.settings,
+        formats=formats,
+        text_in=text_in,
+        meaning=problem_meaning,
+        status=status,
+        **context,
+    )
+    page = Response(text, status, content_type="text/html; charset=utf-8")
+    page.headers["Content-Language"] = language
+    page.headers["Vary"] = "Accept-Language"
+    page.headers["Cache-Control"] = "no-store" if request.method == "POST" else "no-cache"
+    return page
+
+
+def _named(services: Services) -> list[LiveModel]:
+    """The models that a page may name: none to a caller whose key was not asked for or taken."""
+    if services.pipeline.access.asks and not g.get("key"):
+        return []
+    return [slot.live for slot in services.fleet.slots.values() if slot.live]
+
+
+def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
+    """The address of a page, in the language of this one unless another is named."""
+    return url_for(f"pages.{endpoint}", lang=language or asked_language(), **values)
+
+
+def _with_headers(page: Response, reply: Reply) -> Response:
+    for name, value in reply.headers:
+        title = name.decode("latin-1").title()
+        if title.startswith(_CARRIED):
+            page.headers[title] = value.decode("latin-1")
+    return page
+
+
+def asked_language() -> str:
+    """The language of the address, else the browser's, else English."""
+    asked = request.args.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    # best_match would prefer `fr` to `en-GB`: only the part before the hyphen counts here
+    wanted = (tag.partition("-")[0].lower() for tag, quality in request.accept_languages if quality)
+    return next((tag for tag in wanted if tag in LANGUAGES), DEFAULT_LANGUAGE)
+
+
+def _root() -> str:
+    return f"{request.scheme}://{request.host}"

@@ -1,0 +1,133 @@
+"""What the status page says about each model, as all workers together know it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from vigie.models.document import text_in
+from vigie.monitoring.drift import drifts_of
+from vigie.monitoring.history import Change
+from vigie.monitoring.samples import Samples
+from vigie.registry.cache import CHALLENGER, CHAMPION
+from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.manager import Fleet
+from vigie.serving.web.formats import date, duration, moment, number
+from vigie.serving.web.status_quality import DriftBar, Truths, bars_of, truths_of
+from vigie.serving.web.texts import translator
+
+Facts = list[tuple[str, str]]
+"""Names and texts, for a list of terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A version that was refused, and why; the reason is English."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One model; `why_not` says why it does not serve, and is empty where it does."""
+
+    name: str
+    title: str
+    why_not: str
+    refusals: list[Refused]
+    changes: Facts
+    facts: Facts = field(default_factory=list)
+    bars: list[DriftBar] = field(default_factory=list)
+    truths: Truths | None = None
+
+    @property
+    def shifted(self) -> list[str]:
+        """The labels of its inputs and predictions that have shifted."""
+        return [bar.label for bar in self.bars if bar.level == "shifted"]
+
+
+class ModelBoard:
+    """Gives the state of models at one moment, in one language."""
+
+    def __init__(
+        self, fleet: Fleet, samples: Samples, changes: Sequence[Change], now: float, language: str
+    ) -> None:
+        self._fleet, self._samples, self._changes = fleet, samples, changes
+        self._now, self._language = now, language
+        self._t = translator(language)
+        self._drifts = drifts_of(samples.all())
+
+    def states(self) -> list[ModelState]:
+        """Every model here, also those of which no version serves."""
+        return [self._state(name) for name in (*self._fleet.slots, *self._fleet.refused)]
+
+    def _state(self, name: str) -> ModelState:
+        slot = self._fleet.slots.get(name)
+        live = slot.live if slot else None
+        refusals, changes = self._refusals(name), self._changed(name)
+        if live is None:
+            return ModelState(name, name, self._fleet.why_not(name), refusals, changes)
+        document = live.predictor.package.document
+        mine = [d for d in self._drifts if (d.model, d.version) == (name, live.version)]
+        return ModelState(
+            name=name,
+            title=text_in(document.title, self._language),
+            why_not="",
+            refusals=refusals,
+            changes=changes,
+            facts=self._facts(live),
+            bars=bars_of(document, mine, self._language),
+            truths=truths_of(document, self._samples, live.version, self._language),
+        )
+
+    def _facts(self, live: LiveModel) -> Facts:
+        t, language = self._t, self._language
+        # while the workers take turns at loading a version, others still serve the one before
+        champions = self._versions(live.name, CHAMPION) or {live.version: live.engine}
+        facts = [
+            (t("served"), ", ".join(sorted(champions))),
+            (t("engine"), ", ".join(dict.fromkeys(champions.values()))),
+            (t("in_service"), duration(self._now - self._since(live), language)),
+        ]
+        if trained_at := live.predictor.package.document.provenance.trained_at:
+            facts.append((t("trained"), date(trained_at, language)))
+        labels = {"model": live.name, "version": live.version}
+        rows = self._samples.total("vigie_predictions_total", **labels)
+        facts.append((t("rows_answered"), number(rows, language)))
+        if challengers := self._versions(live.name, CHALLENGER):
+            facts.append((t("challenger"), ", ".join(challengers)))
+        return facts
+
+    def _versions(self, name: str, alias: str) -> dict[str, str]:
+        """The engine by version of what some worker has under an alias."""
+        found = self._samples.named("vigie_model_info", model=name, alias=alias)
+        return {sample.labels["version"]: sample.labels["engine"] for sample in found}
+
+    def _since(self, live: LiveModel) -> float:
+        """When the version took over; where nobody saw that, when it was loaded."""
+        mine = [change for change in self._changes if change.model == live.name]
+        if mine and mine[-1].version == live.version:
+            return mine[-1].at
+        loaded = self._samples.named("vigie_model_loaded_timestamp_seconds", model=live.name)
+        return loaded[0].value if loaded else live.loaded_at
+
+    def _refusals(self, name: str) -> list[Refused]:
+        kinds = ((CHAMPION, "refused_candidate"), (CHALLENGER, "refused_challenger"))
+        found = [(key, self._fleet.cache.refusal(name, alias)) for alias, key in kinds]
+        return [Refused(self._t(key, version=one.version), one.reason) for key, one in found if one]
+
+    def _changed(self, name: str) -> Facts:
+        """The versions that served, the newest first: when each took over, and after which."""
+        return [
+            (
+                moment(change.at, self._language),
+                self._t(
+                    "change_after" if change.before else "change_first",
+                    version=change.version,
+                    before=change.before,
+                ),
+            )
+            for change in reversed(self._changes)
+            if change.model == name
+        ]

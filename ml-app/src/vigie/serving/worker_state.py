@@ -1,0 +1,157 @@
+"""What one worker is made of, wired together once and handed to the doors."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import vigie
+from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.publisher import exposition
+from vigie.monitoring.snapshots import (
+    Family,
+    SnapshotFolder,
+    merge,
+    snapshot_path,
+    take_snapshot,
+    write_snapshot,
+)
+from vigie.predictionlog.log import PredictionLog
+from vigie.registry.cache import ModelCache
+from vigie.serving.pipeline import Pipeline
+from vigie.serving.runtime.manager import Fleet
+from vigie.settings import Settings
+
+log = logging.getLogger("vigie.serving")
+
+SNAPSHOT_SECONDS = 1.0
+LAST_SNAPSHOT_SECONDS = 5.0
+WATCH_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
+
+
+def snapshot_folder(settings: Settings) -> Path:
+    """Where the workers of this service leave their snapshots."""
+    return settings.state / "metrics"
+
+
+def history_file(settings: Settings) -> Path:
+    """Where the publisher keeps the last minutes; outside the folder that a start empties."""
+    return settings.state / "history.json"
+
+
+def registry_families(cache: ModelCache) -> list[Family]:
+    """What the registry process noted in the cache, as metric families."""
+    state = cache.registry_state()
+    refused = [
+        ["vigie_model_reloads_total", {"model": name, "outcome": "refused"}, float(count)]
+        for name, count in state.refusals.items()
+    ]
+    return [
+        {
+            "name": "vigie_registry_last_success_timestamp_seconds",
+            "help": "When the registry last answered; 0 before the first time.",
+            "type": "gauge",
+            "samples": [["vigie_registry_last_success_timestamp_seconds", {}, state.last_success]],
+        },
+        {
+            "name": "vigie_model_reloads",
+            "help": "Changes of the serving version, by outcome.",
+            "type": "counter",
+            "samples": refused,
+        },
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one worker."""
+
+    settings: Settings
+    metrics: Metrics
+    fleet: Fleet
+    pipeline: Pipeline
+    stop: threading.Event
+    last_words: list[threading.Thread] = field(default_factory=list)
+    """The threads that have something to write after the stop."""
+
+    @property
+    def prediction_log(self) -> PredictionLog:
+        """Where answered predictions and truths go."""
+        return self.pipeline.prediction_log
+
+    def families(self) -> list[Family]:
+        """The metrics of all workers; of this one alone where nothing adds them up."""
+        total = SnapshotFolder(snapshot_folder(self.settings)).total()
+        counted = total or take_snapshot(self.metrics.registry)
+        return merge([counted, registry_families(self.fleet.cache)])
+
+    def metrics_text(self, accept: str) -> tuple[bytes, str]:
+        """These metrics as text, and its media type."""
+        return exposition(self.families(), accept)
+
+    def start(self) -> None:
+        """Loads what the cache holds, then follows it and writes snapshots in the background."""
+        self.metrics.workers.set(1)
+        self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
+        self.fleet.refresh()
+        self.prediction_log.start()
+        # a thread that computes gives way to the loop after this long, not after Python's 5 ms
+        sys.setswitchinterval(SWITCH_SECONDS)
+        for work in (self._follow, self._write_snapshots, self._watch_models):
+            thread = threading.Thread(target=work, name=work.__name__, daemon=True)
+            thread.start()
+            if work == self._write_snapshots:
+                self.last_words.append(thread)
+
+    def close(self) -> None:
+        """Stops the background work; what was answered goes to the log, what was counted out."""
+        self.prediction_log.close()
+        self.stop.set()
+        for thread in self.last_words:
+            # the process may end as soon as this returns, and its threads with it
+            thread.join(LAST_SNAPSHOT_SECONDS)
+
+    def _follow(self) -> None:
+        self.fleet.follow(self.stop)
+
+    def _write_snapshots(self) -> None:
+        folder = snapshot_folder(self.settings)
+        path = snapshot_path(folder) if folder.is_dir() else None
+        while True:
+            stopped = self.stop.wait(SNAPSHOT_SECONDS)
+            if path is None:
+                # whether somebody asks or not, what was counted must not pile up
+                take_snapshot(self.metrics.registry)
+            else:
+                # a full disk costs figures, never an answer
+                with contextlib.suppress(OSError):
+                    write_snapshot(path, self.metrics.registry)
+            if stopped:
+                return
+
+    def _watch_models(self) -> None:
+        """Ends the worker where a model hangs: a thread cannot be ended, and none waits for it."""
+        longest = self.settings.request_timeout_ms / 1000 + 1
+        while not self.stop.wait(WATCH_SECONDS):
+            for slot in self.fleet.slots.values():
+                if slot.busy_seconds() > longest:
+                    log.error("%s has hung for %.0f s; this worker ends", slot.name, longest)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+
+def assemble(settings: Settings) -> Services:
+    """The parts of one worker, not yet started."""
+    metrics = Metrics()
+    fleet = Fleet(settings, metrics)
+    prediction_log = PredictionLog(settings, metrics.prediction_log, metrics.feedback)
+    pipeline = Pipeline(settings, fleet, metrics, prediction_log)
+    return Services(settings, metrics, fleet, pipeline, threading.Event())

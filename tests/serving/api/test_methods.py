@@ -1,0 +1,79 @@
+"""Every method on every route, the wrong ones too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from conftest import Answer, AskFront
+from vigie.serving.app import create_app
+from vigie.serving.http.asgi import Front
+from vigie.serving.worker_state import Services
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
+VALUES = {
+    "model": "housing", "version": "1", "label": "champion", "verb": "classify",
+    "code": "not-found", "filename": "vigie.css",
+}  # fmt: skip
+
+
+@pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
+def front(request: pytest.FixtureRequest, shared_services: Services) -> Front:
+    settings = shared_services.settings.model_copy(update={"fast_lane": request.param})
+    parts = Services(
+        settings, shared_services.metrics, shared_services.fleet, shared_services.pipeline,
+        shared_services.stop,
+    )  # fmt: skip
+    return Front(parts, create_app(services=parts))
+
+
+def routes(front: Front) -> Iterator[tuple[str, set[str]]]:
+    """A path of every route and the methods that it takes."""
+    app = front._app
+    assert isinstance(app, Flask)
+    at = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: VALUES[found[1]], rule.rule)
+        # another route may take the same path with other methods
+        yield path, set(at.allowed_methods(path))
+
+
+def is_verb(path: str, method: str) -> bool:
+    """True of `…/versions/1:predict` and the like, which only look like the version to read."""
+    return path.endswith(":predict") and method in ("GET", "HEAD")
+
+
+def is_no_name(path: str, method: str) -> bool:
+    """True of `…/versions/1:classify`, asked for its state."""
+    return path.endswith(":classify") and method in ("GET", "HEAD")
+
+
+def check_wrong_method(answer: Answer, taken: set[str]) -> None:
+    assert answer.status == 405
+    allow = set(answer.headers["allow"].split(", "))
+    assert allow in (taken, taken - {"GET", "HEAD"})
+
+
+def test_every_method_on_every_route(front: Front, ask: AskFront) -> None:
+    for path, taken in routes(front):
+        for method in METHODS:
+            answer = ask(front, method, path, {})
+            if is_no_name(path, method):
+                assert answer.status == 404
+            elif method not in taken or is_verb(path, method):
+                check_wrong_method(answer, taken)
+            else:
+                assert answer.status in (200, 400, 422), (method, path)
+            if method == "HEAD":
+                assert answer.body == b""
+
+
+def test_a_slash_too_many_is_no_route(front: Front, ask: AskFront) -> None:
+    for path, taken in routes(front):
+        if path == "/" or path.startswith("/static/"):
+            continue
+        for method in taken:
+            assert ask(front, method, f"{path}/", {}).status == 404, (method, path)

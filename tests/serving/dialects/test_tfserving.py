@@ -1,0 +1,318 @@
+"""TensorFlow Serving: the requests of its documentation, and what is wrong with a body."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import FLOWER, HOME, Answer, filled_cache, loaded, post, settings_for
+from support.packages import install
+from vigie.serving.app import create_app
+from vigie.serving.worker_state import Services
+
+HALF = "/v1/models/half_plus_two:predict"
+SENSORS = "/v1/models/sensors:predict"
+HOUSING = "/v1/models/housing:predict"
+PRICE = 164500.0
+BY_ROW = b"""{
+ "instances": [
+   {
+     "tag": "foo",
+     "signal": [1, 2, 3, 4, 5],
+     "sensor": [[1, 2], [3, 4]]
+   },
+   {
+     "tag": "bar",
+     "signal": [3, 4, 1, 2, 5],
+     "sensor": [[4, 5], [6, 8]]
+   }
+ ]
+}"""
+BY_COLUMN = b"""{
+ "inputs": {
+   "tag": ["foo", "bar"],
+   "signal": [[1, 2, 3, 4, 5], [3, 4, 1, 2, 5]],
+   "sensor": [[[1, 2], [3, 4]], [[4, 5], [6, 8]]]
+ }
+}"""
+DOUBLED = [[2.0, 4.0, 6.0, 8.0, 10.0], [6.0, 8.0, 2.0, 4.0, 10.0]]
+
+
+def error(answer: Answer) -> str:
+    said = answer.json()
+    assert list(said) == ["error"]
+    text: str = said["error"]
+    return text
+
+
+# --- the documentation of TensorFlow Serving
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "answer"),
+    [
+        (HALF, b'{"instances": [1.0, 2.0, 5.0]}', {"predictions": [2.5, 3.0, 4.5]}),
+        (HALF, b'{"instances": [1.0,2.0,5.0]}', {"predictions": [2.5, 3.0, 4.5]}),
+        (HALF, b'{"instances": [{"x": 1.0}, {"x": 2.0}]}', {"predictions": [2.5, 3.0]}),
+        (HALF, b'{"inputs": [1.0, 2.0, 5.0]}', {"outputs": [2.5, 3.0, 4.5]}),
+        (HALF, b'{"inputs": {"x": [1.0, 2.0]}}', {"outputs": [2.5, 3.0]}),
+        (HALF, b'{"inputs": {"x": [[1.0], [2.0]]}}', {"outputs": [2.5, 3.0]}),
+        (HALF, b'{"instances": [[1.0], [2.0]]}', {"predictions": [2.5, 3.0]}),
+        (
+            "/v1/models/half_plus_two/versions/123:predict",
+            b'{"signature_name": "serving_default", "instances": [1]}',
+            {"predictions": [2.5]},
+        ),
+        (
+            SENSORS,
+            BY_ROW,
+            {
+                "predictions": [
+                    {"doubled": DOUBLED[0], "kind": 101.0},
+                    {"doubled": DOUBLED[1], "kind": 204.0},
+                ]
+            },
+        ),
+        (SENSORS, BY_COLUMN, {"outputs": {"doubled": DOUBLED, "kind": [101.0, 204.0]}}),
+    ],
+)
+def test_the_documented_requests_get_the_documented_answers(
+    tensor_services: Services, path: str, body: bytes, answer: dict[str, Any]
+) -> None:
+    said = post(tensor_services, path, body)
+    assert said.status == 200
+    assert said.headers["content-type"] == "application/json"
+    assert said.json() == answer
+
+
+def test_the_status_is_that_of_the_documentation(tensor_services: Services) -> None:
+    client = create_app(services=tensor_services).test_client()
+    status = [
+        {
+            "version": "123",
+            "state": "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+    ]
+    whole = client.get("/v1/models/half_plus_two").get_json()
+    assert whole["model_version_status"] == status
+    for path in ("versions/123", "labels/champion"):
+        said = client.get(f"/v1/models/half_plus_two/{path}").get_json()
+        assert said == {"model_version_status": status}
+    for path in ("versions/124", "labels/stable", "labels/challenger", "versions/124/metadata"):
+        response = client.get(f"/v1/models/half_plus_two/{path}")
+        assert response.status_code == 404
+        assert list(response.get_json()) == ["error"]
+
+
+def test_the_metadata_names_every_tensor(tensor_services: Services) -> None:
+    client = create_app(services=tensor_services).test_client()
+    said = client.get("/v1/models/sensors/metadata").get_json()
+    assert said["model_spec"] == {"name": "sensors", "signature_name": "", "version": "123"}
+    signature = said["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["method_name"] == "tensorflow/serving/predict"
+    assert signature["inputs"]["sensor"] == {
+        "dtype": "DT_INT64",
+        "tensor_shape": {
+            "dim": [{"size": size, "name": ""} for size in ("-1", "2", "2")],
+            "unknown_rank": False,
+        },
+        "name": "sensor",
+    }
+    assert signature["inputs"]["tag"]["dtype"] == "DT_STRING"
+    assert set(signature["outputs"]) == {"doubled", "kind"}
+
+
+# --- forms
+
+
+def test_rows_and_columns_are_answered_alike(shared_services: Services) -> None:
+    rows = post(shared_services, HOUSING, {"instances": [HOME, HOME | {"land_m2": 10}]})
+    columns = {name: [value, value] for name, value in HOME.items()} | {"land_m2": [None, 10]}
+    assert post(shared_services, HOUSING, {"inputs": columns}).json() == {
+        "outputs": rows.json()["predictions"]
+    }
+    assert rows.json()["predictions"][0] == PRICE
+
+
+def test_a_classification_answers_its_scores(shared_services: Services) -> None:
+    ours = post(shared_services, "/predict/iris", FLOWER).json()["predictions"][0]
+    said = post(shared_services, "/v1/models/iris:predict", {"instances": [FLOWER]}).json()
+    assert said == {"predictions": [list(ours["scores"].values())]}
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""]
+)
+def test_the_media_type_does_not_matter(tensor_services: Services, media_type: str) -> None:
+    answer = post(tensor_services, HALF, {"instances": [1]}, content_type=media_type)
+    assert answer.status == 200
+
+
+def test_base64_stands_for_text(tensor_services: Services, shared_services: Services) -> None:
+    encoded = {"b64": base64.b64encode(b"bar").decode()}
+    row = json.loads(BY_ROW)["instances"][0]
+    said = post(tensor_services, SENSORS, {"instances": [row | {"tag": encoded}]})
+    assert said.json()["predictions"][0]["kind"] == 201.0
+    columns = {name: [value] for name, value in row.items()} | {"tag": [encoded]}
+    said = post(tensor_services, SENSORS, {"inputs": columns})
+    assert said.json()["outputs"]["kind"] == [201.0]
+    for broken in ("*", "abc", base64.b64encode(b"\xff").decode()):
+        answer = post(shared_services, HOUSING, _home(property_type={"b64": broken}))
+        assert error(answer) == (
+            "instances[0].property_type: expected one of apartment, house, got object"
+        )
+    assert post(shared_services, HOUSING, _home(rooms={"b64": "Mw=="})).status == 400
+
+
+# --- what is wrong
+
+
+def _home(**changes: Any) -> dict[str, Any]:
+    return {"instances": [HOME | changes]}
+
+
+COLUMNS = {name: [value, value] for name, value in HOME.items()}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (_home(rooms="x"), "instances[0].rooms: expected integer from 1 to 50, got text"),
+        (_home(castle=1), "instances[0].castle: no such input"),
+        ({"instances": [HOME, 3]}, "instances[1]: expected object with one value per input"),
+        ({"instances": [HOME, {}]}, "instances[1].surface_m2: expected number from 9 to 1000"),
+        ({"instances": 3}, "instances: expected list, got integer"),
+        ({"instances": []}, "instances: expected 1 to 10000 rows, got 0 rows"),
+        ({"instances": [1.0]}, "instances: expected values by input name (surface_m2, rooms,"),
+        ({"inputs": [1.0]}, "inputs: expected values by input name (surface_m2, rooms,"),
+        ({"inputs": 3}, "inputs: expected object with one list per input, got integer"),
+        ({"inputs": {}}, "inputs: expected object with one list per input, got object"),
+        ({"inputs": {"rooms": 3}}, "inputs.rooms: expected list with one value per row"),
+        ({"inputs": COLUMNS | {"rooms": [3, "x"]}}, "inputs.rooms[1]: expected integer from 1"),
+        ({"inputs": COLUMNS | {"rooms": [3]}}, "inputs.rooms: expected 2 values, got 1 values"),
+        ({"inputs": COLUMNS | {"castle": [3, 3]}}, "inputs.castle: no such input"),
+        ({"inputs": {"rooms": [3]}}, "inputs.surface_m2: expected number from 9 to 1000, got no"),
+        ({}, "Send either instances (by row) or inputs (by column)."),
+        ({"instances": [], "inputs": {}}, "Send either instances"),
+        ([HOME], "body: expected object with instances or inputs, got list"),
+        (_home() | {"signature_name": "other"}, "Serving signature name not found"),
+        (_home() | {"signature_name": [1]}, "Serving signature name not found"),
+        (_home(surface_m2=float("nan")), "instances[0].surface_m2: expected number from 9"),
+        (_home(surface_m2=float("inf")), "instances[0].surface_m2: expected number from 9"),
+        (b"{", "The body is not JSON"),
+        (b"", "The body is empty; send JSON."),
+    ],
+)
+def test_errors_point_into_the_body(shared_services: Services, body: Any, said: str) -> None:
+    answer = post(shared_services, HOUSING, body)
+    assert answer.status == 400
+    assert error(answer).startswith(said)
+
+
+def test_errors_are_few(shared_services: Services) -> None:
+    text = error(post(shared_services, HOUSING, {"instances": [HOME | {"rooms": "x"}] * 1000}))
+    assert text.endswith("; and 15 more")
+    assert len(text) < 500
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress", "explain"])
+def test_other_verbs_are_not_offered(tensor_services: Services, verb: str) -> None:
+    for version in ("", "/versions/123", "/labels/champion"):
+        path = f"/v1/models/half_plus_two{version}:{verb}"
+        answer = post(tensor_services, path, {"examples": [{"x": 1.0}]})
+        assert answer.status == 400
+        assert error(answer) == "Only :predict is offered here, no :classify and no :regress."
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/castle:predict",
+        "/v1/models/housing/versions/2:predict",
+        "/v1/models/housing/labels/challenger:predict",
+        "/v1/models/housing/labels/stable:predict",
+    ],
+)
+def test_what_is_not_in_memory_is_not_found(shared_services: Services, path: str) -> None:
+    answer = post(shared_services, path, _home())
+    assert answer.status == 404
+    assert error(answer)
+
+
+def test_compressed_bodies_are_refused(shared_services: Services) -> None:
+    assert post(shared_services, HOUSING, _home(), content_encoding="gzip").status == 415
+
+
+def test_too_many_rows_are_refused(tmp_path: Path) -> None:
+    services = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
+    columns = {name: [value] * 3 for name, value in HOME.items()}
+    for body in ({"instances": [HOME] * 3}, {"inputs": columns}):
+        assert "expected 1 to 2 rows, got 3 rows" in error(post(services, HOUSING, body))
+
+
+@pytest.mark.parametrize("canary", [0.0, 1.0])
+def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path, canary: float) -> None:
+    cache = filled_cache(tmp_path / "cache")
+    first = cache.champion("housing")
+    assert first is not None
+    install(cache, "housing", "2", factor=2.0)
+    second = cache.champion("housing")
+    assert second is not None
+    cache.point("housing", first.digest)
+    cache.point("housing", second.digest, "challenger")
+    shares = {"challenger_share": 1.0, "canary_share": canary}
+    services = loaded(settings_for(cache, tmp_path / "state", **shares))
+    slot = services.fleet.slots["housing"]
+    try:
+        for choice, price in (
+            ("", PRICE + 54 * 3000 * canary),
+            ("/labels/champion", PRICE),
+            ("/versions/1", PRICE),
+            ("/labels/challenger", PRICE + 54 * 3000),
+            ("/versions/2", PRICE + 54 * 3000),
+        ):
+            answer = post(services, f"/v1/models/housing{choice}:predict", _home())
+            assert answer.json() == {"predictions": [price]}
+            assert answer.headers["x-model-version"] == ("1" if price == PRICE else "2")
+        tried = {"model": "housing", "version": "2"}
+        samples = services.metrics.registry
+        assert samples.get_sample_value("vigie_predictions_total", tried) == 2 + canary
+        client = create_app(services=services).test_client()
+        assert client.get("/v2/models/housing").get_json()["versions"] == ["1", "2"]
+    finally:
+        slot.challenge(None)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*HOME, "b64", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    member=st.sampled_from(["instances", "inputs"]),
+    value=JSON_VALUES
+    | JSON_VALUES.map(lambda v: [HOME, HOME | {"property_type": v}])
+    | JSON_VALUES.map(lambda v: COLUMNS | {"property_type": v})
+    | JSON_VALUES.map(lambda v: COLUMNS | {"rooms": [v, 3]}),
+    more=st.dictionaries(st.sampled_from(["signature_name", "instances", "x"]), JSON_VALUES),
+)
+def test_whatever_is_sent_is_answered_or_explained(
+    shared_services: Services, member: str, value: Any, more: Any
+) -> None:
+    answer = post(shared_services, HOUSING, more | {member: value})
+    assert answer.status in (200, 400)
+    if answer.status == 400:
+        assert error(answer)
+        assert len(answer.body) < 5000

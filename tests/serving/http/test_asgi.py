@@ -1,0 +1,466 @@
+"""The front: it reads bodies under a limit, answers health itself, hands the rest to Flask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from flask import Flask
+
+from conftest import (
+    HOME,
+    JSON,
+    Answer,
+    AskFront,
+    Wire,
+    ask_front,
+    body_messages,
+    filled_cache,
+    http_scope,
+    loaded,
+    settings_for,
+)
+from vigie.engines.base import Engine, Feeds
+from vigie.engines.predictor import Predictor
+from vigie.serving.app import create_app
+from vigie.serving.http.asgi import Front, create_front
+from vigie.serving.runtime.latency_model import Pace
+from vigie.serving.worker_state import Services
+
+GOOD = orjson.dumps(HOME)
+LIMIT = 2000
+MakeFront = Callable[..., Front]
+
+
+@pytest.fixture
+def make_front(tmp_path: Path) -> MakeFront:
+    """Makes fronts with their own settings."""
+    cache = filled_cache(tmp_path / "cache")
+
+    def make(**overrides: object) -> Front:
+        services = loaded(settings_for(cache, tmp_path / "state", **overrides))
+        return Front(services, create_app(services=services))
+
+    return make
+
+
+def count(front: Front, name: str, **labels: str) -> float:
+    return front.services.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def send(front: Front, *parts: bytes, declare: int | None = None, gone: bool = False) -> Wire:
+    """What passes over the wire for a prediction whose body comes in parts."""
+    messages = body_messages(*parts)
+    if gone:
+        messages[-1]["more_body"] = True
+    wire = Wire(messages)
+    headers = {"content-type": JSON}
+    if declare is not None:
+        headers["content-length"] = str(declare)
+    asyncio.run(front(http_scope("POST", "/predict/housing", headers), wire.receive, wire.send))
+    return wire
+
+
+# --- bodies
+
+
+def test_a_body_declared_too_large_is_not_read(make_front: MakeFront) -> None:
+    front = make_front(max_body_bytes=LIMIT)
+    wire = send(front, b" " * (LIMIT + 1), declare=LIMIT + 1)
+    assert wire.read == 0
+    assert wire.answer.status == 413
+    assert wire.answer.headers["content-type"] == "application/problem+json"
+    assert wire.answer.json()["detail"] == "The body is above the limit of 2000 bytes."
+    assert wire.answer.json()["request_id"] == wire.answer.headers["x-request-id"]
+    labels = {"method": "POST", "route": "/predict/<model>", "code": "413"}
+    assert count(front, "vigie_http_requests_total", **labels) == 1
+
+
+def test_a_body_in_chunks_is_read_up_to_the_limit(make_front: MakeFront) -> None:
+    wire = send(make_front(max_body_bytes=LIMIT), *[b" " * 500] * 100)
+    assert wire.answer.status == 413
+    assert wire.read == 5
+
+
+def test_one_chunk_above_the_limit_is_too_large(make_front: MakeFront) -> None:
+    front = make_front(max_body_bytes=LIMIT)
+    assert send(front, GOOD + b" " * LIMIT).answer.status == 413
+    assert send(front, b"", GOOD + b" " * LIMIT).answer.status == 413
+
+
+@pytest.mark.parametrize("declare", [None, LIMIT])
+def test_a_body_of_exactly_the_limit_is_taken(make_front: MakeFront, declare: int | None) -> None:
+    body = GOOD.ljust(LIMIT)
+    wire = send(make_front(max_body_bytes=LIMIT), body[:10], b"", body[10:], declare=declare)
+    assert wire.answer.status == 200
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+def test_a_caller_who_leaves_is_not_answered(make_front: MakeFront, fast_lane: bool) -> None:
+    front = make_front(fast_lane=fast_lane)
+    assert send(front, GOOD, gone=True).sent == []
+    wire = Wire([])
+    scope = http_scope("POST", "/predict/housing", {"content-length": "10"})
+    asyncio.run(front(scope, wire.receive, wire.send))
+    assert wire.sent == []
+    assert count(front, "vigie_predictions_total", model="housing", version="1") == 0
+
+
+# --- who answers
+
+
+class WatchedApp:
+    """A WSGI application that notes what reaches it."""
+
+    def __init__(self, app: Flask) -> None:
+        self.paths: list[str] = []
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.paths.append(environ["PATH_INFO"])
+        return self._app(environ, start_response)
+
+
+def watched(services: Services, fast_lane: bool) -> tuple[Front, WatchedApp]:
+    settings = services.settings.model_copy(update={"fast_lane": fast_lane})
+    parts = Services(settings, services.metrics, services.fleet, services.pipeline, services.stop)
+    app: Any = WatchedApp(create_app(services=parts))
+    return Front(parts, app), app
+
+
+FRONT_ROUTES = [("GET", "/livez"), ("GET", "/readyz"), ("POST", "/predict/housing")]
+FLASK_ROUTES = [
+    ("GET", "/"),
+    ("GET", "/models/housing"),
+    ("POST", "/models/housing"),
+    ("GET", "/docs"),
+    ("GET", "/health"),
+    ("GET", "/v1/models"),
+    ("GET", "/openapi.json"),
+    ("GET", "/metrics"),
+    ("GET", "/static/vigie.css"),
+    ("GET", "/predict/housing"),
+    ("POST", "/livez"),
+    ("POST", "/nothing"),
+]
+
+
+def test_each_request_is_answered_where_it_should_be(
+    shared_services: Services, ask: AskFront
+) -> None:
+    front, app = watched(shared_services, fast_lane=True)
+    for method, path in FRONT_ROUTES:
+        assert ask(front, method, path, {}, GOOD if method == "POST" else b"").status == 200
+    assert app.paths == []
+    for method, path in FLASK_ROUTES:
+        assert ask(front, method, path, {}).status < 500
+    assert app.paths == [path for _, path in FLASK_ROUTES]
+
+
+def test_without_the_fast_lane_flask_answers_all(shared_services: Services, ask: AskFront) -> None:
+    front, app = watched(shared_services, fast_lane=False)
+    for method, path in [*FRONT_ROUTES, *FLASK_ROUTES]:
+        assert ask(front, method, path, {}, GOOD if method == "POST" else b"").status < 500
+    assert len(app.paths) == len(FRONT_ROUTES) + len(FLASK_ROUTES)
+
+
+def test_pages_come_whole_through_the_front(shared_services: Services, ask: AskFront) -> None:
+    front, _ = watched(shared_services, fast_lane=True)
+    app = create_app(services=shared_services)
+    for path in ("/", "/docs?lang=fr", "/docs/errors/not-found", "/models/iris?lang=en"):
+        page = ask(front, "GET", path, {"Accept": "text/html"})
+        direct = app.test_client().get(path, headers={"Accept": "text/html"})
+        assert page.body == direct.data
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = b"surface_m2=54&rooms=3&property_type=apartment"
+    assert ask(front, "POST", "/models/housing", form, sent).status == 200
+    assert ask(front, "HEAD", "/", {}).body == b""
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_says_what_it_is(make_front: MakeFront, ask: AskFront, path: str) -> None:
+    front = make_front()
+    answer = ask(front, "GET", path, {})
+    assert answer.json() == {"status": {"/livez": "alive", "/readyz": "ready"}[path]}
+    head = ask(front, "HEAD", path, {})
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == answer.headers["content-length"]
+    labels = {"route": path, "code": "200"}
+    assert count(front, "vigie_http_requests_total", method="GET", **labels) == 1
+
+
+def test_a_draining_service_is_alive_answers_and_is_not_ready(
+    make_front: MakeFront, ask: AskFront
+) -> None:
+    front = make_front()
+    front.services.fleet.draining = True
+    ready = ask(front, "GET", "/readyz", {})
+    assert (ready.status, ready.json()) == (503, {"status": "draining"})
+    assert ready.headers["retry-after"] == "5"
+    assert ask(front, "GET", "/livez", {}).status == 200
+    assert ask(front, "POST", "/predict/housing", {}, GOOD).status == 200
+
+
+@pytest.mark.parametrize(("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("8.8.8.8", 404)])
+def test_metrics_are_for_this_machine(shared_services: Services, client: str, status: int) -> None:
+    front, _ = watched(shared_services, fast_lane=True)
+    wire = Wire(body_messages(b""))
+    # what a proxy claims does not count
+    scope = http_scope("GET", "/metrics", {"x-forwarded-for": "127.0.0.1"})
+    asyncio.run(front(scope | {"client": (client, 1)}, wire.receive, wire.send))
+    assert wire.answer.status == status
+
+
+# --- load
+
+
+SLOW = 10.0
+"""Seconds that a call is said to take, so that a few quick ones change nobody's mind."""
+
+
+class HeldEngine:
+    """The real engine, held until it is let go."""
+
+    name = "onnx"
+    in_caller = True
+
+    def __init__(self, engine: Engine) -> None:
+        self.entered, self.go_on = threading.Event(), threading.Event()
+        self.rows = 0
+        self._engine = engine
+
+    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        self.rows += len(feeds["surface_m2"])
+        self.entered.set()
+        assert self.go_on.wait(10)
+        return self._engine.run(feeds)
+
+
+@pytest.fixture
+def hold(make_front: MakeFront) -> Iterator[Callable[..., tuple[Front, HeldEngine]]]:
+    """Makes fronts whose `housing` is slow and held."""
+    held: list[HeldEngine] = []
+
+    def make(**overrides: object) -> tuple[Front, HeldEngine]:
+        front = make_front(**overrides)
+        slot = front.services.fleet.slots["housing"]
+        live = slot.live
+        assert live is not None
+        engine = HeldEngine(live.predictor.engine)
+        held.append(engine)
+        predictor = Predictor(live.predictor.package, engine)
+        slot.swap(replace(live, predictor=predictor, pace=Pace(SLOW, SLOW, 64)))
+        return front, engine
+
+    yield make
+    for engine in held:
+        engine.go_on.set()
+
+
+Hold = Callable[..., tuple[Front, HeldEngine]]
+
+
+def predict(front: Front) -> asyncio.Task[Answer]:
+    return asyncio.create_task(ask_front(front, "POST", "/predict/housing", {}, GOOD))
+
+
+def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
+    front, engine = hold(max_in_flight=2)
+
+    async def ask_three() -> list[Answer]:
+        first = [predict(front), predict(front)]
+        await asyncio.to_thread(engine.entered.wait, 10)
+        third = await predict(front)
+        ready = await ask_front(front, "GET", "/readyz", {})
+        assert ready.status == 200
+        engine.go_on.set()
+        return [*await asyncio.gather(*first), third]
+
+    one, two, three = asyncio.run(ask_three())
+    assert [one.status, two.status, three.status] == [200, 200, 503]
+    assert three.headers["retry-after"] == "1"
+    assert count(front, "vigie_rejected_total", reason="full") == 1
+    assert count(front, "vigie_http_requests_in_progress") == 0
+
+
+def test_what_waits_past_its_deadline_is_not_run(hold: Hold) -> None:
+    front, engine = hold(request_timeout_ms=20)
+
+    async def ask_two() -> tuple[Answer, Answer]:
+        first = predict(front)
+        await asyncio.to_thread(engine.entered.wait, 10)
+        second = predict(front)
+        await asyncio.sleep(0.03)  # the deadline itself
+        engine.go_on.set()
+        return await first, await second
+
+    first, second = asyncio.run(ask_two())
+    # the first hangs in the model: its deadline is told all the same
+    assert (first.status, second.status) == (504, 504)
+    assert second.json()["type"] == "/docs/errors/deadline-exceeded"
+    assert count(front, "vigie_rejected_total", reason="deadline") == 2
+    assert engine.rows == 1
+
+
+def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
+    front, engine = hold()
+
+    async def ask_many() -> list[Answer]:
+        asked = [predict(front)]
+        await asyncio.to_thread(engine.entered.wait, 10)
+        asked += [predict(front) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        engine.go_on.set()
+        return await asyncio.gather(*asked)
+
+    slot = front.services.fleet.slots["housing"]
+    assert slot.live is not None
+    # the fourth would wait for longer than five calls of a row take on a machine that is idle
+    slot.swap(replace(slot.live, pace=Pace(3.0, 3.0, 1)))
+    pace = slot.live.pace
+    pace.seconds = lambda rows: {1: 7.0, 2: 15.0}.get(rows, 20.2)  # type: ignore[method-assign]
+    answers = asyncio.run(ask_many())
+    assert [answer.status for answer in answers] == [200, 200, 200, 503]
+    assert answers[-1].headers["retry-after"] == "21"
+    assert count(front, "vigie_rejected_total", reason="queue") == 1
+    assert engine.rows == 3
+
+
+def test_a_caller_may_ask_for_less_time_and_never_for_more(hold: Hold) -> None:
+    front, engine = hold(request_timeout_ms=200)
+
+    async def ask_two() -> list[Answer]:
+        asked = [
+            asyncio.create_task(ask_front(front, "POST", "/predict/housing", headers, GOOD))
+            for headers in ({"X-Request-Timeout-Ms": "20"}, {"X-Request-Timeout-Ms": "999999"})
+        ]
+        started = time.perf_counter()
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        first = time.perf_counter() - started
+        assert done == {asked[0]}
+        answers = await asyncio.gather(*asked)
+        assert first < 0.2 <= time.perf_counter() - started + 0.05
+        return answers
+
+    assert [answer.status for answer in asyncio.run(ask_two())] == [504, 504]
+    engine.go_on.set()
+
+
+@pytest.mark.parametrize("said", ["", "-1", "1.5", "soon", "1" * 10])
+def test_a_deadline_that_is_no_number_is_refused(make_front: MakeFront, said: str) -> None:
+    front = make_front()
+    answer = asyncio.run(
+        ask_front(front, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
+    )
+    assert answer.status == 400
+    assert "whole number of milliseconds" in answer.json()["title"] + answer.json()["detail"]
+
+
+def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
+    front, engine = hold()
+
+    async def leave() -> Answer:
+        first = predict(front)
+        await asyncio.to_thread(engine.entered.wait, 10)
+        hung_up = asyncio.Event()
+        messages = iter(body_messages(GOOD))
+
+        async def receive() -> dict[str, Any]:
+            if (message := next(messages, None)) is not None:
+                return message
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        wire = Wire([])
+        headers = {"host": "localhost", "content-length": str(len(GOOD))}
+        scope = http_scope("POST", "/predict/housing", headers)
+        second = asyncio.create_task(front(scope, receive, wire.send))
+        await asyncio.sleep(0.01)
+        hung_up.set()
+        await second
+        assert wire.sent == []
+        engine.go_on.set()
+        return await first
+
+    assert asyncio.run(leave()).status == 200
+    assert engine.rows == 1
+    assert count(front, "vigie_rejected_total", reason="gone") == 1
+    assert count(front, "vigie_http_requests_in_progress") == 0
+
+
+def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:
+    front, engine = hold(max_in_flight=1)
+
+    async def leave() -> Answer:
+        first = predict(front)
+        await asyncio.to_thread(engine.entered.wait, 10)
+        first.cancel()
+        await asyncio.wait([first])
+        engine.go_on.set()
+        return await predict(front)
+
+    assert asyncio.run(leave()).status == 200
+    assert count(front, "vigie_http_requests_in_progress") == 0
+
+
+def test_the_front_keeps_nothing_of_unknown_models(
+    shared_services: Services, ask: AskFront
+) -> None:
+    front, _ = watched(shared_services, fast_lane=True)
+    known = shared_services.pipeline.routes._known
+    before = set(known)
+    for number in range(50):
+        for path in (
+            f"/predict/no{number}",
+            f"/v1/models/no{number}:predict",
+            f"/v1/models/housing:no{number}",
+            f"/v1/models/housing/versions/{number + 2}:predict",
+            f"/v1/models/housing/labels/no{number}:predict",
+            f"/v2/models/no{number}/infer",
+            f"/v2/models/housing/versions/{number + 2}/infer",
+        ):
+            assert ask(front, "POST", path, {}, GOOD).status in (400, 404)
+    assert set(known) == before
+
+
+# --- start and stop
+
+
+def test_a_worker_says_when_it_has_started_and_stopped(make_front: MakeFront) -> None:
+    front = make_front()
+    wire = Wire([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    asyncio.run(front({"type": "lifespan"}, wire.receive, wire.send))
+    assert [message["type"] for message in wire.sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert front.services.stop.is_set()
+
+
+def test_web_sockets_are_closed(make_front: MakeFront) -> None:
+    wire = Wire([])
+    asyncio.run(make_front()({"type": "websocket"}, wire.receive, wire.send))
+    assert wire.sent == [{"type": "websocket.close", "code": 1003}]
+
+
+def test_create_front_loads_and_follows(tmp_path: Path, ask: AskFront) -> None:
+    cache = filled_cache(tmp_path / "cache")
+    front = create_front(
+        settings_for(cache, tmp_path / "state"), lambda services: create_app(services=services)
+    )
+    try:
+        assert ask(front, "GET", "/readyz", {}).status == 200
+        assert count(front, "vigie_workers") == 1
+    finally:
+        front.services.close()

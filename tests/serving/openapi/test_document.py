@@ -1,0 +1,241 @@
+"""The OpenAPI document: valid, complete, and true of what the service does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from conftest import FLOWER, HOME, JSON
+from vigie.serving.app import create_app
+from vigie.serving.worker_state import Services
+
+UNDOCUMENTED = {
+    "/health": "an alias of /readyz",
+    "/metrics": "for Prometheus on this machine, not a part of the API",
+    "/openapi.json": "the document itself",
+    "/v1/models/<model>:<verb>": "says that classify and regress are not offered",
+    "/v1/models/<model>/versions/<version>:<verb>": "the same of a version",
+    "/v1/models/<model>/labels/<label>:<verb>": "the same of a label",
+}
+PAGES = ("pages.", "status.")
+PARTS = {"model": "housing", "version": "1", "label": "champion"}
+ROWS = {"housing": HOME, "iris": FLOWER}
+
+
+@pytest.fixture(scope="module")
+def app(shared_services: Services) -> Flask:
+    return create_app(services=shared_services)
+
+
+@pytest.fixture(scope="module")
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+class Described(dict[str, Any]):
+    """The document, in short where Hypothesis tells of a failure."""
+
+    def __repr__(self) -> str:
+        return "Described()"
+
+
+@pytest.fixture(scope="module")
+def document(client: FlaskClient) -> dict[str, Any]:
+    response = client.get("/openapi.json")
+    assert response.content_type == JSON
+    return Described(orjson.loads(response.data))
+
+
+Check = Callable[[dict[str, Any], Any], bool]
+
+
+@pytest.fixture(scope="module")
+def accepts(document: dict[str, Any]) -> Check:
+    """Whether a schema of the document takes a value."""
+
+    def check(schema: dict[str, Any], value: Any) -> bool:
+        whole = {**schema, "components": document["components"]}
+        return bool(Draft202012Validator(whole).is_valid(value))
+
+    return check
+
+
+def body_schema(document: dict[str, Any], path: str) -> dict[str, Any]:
+    content = document["paths"][path]["post"]["requestBody"]["content"]
+    schema: dict[str, Any] = content[JSON]["schema"]
+    return schema
+
+
+def answer_schema(document: dict[str, Any], path: str, status: int) -> dict[str, Any]:
+    response = document["paths"][path]["post"]["responses"][str(status)]
+    (content,) = response["content"].values()
+    schema: dict[str, Any] = content["schema"]
+    return schema
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+    operations = [
+        o for path in document["paths"].values() for key, o in path.items() if key != "parameters"
+    ]
+    names = [o["operationId"] for o in operations if "operationId" in o]
+    assert len(set(names)) == len(names) == 3
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/housing", "/predict/iris"])
+def test_examples_work(
+    document: dict[str, Any], client: FlaskClient, accepts: Check, path: str
+) -> None:
+    example = document["paths"][path]["post"]["requestBody"]["content"][JSON]["example"]
+    assert accepts(body_schema(document, path), example)
+    response = client.post(path, json=example)
+    assert response.status_code == 200
+    assert accepts(answer_schema(document, path, 200), response.get_json())
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_form_of_body_is_described(
+    document: dict[str, Any], client: FlaskClient, accepts: Check, name: str
+) -> None:
+    row, path = ROWS[name], f"/predict/{name}"
+    for body in (row, [row], {"instances": [row]}, {"features": row}, {"features": [row, row]}):
+        assert accepts(body_schema(document, path), body)
+        assert client.post(path, json=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        3,
+        None,
+        {"instances": []},
+        {"instances": HOME},
+        {"instances": [HOME], "features": HOME},
+        {"instances": [HOME | {"x": 1}]},
+    ],
+)
+def test_what_is_refused_is_not_described(
+    document: dict[str, Any], client: FlaskClient, accepts: Check, body: Any
+) -> None:
+    path = "/predict/housing"
+    assert not accepts(body_schema(document, path), body)
+    response = client.post(path, data=orjson.dumps(body), content_type=JSON)
+    assert response.status_code == 422
+    assert accepts(answer_schema(document, path, 422), response.get_json())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", {"Content-Type": JSON}, 400),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b" " * (8 * 2**20 + 1), {"Content-Type": JSON}, 413),
+    ],
+)
+def test_problems_are_as_described(
+    document: dict[str, Any],
+    client: FlaskClient,
+    accepts: Check,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    response = client.post("/predict/housing", data=body, headers=headers)
+    assert response.status_code == status
+    assert accepts(answer_schema(document, "/predict/housing", status), response.get_json())
+
+
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2000)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(-5, 60).map(float)
+    | st.sampled_from(["apartment", "house", "castle", ""])
+    | st.lists(st.integers(), max_size=2)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    row=st.dictionaries(
+        st.sampled_from(["surface_m2", "rooms", "property_type", "land_m2", "district", "x"]),
+        VALUES,
+    ),
+    whole=st.booleans(),
+)
+def test_rows_are_taken_just_as_described(
+    document: dict[str, Any], client: FlaskClient, accepts: Check, row: Any, whole: bool
+) -> None:
+    row = HOME | row if whole else row
+    path = "/predict/housing"
+    response = client.post(path, json={"instances": [row]})
+    described = accepts(body_schema(document, path), {"instances": [row]})
+    assert response.status_code == (200 if described else 422), row
+
+
+def test_headers_are_as_described(document: dict[str, Any], client: FlaskClient) -> None:
+    response = client.post("/predict/housing", json=HOME)
+    described = document["paths"]["/predict/housing"]["post"]["responses"]["200"]["headers"]
+    assert set(described) <= set(response.headers.keys())
+
+
+def test_every_route_is_described_or_excused(app: Flask, document: dict[str, Any]) -> None:
+    left = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and not rule.endpoint.startswith(PAGES)
+    }
+    served = {path for path in document["paths"] if not path.startswith("/predict/")}
+    described = {re.sub("{(.+?)}", r"<\1>", path) for path in served} | {"/predict/<model>"}
+    assert left - described == set(UNDOCUMENTED)
+    assert described <= left
+    assert {f"/predict/{name}" for name in ROWS} <= set(document["paths"])
+
+
+def test_described_routes_answer_as_described(
+    document: dict[str, Any], client: FlaskClient, accepts: Check
+) -> None:
+    for path, methods in document["paths"].items():
+        for method in methods.keys() & {"get", "post"}:
+            operation = methods[method]
+            sent = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
+            assert sent is None or accepts(body_schema(document, path), sent)
+            response = client.open(path.format(**PARTS), method=method.upper(), json=sent)
+            assert response.status_code == 200, (path, response.data)
+            ((media_type, content),) = operation["responses"]["200"]["content"].items()
+            assert response.mimetype == media_type
+            said = response.get_json() if media_type == JSON else response.text
+            assert accepts(content["schema"], said)
+
+
+def test_refusals_of_other_dialects_are_as_described(
+    document: dict[str, Any], client: FlaskClient, accepts: Check
+) -> None:
+    for path, methods in document["paths"].items():
+        if "post" in methods and not path.startswith("/predict"):
+            assert not accepts(body_schema(document, path), {})
+            invalid = 422 if path == "/feedback" else 400
+            for body, status in ((b"{", 400), (b"{}", invalid), (b" " * (8 * 2**20 + 1), 413)):
+                response = client.post(path.format(**PARTS), data=body, content_type=JSON)
+                assert response.status_code == status
+                assert accepts(answer_schema(document, path, status), response.get_json())
+        if "{model}" in path:
+            unknown = path.format(model="castle", version="1", label="champion")
+            (method,) = methods.keys() & {"get", "post"}
+            response = client.open(unknown, method=method.upper(), data=b"{}")
+            assert response.status_code == 404
+            assert list(response.get_json()) == ["error"]

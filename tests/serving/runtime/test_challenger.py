@@ -1,0 +1,235 @@
+"""Challengers answer copies, never callers; a canary answers its share of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from conftest import FLOWER, HOME, filled_cache, loaded, settings_for, wait_until
+from support.packages import housing_document, housing_graph, install, iris_document, write_package
+from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
+from vigie.serving.app import create_app
+from vigie.serving.runtime import challenger as challengers
+from vigie.serving.runtime.messages import Call, Reply
+from vigie.serving.worker_state import Services
+
+
+def install_challenger(
+    cache: ModelCache, name: str = "housing", factor: float = 2.0, document: Any = None
+) -> str:
+    """Version 2 as the challenger; the champion stays."""
+    champion = cache.pointer(name)
+    digest = install(cache, name, "2", factor, document)
+    cache.point(name, digest, CHALLENGER)
+    assert champion is not None
+    cache.point(name, champion)
+    return digest
+
+
+@pytest.fixture
+def make(tmp_path: Path, cache: ModelCache, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Services with every request copied, unless the test says otherwise; no rests."""
+    monkeypatch.setattr(challengers, "BUSY_SHARE", 1.0)
+    made: list[Services] = []
+
+    def services(**settings: object) -> Services:
+        wanted = {"challenger_share": 1.0, **settings}
+        made.append(loaded(settings_for(cache, tmp_path / "state", **wanted)))
+        return made[-1]
+
+    yield services
+    for one in made:
+        for slot in one.fleet.slots.values():
+            slot.challenge(None)
+
+
+def ask(services: Services, row: Any = HOME, model: str = "housing", **headers: str) -> Reply:
+    path = f"/predict/{model}"
+    route = services.pipeline.route(path)
+    assert route is not None
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    return services.pipeline.answer(Call("POST", path, raw, orjson.dumps(row)), route)
+
+
+def version_in(reply: Reply) -> str:
+    return dict(reply.headers)[b"x-model-version"].decode()
+
+
+def told(services: Services, name: str, model: str = "housing", **labels: str) -> float:
+    every = {"model": model, "version": "2", **labels}
+    found = services.metrics.registry.get_sample_value(f"vigie_challenger_{name}", every)
+    return -1.0 if found is None else float(found)
+
+
+def test_a_challenger_gets_copies_and_the_champion_answers(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make()
+    assert told(services, "requests_total") == told(services, "dropped_total") == 0
+    for _ in range(20):
+        assert version_in(ask(services, [HOME, HOME])) == "1"
+    wait_until(lambda: told(services, "requests_total") == 20)
+    assert told(services, "rows_total") == 40
+    assert told(services, "duration_seconds_count") == 20
+    assert told(services, "errors_total", reason="failed") == 0
+    price = 3000 * 54 + 1000 * 3 - 500 + 700 - 700
+    assert told(services, "relative_difference_total") / 40 == pytest.approx(162000 / price, 1e-3)
+
+
+def test_labels_are_compared_for_a_classification(cache: ModelCache, make: Any) -> None:
+    document = {**iris_document(), "labels": ["rose", "tulip", "daisy"]}
+    install_challenger(cache, "iris", document=document)
+    services = make()
+    ask(services, [FLOWER, FLOWER, FLOWER], "iris")
+    wait_until(lambda: told(services, "requests_total", "iris") == 1)
+    assert told(services, "different_labels_total", "iris") == 3
+
+
+def test_other_inputs_are_counted_and_harm_nobody(cache: ModelCache, make: Any) -> None:
+    document = housing_document()
+    document["inputs"] = [{**i, "limits": [60, 1000], "example": 70} if i["name"] == "surface_m2"
+                          else i for i in document["inputs"]]  # fmt: skip
+    champion = cache.pointer("housing")
+    assert champion is not None
+    rows = [{"surface_m2": 70.0, "rooms": 3, "property_type": "apartment"}]
+    with cache.lock("housing") as incoming:
+        digest = write_package(incoming, document, housing_graph(), rows)
+        cache.install("housing", incoming, digest, "2", "run2")
+        cache.point("housing", digest, CHALLENGER)
+    services = make(canary_share=1.0)
+    assert version_in(ask(services)) == "1"
+    wait_until(lambda: told(services, "errors_total", reason="incompatible") == 1)
+    assert told(services, "requests_total") == 0
+
+
+def test_a_slow_challenger_drops_copies_and_holds_up_nobody(
+    cache: ModelCache, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_challenger(cache)
+    services = make()
+    stuck = services.fleet.slot("housing").challenger
+    assert stuck is not None
+    go_on = threading.Event()
+    monkeypatch.setattr(stuck, "_run", lambda _: go_on.wait(10))
+    for _ in range(3 * challengers.MOST_WAITING):
+        assert ask(services).status == 200
+    assert told(services, "dropped_total") >= challengers.MOST_WAITING
+    large = [HOME] * 1000
+    before = told(services, "dropped_total")
+    assert ask(services, large).status == 200
+    assert told(services, "dropped_total") == before + 1
+    go_on.set()
+
+
+def test_only_a_share_is_copied(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make(challenger_share=0.25)
+    for _ in range(400):
+        ask(services)
+    wait_until(lambda: told(services, "requests_total") + told(services, "dropped_total") > 50)
+    assert told(services, "requests_total") + told(services, "dropped_total") < 160
+
+
+def test_a_withdrawn_challenger_leaves_nothing(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make()
+    ask(services)
+    wait_until(lambda: told(services, "requests_total") == 1)
+    tried = services.fleet.slot("housing").challenger
+    assert tried is not None
+    with cache.lock("housing"):
+        cache.unpoint("housing", CHALLENGER)
+    services.fleet.refresh()
+    assert services.fleet.slot("housing").challenger is None
+    ask(services)
+    assert versions_in(services) == {"1"}
+    wait_until(lambda: not tried.thread.is_alive())
+
+
+def versions_in(services: Services) -> set[str]:
+    return {
+        sample.labels["version"]
+        for family in services.metrics.registry.collect()
+        for sample in family.samples
+        if sample.labels.get("model") == "housing" and "version" in sample.labels
+    }
+
+
+@pytest.mark.parametrize("canary", [0.0, 1.0])
+def test_a_promoted_challenger_is_not_loaded_again(
+    cache: ModelCache, make: Any, canary: float
+) -> None:
+    digest = install_challenger(cache)
+    services = make(canary_share=canary)
+    slot = services.fleet.slot("housing")
+    assert slot.challenger is not None
+    loaded_once = slot.challenger.live
+    cache.point("housing", digest)
+    services.fleet.refresh()
+    assert slot.live is loaded_once
+    assert slot.challenger is slot.canary is None
+    assert version_in(ask(services)) == "2"
+    assert told(services, "requests_total") == -1
+    assert versions_in(services) == {"1", "2"}
+
+
+def test_a_share_of_nothing_loads_no_challenger(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make(challenger_share=0.0)
+    assert services.fleet.slot("housing").challenger is None
+
+
+def test_a_broken_challenger_harms_nothing(cache: ModelCache, make: Any) -> None:
+    digest = install_challenger(cache)
+    (cache.folder / "housing/versions" / digest / "vigie/model.onnx").write_bytes(b"no")
+    services = make()
+    services.fleet.refresh()
+    assert services.fleet.slot("housing").challenger is None
+    assert services.fleet.unready() == {}
+    assert ask(services).status == 200
+
+
+def test_the_status_route_tells_of_the_challenger(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    cache.refuse("housing", Refusal("3", "f" * 64, "worse"), CHALLENGER)
+    client = create_app(services=make()).test_client()
+    said = client.get("/v1/models/housing").get_json()
+    states = [(version["version"], version["state"]) for version in said["versions"]]
+    assert states == [("1", "serving"), ("2", "challenger")]
+    assert said["refused_challenger"] == {"version": "3", "reason": "worse"}
+
+
+# --- canary
+
+
+def test_a_canary_answers_its_share_and_says_so(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make(canary_share=0.3)
+    seen = Counter(version_in(ask(services)) for _ in range(500))
+    assert 90 < seen["2"] < 220
+    value = services.metrics.registry.get_sample_value
+    labels = {"model": "housing", "version": "2"}
+    assert value("vigie_predictions_total", labels) == seen["2"]
+
+
+def test_a_key_always_gets_the_same_version(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    services = make(canary_share=0.5)
+    by_key = {
+        key: {version_in(ask(services, x_canary_key=key)) for _ in range(5)}
+        for key in map(str, range(60))
+    }
+    assert all(len(versions) == 1 for versions in by_key.values())
+    assert set().union(*by_key.values()) == {"1", "2"}
+
+
+def test_without_a_share_no_key_leads_to_the_challenger(tmp_path: Path) -> None:
+    cache = filled_cache(tmp_path / "other")
+    install_challenger(cache)
+    services = loaded(settings_for(cache, tmp_path / "state"))
+    assert {version_in(ask(services, x_canary_key=str(n))) for n in range(50)} == {"1"}

@@ -1,0 +1,21 @@
+"""A worker that stops leaves behind all that it counted."""
+
+from __future__ import annotations
+
+from conftest import loaded, samples_of, value_of
+from vigie.monitoring.publisher import exposition
+from vigie.monitoring.snapshots import SnapshotFolder
+from vigie.serving.worker_state import snapshot_folder
+from vigie.settings import Settings
+
+
+def test_what_was_counted_last_is_there_when_close_returns(settings: Settings) -> None:
+    folder = SnapshotFolder(snapshot_folder(settings))
+    folder.clear()
+    services = loaded(settings)
+    services.start()
+    for _ in range(7):
+        services.metrics.count_request("POST", "/predict", 200, 0.003)
+    services.close()
+    text, _ = exposition(folder.total(), "")
+    assert value_of(samples_of(text.decode()), "vigie_http_requests_total", route="/predict") == 7

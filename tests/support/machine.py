@@ -1,0 +1,143 @@
+"""A machine to deploy to: a container with systemd, SSH and, later, an engine of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.compose import IMAGES
+from support.playbook import find_program, run_program
+
+BASE = "debian:trixie-slim"
+OTHERS = (
+    "postgres:17", "haproxy:3.2.26", "prom/prometheus:v3.5.3", "prom/alertmanager:v0.33.1",
+    "prom/node-exporter:v1.11.1",
+)  # fmt: skip
+START_SECONDS = 60
+DEPLOY_SECONDS = 1800
+ANY_HOST_KEY = ("-o StrictHostKeyChecking=no", "-o UserKnownHostsFile=/dev/null")
+
+# a container shares the kernel: what is not of its own network is not set
+_SYSCTL = {"net.ipv4.conf.all.accept_redirects": 0, "net.ipv4.tcp_syncookies": 1}
+
+
+def docker(*words: str | Path, text: str | None = None, check: bool = True) -> str:
+    """What the engine of this computer says."""
+    done = subprocess.run(
+        ["docker", *words], input=text, capture_output=True, text=True, check=False, timeout=900
+    )
+    if check:
+        assert done.returncode == 0, f"docker {words}: {done.stderr}"
+    return done.stdout
+
+
+def save_images(target: Path) -> None:
+    """Writes the images of the stack to an archive; skips where one is not here."""
+    names = [*IMAGES.values(), *OTHERS]
+    for name in (BASE, *names):
+        if not docker("image", "ls", "--quiet", name):
+            pytest.skip(f"the image {name} is not on this machine")
+    docker("save", "--output", target, *names)
+
+
+class Machine:
+    """A running machine and the account on it that may use sudo."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.variables: dict[str, Any] = {"hardening_sysctl": _SYSCTL}
+        self.address = docker(
+            "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name
+        ).strip()
+
+    def run(self, command: str, *, check: bool = True) -> str:
+        """What a shell of root says on the machine."""
+        return docker("exec", self.name, "bash", "-euc", command, check=check)
+
+    def play(
+        self, *words: str, book: str = "site.yml", **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the playbook on this machine, `variables` on top of its own."""
+        known = {
+            "ansible_host": self.address,
+            "ansible_user": "keeper",
+            "ansible_ssh_private_key_file": str(self.folder / "key"),
+            "ansible_ssh_common_args": " ".join(ANY_HOST_KEY),
+            **self.variables,
+            **variables,
+        }
+        inventory = self.folder / "hosts.json"
+        inventory.write_text(json.dumps({"vigie": {"hosts": {"machine": known}}}))
+        return run_program(
+            "ansible-playbook", "--inventory", inventory, *words, book, seconds=DEPLOY_SECONDS
+        )
+
+    def deploy(self, *words: str, **variables: Any) -> str:
+        """Runs the playbook, which must not fail, and gives its words."""
+        done = self.play(*words, **variables)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+        return done.stdout
+
+
+def count(words: str, what: str) -> int:
+    """A figure of the last line of a play: ok, changed, failed …"""
+    found = re.search(rf"^machine\s.*\b{what}=(\d+)", words, re.MULTILINE)
+    assert found is not None, words
+    return int(found.group(1))
+
+
+def _await_ssh(name: str) -> None:
+    ask = "exec 3<>/dev/tcp/127.0.0.1/22 && read -rt 2 line <&3 && [[ $line == SSH* ]]"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if docker("exec", name, "bash", "-c", f"{ask} && echo up", check=False):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no SSH after {START_SECONDS} s: {docker('logs', name)}")
+
+
+@contextmanager
+def machine(folder: Path, mounts: Mapping[Path, str] | None = None) -> Iterator[Machine]:
+    """A fresh machine that is gone, disk and all, at the end; `mounts` are read-only."""
+    find_program("ansible-playbook")
+    image, name = "vigie-machine-host:test", f"vigie-machine-{secrets.token_hex(4)}"
+    dockerfile = Path(__file__).parents[1] / "drills" / "machine.Dockerfile"
+    docker("build", "--quiet", "--tag", image, "-", text=dockerfile.read_text())
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"],
+        check=True,
+        timeout=30,
+    )
+    # systemd must be told that the first version of control groups is all there is
+    old = docker("info", "--format", "{{.CgroupVersion}}").strip() == "1"
+    words = ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+    docker("network", "create", name)
+    docker("volume", "create", name)
+    try:
+        docker(
+            "run", "--detach", "--name", name, "--hostname", "machine", "--network", name,
+            "--privileged", "--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/tmp:exec",
+            "--volume", f"{name}:/var/lib/docker",
+            *(f"--volume={path}:{where}:ro" for path, where in (mounts or {}).items()),
+            image, *(words if old else ()),
+        )  # fmt: skip
+        made = Machine(name, folder)
+        public = (folder / "key.pub").read_text().strip()
+        made.run(f"ssh-keygen -A > /dev/null; echo '{public}' > /home/keeper/.ssh/authorized_keys")
+        made.run("chown keeper /home/keeper/.ssh/authorized_keys; systemctl restart ssh")
+        _await_ssh(name)
+        yield made
+    finally:
+        docker("rm", "--force", "--volumes", name, check=False)
+        docker("volume", "rm", name, check=False)
+        docker("network", "rm", name, check=False)
