@@ -1,4 +1,4 @@
-"""What several tests need: packages in a cache, the parts of a worker, doors, a real service."""
+"""What several tests need: packages in a cache, the parts of a worker, a real service."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.packages import install, install_tensor_models
 from vigie.registry.cache import ModelCache
-from vigie.serving.http.asgi import Front
-from vigie.serving.runtime.messages import Call
-from vigie.serving.worker_state import Services, assemble
+from vigie.serving.http.asgi import AsgiApplication
+from vigie.serving.runtime.messages import Request
+from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import Settings, load_settings
 
 HOME: dict[str, Any] = {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"}
@@ -70,20 +70,20 @@ def settings(tmp_path: Path, cache: ModelCache) -> Settings:
 
 
 @pytest.fixture
-def services(settings: Settings) -> Services:
+def worker_state(settings: Settings) -> WorkerState:
     """The parts of a worker of one test's own, its models loaded, nothing in the background."""
     return loaded(settings)
 
 
 @pytest.fixture(scope="session")
-def shared_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+def shared_worker_state(tmp_path_factory: pytest.TempPathFactory) -> WorkerState:
     """The parts of a worker for tests that only ask it."""
     folder = tmp_path_factory.mktemp("shared")
     return loaded(settings_for(filled_cache(folder / "cache"), folder / "state"))
 
 
 @pytest.fixture(scope="session")
-def tensor_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+def tensor_worker_state(tmp_path_factory: pytest.TempPathFactory) -> WorkerState:
     """The parts of a worker that serves version 123 of `half_plus_two` and of `sensors`."""
     folder = tmp_path_factory.mktemp("tensors")
     cache = ModelCache(folder / "cache")
@@ -92,14 +92,14 @@ def tensor_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
     return loaded(settings_for(cache, folder / "state", models=models))
 
 
-def post(services: Services, path: str, body: object, **headers: str) -> Answer:
+def post(worker_state: WorkerState, path: str, body: object, **headers: str) -> Answer:
     """The pipeline's answer to JSON, or to bytes as they are; header names with _ for -."""
     given = {name.replace("_", "-").encode(): text.encode() for name, text in headers.items()}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    route = services.pipeline.route(path)
+    route = worker_state.pipeline.route(path)
     assert route is not None
-    reply = services.pipeline.answer(Call("POST", path, given, raw), route)
-    return answer_of(reply.status, reply.headers, reply.body)
+    response = worker_state.pipeline.answer(Request("POST", path, given, raw), route)
+    return answer_of(response.status, response.headers, response.body)
 
 
 def filled_cache(folder: Path) -> ModelCache:
@@ -118,14 +118,14 @@ def settings_for(cache: ModelCache, state: Path, **overrides: object) -> Setting
     return load_settings(cache=cache.folder, state=state, **wanted)
 
 
-def loaded(settings: Settings) -> Services:
+def loaded(settings: Settings) -> WorkerState:
     """The parts of a worker with what its cache holds."""
-    services = assemble(settings)
-    services.fleet.refresh()
-    return services
+    worker_state = assemble(settings)
+    worker_state.manager.refresh()
+    return worker_state
 
 
-# --- one answer, whatever the door
+# --- one answer, whatever the transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,24 +200,24 @@ def body_messages(*parts: bytes) -> list[dict[str, Any]]:
     ]
 
 
-async def ask_front(
-    front: Front, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+async def ask_asgi(
+    asgi: AsgiApplication, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
 ) -> Answer:
-    """The front's answer to one request, without a socket."""
+    """The ASGI application's answer to one request, without a socket."""
     wire = Wire(body_messages(body))
     headers = {"host": "localhost", "content-length": str(len(body)), **headers}
-    await front(http_scope(method, target, headers), wire.receive, wire.send)
+    await asgi(http_scope(method, target, headers), wire.receive, wire.send)
     return wire.answer
 
 
-AskFront = Callable[..., Answer]
+AskAsgi = Callable[..., Answer]
 
 
 @pytest.fixture
-def ask() -> Iterator[AskFront]:
+def ask() -> Iterator[AskAsgi]:
     """`ask_front` for tests that are not coroutines: one loop for the whole test."""
     with asyncio.Runner() as runner:
-        yield lambda *given, **named: runner.run(ask_front(*given, **named))
+        yield lambda *given, **named: runner.run(ask_asgi(*given, **named))
 
 
 # --- a real service

@@ -13,7 +13,7 @@ from vigie.cli.main import main
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.app import create_app
 from vigie.serving.problems import KNOWN
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +48,8 @@ def test_every_metric_is_documented_with_its_meaning() -> None:
         assert f"| {family.type} | {family.documentation} |" in text
 
 
-def test_every_route_is_documented(shared_services: Services) -> None:
-    app = create_app(services=shared_services)
+def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:
+    app = create_app(worker_state=shared_worker_state)
     routes = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"}
     documented = {
         word.split(" ")[1]
@@ -122,8 +122,8 @@ def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:
     return calls
 
 
-def test_the_calls_of_the_dialects_are_answered_as_shown(shared_services: Services) -> None:
-    client = create_app(services=shared_services).test_client()
+def test_the_calls_of_the_dialects_are_answered_as_shown(shared_worker_state: WorkerState) -> None:
+    client = create_app(worker_state=shared_worker_state).test_client()
     calls = curl_calls("dialects.md")
     assert len(calls) == 5
     for path, body, headers, answer in calls:

@@ -1,4 +1,4 @@
-"""Served answers are those of the Keras model: every recipe, both engines, both doors."""
+"""Served answers are those of the Keras model: every recipe, both engines, both transports."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.trained import TrainedPackage, train_package
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.runtime.messages import Call
-from vigie.serving.worker_state import Services, assemble
+from vigie.serving.runtime.messages import Request
+from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import load_settings
 
 ROWS = 1000
@@ -39,11 +39,11 @@ def package(
 
 
 @pytest.fixture(scope="module", params=["onnx", "tensorflow"])
-def services(
+def worker_state(
     request: pytest.FixtureRequest,
     package: TrainedPackage,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Services]:
+) -> Iterator[WorkerState]:
     settings = load_settings(
         cache=package.root.parents[2],
         state=tmp_path_factory.mktemp("state"),
@@ -51,7 +51,7 @@ def services(
         engine=request.param,
     )
     made = assemble(settings)
-    made.fleet.refresh()
+    made.manager.refresh()
     yield made
     made.close()
 
@@ -80,14 +80,16 @@ def keras_answers(package: TrainedPackage, rows: list[dict[str, Any]]) -> np.nda
     return answers
 
 
-def served(services: Services, name: str, body: bytes, door: str) -> list[dict[str, Any]]:
-    if door == "flask":
-        client = create_app(services=services).test_client()
+def served(
+    worker_state: WorkerState, name: str, body: bytes, transport: str
+) -> list[dict[str, Any]]:
+    if transport == "flask":
+        client = create_app(worker_state=worker_state).test_client()
         answer = client.post(f"/predict/{name}", data=body, content_type="application/json")
         assert answer.status_code == 200
         found: list[dict[str, Any]] = orjson.loads(answer.data)["predictions"]
         return found
-    route = services.pipeline.route(f"/predict/{name}")
+    route = worker_state.pipeline.route(f"/predict/{name}")
     assert route is not None
 
     async def stay() -> dict[str, Any]:
@@ -95,23 +97,23 @@ def served(services: Services, name: str, body: bytes, door: str) -> list[dict[s
         raise AssertionError
 
     async def ask() -> bytes:
-        call = Call("POST", f"/predict/{name}", {b"content-type": b"application/json"}, body)
+        request = Request("POST", f"/predict/{name}", {b"content-type": b"application/json"}, body)
         loop = asyncio.get_running_loop()
-        reply = await services.pipeline.answer_soon(call, route, loop, stay)
-        assert reply.status == 200
-        return reply.body
+        response = await worker_state.pipeline.answer_soon(request, route, loop, stay)
+        assert response.status == 200
+        return response.body
 
     return list(orjson.loads(asyncio.run(ask()))["predictions"])
 
 
-@pytest.mark.parametrize("door", ["flask", "fast lane"])
+@pytest.mark.parametrize("transport", ["flask", "fast lane"])
 def test_served_answers_are_those_of_keras(
-    services: Services, package: TrainedPackage, door: str
+    worker_state: WorkerState, package: TrainedPackage, transport: str
 ) -> None:
     rows = varied_rows(package)
-    predictions = served(services, package.name, orjson.dumps({"instances": rows}), door)
+    predictions = served(worker_state, package.name, orjson.dumps({"instances": rows}), transport)
     expected = keras_answers(package, rows)
-    document = services.fleet.slot(package.name).live
+    document = worker_state.manager.slot(package.name).live
     assert document is not None
     labels = document.predictor.package.document.labels
     if labels:

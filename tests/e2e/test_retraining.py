@@ -76,18 +76,18 @@ def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     asked = [*fresh, training.rows()[0], held_out.rows()[0], fresh[0]]
     actual = ["virginica"] * NEW_FLOWERS
     actual += [str(training.target[0]), str(held_out.target[0]), actual[0]]
-    services = loaded(settings)
+    worker_state = loaded(settings)
     for number, flower in enumerate(asked):
-        said = post(services, "/predict/iris", flower, x_request_id=f"flower-{number}")
+        said = post(worker_state, "/predict/iris", flower, x_request_id=f"flower-{number}")
         assert said.status == 200
-    keep_once(services)
+    keep_once(worker_state)
     body = orjson.dumps(
         [{"request_id": f"flower-{n}", "actual": species} for n, species in enumerate(actual)]
     )
-    client = create_app(services=services).test_client()
+    client = create_app(worker_state=worker_state).test_client()
     assert client.post("/feedback", data=body, content_type=JSON).status_code == 200
     database = open_database(settings)
-    assert join_all(database, services.metrics.feedback) == len(asked)
+    assert join_all(database, worker_state.metrics.feedback) == len(asked)
     database.close()
     return fresh
 

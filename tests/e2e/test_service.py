@@ -168,11 +168,11 @@ def test_serving_imports_nothing_of_training(cache: ModelCache, tmp_path: Path) 
     """Pure Python leaves no trace in /proc/<pid>/maps; here it does."""
     code = (
         "import sys\n"
-        "from vigie.serving.http.asgi import create_front\n"
+        "from vigie.serving.http.asgi import create_asgi_app\n"
         "from vigie.settings import load_settings\n"
-        "front = create_front(load_settings(), lambda services: None)\n"
+        "asgi = create_asgi_app(load_settings(), lambda worker_state: None)\n"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'pandas', 'onnx', 'sklearn', 'matplotlib'}\n"
-        "print(front.services.fleet.unready(), sorted(heavy & set(sys.modules)))"
+        "print(asgi.worker_state.manager.unready(), sorted(heavy & set(sys.modules)))"
     )
     said = subprocess.run(
         [sys.executable, "-c", code],

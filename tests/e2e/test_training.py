@@ -60,9 +60,9 @@ def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> No
     cached = ModelCache(settings.cache).champion("iris")
     assert cached is not None
     assert (cached.version, cached.digest) == ("1", result.digest)
-    services = assemble(settings)
-    services.fleet.refresh()
-    assert services.fleet.unready() == {}
+    worker_state = assemble(settings)
+    worker_state.manager.refresh()
+    assert worker_state.manager.unready() == {}
 
 
 def test_a_version_that_is_not_better_is_registered_and_not_promoted(settings: Settings) -> None:

@@ -39,7 +39,7 @@ from vigie.predictionlog.sampling import halvings_of
 from vigie.predictionlog.tables import predictions, sample_shares, truths
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 DAY_US = 86_400_000_000
 
@@ -47,21 +47,21 @@ DAY_US = 86_400_000_000
 class Desk:
     """A worker, its log, and a client that tells it what was true. Joins when it is told to."""
 
-    def __init__(self, services: Services) -> None:
-        self.services = services
-        self.database = open_database(services.settings)
-        self.client: FlaskClient = create_app(services=services).test_client()
+    def __init__(self, worker_state: WorkerState) -> None:
+        self.worker_state = worker_state
+        self.database = open_database(worker_state.settings)
+        self.client: FlaskClient = create_app(worker_state=worker_state).test_client()
 
     def predict(self, request_id: str, *rows: Any, model: str = "housing") -> list[Any]:
         body = {"instances": rows or [HOME]}
-        answer = post(self.services, f"/predict/{model}", body, x_request_id=request_id)
+        answer = post(self.worker_state, f"/predict/{model}", body, x_request_id=request_id)
         assert answer.headers["x-prediction-logged"] == "true"
         predicted: list[Any] = answer.json()["predictions"]
         return predicted
 
     def write(self) -> None:
         """Writes what waits, as a worker and a keeper do that stop."""
-        keep_once(self.services)
+        keep_once(self.worker_state)
 
     def tell(self, *items: Any) -> tuple[int, Any]:
         body = json.dumps(items[0] if len(items) == 1 else items)
@@ -69,13 +69,13 @@ class Desk:
         return answer.status_code, answer.get_json(force=True)
 
     def join(self, wait_seconds: float = 1e6) -> int:
-        return join_all(self.database, self.services.metrics.feedback, wait_seconds)
+        return join_all(self.database, self.worker_state.metrics.feedback, wait_seconds)
 
     def count(self, outcome: str, **labels: str) -> float:
         return value_of(self.samples(), "vigie_feedback_total", outcome=outcome, **labels)
 
     def samples(self) -> Samples:
-        text, _ = exposition(take_snapshot(self.services.metrics.registry), "")
+        text, _ = exposition(take_snapshot(self.worker_state.metrics.registry), "")
         return samples_of(text.decode())
 
     def states(self) -> dict[tuple[str, int], str]:
@@ -88,7 +88,7 @@ class Desk:
 def desk(cache: ModelCache, tmp_path: Path) -> Iterator[Desk]:
     found = Desk(loaded(log_settings(cache, tmp_path)))
     yield found
-    found.services.prediction_log.close()
+    found.worker_state.prediction_log.close()
     found.database.close()
 
 
@@ -294,7 +294,7 @@ def test_quality_has_slices_and_a_table(desk: Desk, monkeypatch: pytest.MonkeyPa
         quality_of(desk.database, "housing", by=("colour",))
     with pytest.raises(NotFound):
         quality_of(desk.database, "boats")
-    monkeypatch.setenv("VIGIE_STATE", str(desk.services.settings.state))
+    monkeypatch.setenv("VIGIE_STATE", str(desk.worker_state.settings.state))
     monkeypatch.setenv("COLUMNS", "200")
     shown = CliRunner().invoke(main, ["quality", "iris"])
     assert shown.exit_code == 0
@@ -310,7 +310,7 @@ def test_what_is_forgotten_is_gone(
         desk.predict(name, HOME, HOME)
     desk.write()
     desk.tell(truth("erase", 1), truth("keep", 1))
-    monkeypatch.setenv("VIGIE_STATE", str(desk.services.settings.state))
+    monkeypatch.setenv("VIGIE_STATE", str(desk.worker_state.settings.state))
     monkeypatch.setenv("VIGIE_AUDIT_LOG", str(tmp_path / "audit.log"))
     said = CliRunner().invoke(main, ["forget", "erase"])
     assert said.output == "erased: 2 predictions, 1 truths\n"
@@ -355,7 +355,7 @@ def test_versions_that_are_gone_share_one_series() -> None:
 def test_a_replaced_version_can_still_be_judged(desk: Desk, cache: ModelCache) -> None:
     desk.predict("before")
     install(cache, "housing", "2", factor=2.0)
-    desk.services.fleet.refresh()
+    desk.worker_state.manager.refresh()
     desk.predict("after")
     desk.write()
     desk.tell(truth("before", 1), truth("after", 1))
@@ -391,7 +391,7 @@ def test_the_same_holds_on_postgresql(
     with Postgres.of_its_own(free_port()) as server:
         desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
         check(desk)
-        desk.services.prediction_log.close()
+        desk.worker_state.prediction_log.close()
         desk.database.close()
 
 
@@ -403,15 +403,15 @@ def test_two_joiners_of_one_postgresql_count_nothing_twice(
         desk.predict("many", *[HOME] * 3000)
         desk.write()
         desk.tell(*(truth("many", 1, row) for row in range(3000)))
-        other = open_database(desk.services.settings)
+        other = open_database(desk.worker_state.settings)
         with other.begin() as connection:
             assert other.joins_alone(connection)
             assert desk.join() == 0
         with ThreadPoolExecutor(2) as pool:
             databases = (desk.database, other)
-            joined = pool.map(join_all, databases, [desk.services.metrics.feedback] * 2)
+            joined = pool.map(join_all, databases, [desk.worker_state.metrics.feedback] * 2)
             left = sum(joined) + desk.join()
         assert left == desk.count("joined") == 3000
-        desk.services.prediction_log.close()
+        desk.worker_state.prediction_log.close()
         desk.database.close()
         other.close()

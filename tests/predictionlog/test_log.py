@@ -25,22 +25,22 @@ from vigie.predictionlog.migrate import migrate
 from vigie.predictionlog.tables import REVISION, metadata, predictions
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
 
 @pytest.fixture
-def started(cache: ModelCache, tmp_path: Path) -> Iterator[Services]:
+def started(cache: ModelCache, tmp_path: Path) -> Iterator[WorkerState]:
     """A worker whose log takes every row and is at work."""
-    services = loaded(log_settings(cache, tmp_path))
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    yield services
-    services.prediction_log.close()
+    worker_state = loaded(log_settings(cache, tmp_path))
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    yield worker_state
+    worker_state.prediction_log.close()
 
 
-def outcome(services: Services, name: str) -> float:
-    text, _ = exposition(take_snapshot(services.metrics.registry), "")
+def outcome(worker_state: WorkerState, name: str) -> float:
+    text, _ = exposition(take_snapshot(worker_state.metrics.registry), "")
     return value_of(parse(text.decode()), "vigie_prediction_log_rows_total", outcome=name)
 
 
@@ -53,7 +53,7 @@ def rows_of(settings: Settings) -> list[dict[str, Any]]:
     return found
 
 
-def test_answers_become_rows(started: Services) -> None:
+def test_answers_become_rows(started: WorkerState) -> None:
     before = time.time()
     body = {"instances": [HOME, HOME | {"rooms": 4}]}
     answer = post(started, "/predict/housing", body, x_request_id="two-homes")
@@ -76,8 +76,8 @@ def test_answers_become_rows(started: Services) -> None:
     assert outcome(started, "written") == 3
 
 
-def test_a_missing_value_is_logged_as_missing(started: Services) -> None:
-    document = started.fleet.slot("housing").live.predictor.package.document  # type: ignore[union-attr]
+def test_a_missing_value_is_logged_as_missing(started: WorkerState) -> None:
+    document = started.manager.slot("housing").live.predictor.package.document  # type: ignore[union-attr]
     optional = next(i.name for i in document.inputs if i.missing and i.missing.indicator)
     row = {name: value for name, value in HOME.items() if name != optional}
     assert post(started, "/predict/housing", row).status == 200
@@ -86,13 +86,13 @@ def test_a_missing_value_is_logged_as_missing(started: Services) -> None:
 
 
 def test_outputs_alone_leave_no_input(cache: ModelCache, tmp_path: Path) -> None:
-    services = loaded(log_settings(cache, tmp_path, prediction_log="outputs"))
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    post(services, "/predict/housing", HOME)
-    wait_until(lambda: outcome(services, "written") == 1)
-    services.prediction_log.close()
-    (row,) = rows_of(services.settings)
+    worker_state = loaded(log_settings(cache, tmp_path, prediction_log="outputs"))
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    post(worker_state, "/predict/housing", HOME)
+    wait_until(lambda: outcome(worker_state, "written") == 1)
+    worker_state.prediction_log.close()
+    (row,) = rows_of(worker_state.settings)
     assert row["inputs"] is None
     assert row["value"] == orjson.loads(row["outputs"])["price_eur"]
 
@@ -100,14 +100,14 @@ def test_outputs_alone_leave_no_input(cache: ModelCache, tmp_path: Path) -> None
 def test_without_a_log_nothing_is_kept_and_feedback_says_so(
     cache: ModelCache, tmp_path: Path
 ) -> None:
-    services = loaded(log_settings(cache, tmp_path, prediction_log="off"))
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    answer = post(services, "/predict/housing", HOME)
+    worker_state = loaded(log_settings(cache, tmp_path, prediction_log="off"))
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    answer = post(worker_state, "/predict/housing", HOME)
     assert answer.headers["x-prediction-logged"] == "false"
-    services.prediction_log.close()
-    assert not (services.settings.state / "predictions.db").exists()
-    client = create_app(services=services).test_client()
+    worker_state.prediction_log.close()
+    assert not (worker_state.settings.state / "predictions.db").exists()
+    client = create_app(worker_state=worker_state).test_client()
     told = client.post("/feedback", data=b'{"request_id": "a", "actual": 1}', content_type=JSON)
     assert told.status_code == 404
     assert "VIGIE_PREDICTION_LOG" in told.text
@@ -116,27 +116,27 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 def test_what_the_queue_has_no_room_for_is_dropped_and_counted(
     cache: ModelCache, tmp_path: Path
 ) -> None:
-    services = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
-    said = [post(services, "/predict/housing", HOME).headers for _ in range(5)]
+    worker_state = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
+    said = [post(worker_state, "/predict/housing", HOME).headers for _ in range(5)]
     assert [headers["x-prediction-logged"] for headers in said] == ["true"] * 3 + ["false"] * 2
-    keep_once(services)
-    assert (outcome(services, "written"), outcome(services, "dropped")) == (3, 2)
-    assert len(rows_of(services.settings)) == 3
+    keep_once(worker_state)
+    assert (outcome(worker_state, "written"), outcome(worker_state, "dropped")) == (3, 2)
+    assert len(rows_of(worker_state.settings)) == 3
 
 
 def test_above_the_cap_the_rows_of_a_request_share_one_fate(
     cache: ModelCache, tmp_path: Path
 ) -> None:
-    services = loaded(log_settings(cache, tmp_path, prediction_log_rows_per_second=20))
+    worker_state = loaded(log_settings(cache, tmp_path, prediction_log_rows_per_second=20))
     logged = {}
     for number in range(300):
-        answer = post(services, "/predict/housing", [HOME, HOME], x_request_id=f"pair-{number}")
+        answer = post(worker_state, "/predict/housing", [HOME, HOME], x_request_id=f"pair-{number}")
         logged[f"pair-{number}"] = answer.headers["x-prediction-logged"] == "true"
-    keep_once(services)
-    rows = [row["request_id"] for row in rows_of(services.settings)]
+    keep_once(worker_state)
+    rows = [row["request_id"] for row in rows_of(worker_state.settings)]
     assert {name: rows.count(name) for name in logged} == {n: 2 * k for n, k in logged.items()}
-    assert outcome(services, "written") + outcome(services, "sampled_out") == 600
-    assert outcome(services, "sampled_out") > 0
+    assert outcome(worker_state, "written") + outcome(worker_state, "sampled_out") == 600
+    assert outcome(worker_state, "sampled_out") > 0
 
 
 def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
@@ -145,30 +145,30 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     blocked = tmp_path / "later"
     blocked.write_text("a file where the folder should be")
     url = f"sqlite:///{blocked / 'log.db'}"
-    services = loaded(log_settings(cache, tmp_path, database_url=url))
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    assert all(post(services, "/predict/housing", HOME).status == 200 for _ in range(5))
+    worker_state = loaded(log_settings(cache, tmp_path, database_url=url))
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    assert all(post(worker_state, "/predict/housing", HOME).status == 200 for _ in range(5))
     time.sleep(0.6)
-    assert (outcome(services, "written"), outcome(services, "failed")) == (0, 0)
+    assert (outcome(worker_state, "written"), outcome(worker_state, "failed")) == (0, 0)
     blocked.unlink()
-    wait_until(lambda: outcome(services, "written") == 5)
-    services.prediction_log.close()
-    assert len(rows_of(services.settings)) == 5
+    wait_until(lambda: outcome(worker_state, "written") == 5)
+    worker_state.prediction_log.close()
+    assert len(rows_of(worker_state.settings)) == 5
 
 
 def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     url = f"sqlite:///{tmp_path / 'file' / 'log.db'}"
-    services = loaded(
+    worker_state = loaded(
         log_settings(cache, tmp_path, database_url=url, prediction_log_wait_seconds=0.3)
     )
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    post(services, "/predict/housing", [HOME, HOME])
-    wait_until(lambda: outcome(services, "failed") == 2)
-    services.prediction_log.close()
-    assert services.prediction_log._queue.rows == 0
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    post(worker_state, "/predict/housing", [HOME, HOME])
+    wait_until(lambda: outcome(worker_state, "failed") == 2)
+    worker_state.prediction_log.close()
+    assert worker_state.prediction_log._queue.rows == 0
 
 
 def test_a_row_that_is_refused_costs_no_other(cache: ModelCache, tmp_path: Path) -> None:
@@ -179,14 +179,14 @@ def test_a_row_that_is_refused_costs_no_other(cache: ModelCache, tmp_path: Path)
             "begin select raise(abort, 'no'); end"
         )
     connection.close()
-    services = loaded(settings)
-    services.prediction_log.start()
-    services.prediction_log.keep()
-    post(services, "/predict/housing", [HOME, HOME, HOME])
-    wait_until(lambda: outcome(services, "failed") == 1)
-    services.prediction_log.close()
+    worker_state = loaded(settings)
+    worker_state.prediction_log.start()
+    worker_state.prediction_log.keep()
+    post(worker_state, "/predict/housing", [HOME, HOME, HOME])
+    wait_until(lambda: outcome(worker_state, "failed") == 1)
+    worker_state.prediction_log.close()
     assert [row["row"] for row in rows_of(settings)] == [0, 2]
-    assert outcome(services, "written") == 2
+    assert outcome(worker_state, "written") == 2
 
 
 def test_the_steps_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
@@ -217,16 +217,16 @@ def test_another_database_stops_the_start(url: str, tmp_path: Path) -> None:
 
 def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_path: Path) -> None:
     with Postgres.of_its_own(free_port()) as server:
-        services = loaded(log_settings(cache, tmp_path, database_url=server.url))
-        services.prediction_log.start()
-        services.prediction_log.keep()
-        post(services, "/predict/housing", [HOME, HOME])
-        wait_until(lambda: outcome(services, "written") == 2)
+        worker_state = loaded(log_settings(cache, tmp_path, database_url=server.url))
+        worker_state.prediction_log.start()
+        worker_state.prediction_log.keep()
+        post(worker_state, "/predict/housing", [HOME, HOME])
+        wait_until(lambda: outcome(worker_state, "written") == 2)
         server.stop()
-        assert post(services, "/predict/housing", HOME).status == 200
+        assert post(worker_state, "/predict/housing", HOME).status == 200
         time.sleep(1)
-        assert outcome(services, "failed") == 0
+        assert outcome(worker_state, "failed") == 0
         server.start()
-        wait_until(lambda: outcome(services, "written") == 3)
-        services.prediction_log.close()
-        assert len(rows_of(services.settings)) == 3
+        wait_until(lambda: outcome(worker_state, "written") == 3)
+        worker_state.prediction_log.close()
+        assert len(rows_of(worker_state.settings)) == 3

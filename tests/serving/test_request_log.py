@@ -1,4 +1,4 @@
-"""One line a request at most, at both doors, and nothing in it that the caller sent but its ids."""
+"""One line a request at most, and nothing in it that the caller sent but its ids."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import orjson
 import pytest
 
-from conftest import HOME, AskFront, filled_cache, loaded, settings_for
+from conftest import HOME, AskAsgi, filled_cache, loaded, settings_for
 from vigie.engines.base import Feeds
 from vigie.engines.predictor import Predictor
 from vigie.monitoring.logs import JsonLines
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import Front
+from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.request_log import MOST_LINES, RequestLog
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.messages import Request
 
 SECRET = "hunter2"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -35,11 +35,11 @@ class Broken:
 
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
-def front(request: pytest.FixtureRequest, tmp_path: Path) -> Front:
+def asgi(request: pytest.FixtureRequest, tmp_path: Path) -> AsgiApplication:
     cache = filled_cache(tmp_path / "cache")
     settings = settings_for(cache, tmp_path / "state", request_log="all", fast_lane=request.param)
-    services = loaded(settings)
-    return Front(services, create_app(services=services))
+    worker_state = loaded(settings)
+    return AsgiApplication(worker_state, create_app(worker_state=worker_state))
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
@@ -48,14 +48,14 @@ def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 
 
 def test_every_request_has_one_line(
-    front: Front, ask: AskFront, caplog: pytest.LogCaptureFixture
+    asgi: AsgiApplication, ask: AskAsgi, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     body = orjson.dumps([HOME, HOME])
-    ask(front, "POST", "/predict/housing", IDS, body)
-    ask(front, "POST", "/predict/housing", IDS, orjson.dumps({**HOME, "rooms": SECRET}))
-    ask(front, "GET", f"/{SECRET}?q={SECRET}", {**IDS, "x-api-key": SECRET})
-    ask(front, "GET", "/livez", {"traceparent": SECRET, "x-request-id": f"{SECRET}/"})
+    ask(asgi, "POST", "/predict/housing", IDS, body)
+    ask(asgi, "POST", "/predict/housing", IDS, orjson.dumps({**HOME, "rooms": SECRET}))
+    ask(asgi, "GET", f"/{SECRET}?q={SECRET}", {**IDS, "x-api-key": SECRET})
+    ask(asgi, "GET", "/livez", {"traceparent": SECRET, "x-request-id": f"{SECRET}/"})
     lines = said(caplog)
     assert [line["status"] for line in lines] == [200, 422, 404, 200]
     assert SECRET not in str(lines)
@@ -72,13 +72,13 @@ def test_every_request_has_one_line(
 
 
 def test_a_failure_has_one_line_with_its_places_and_not_its_text(
-    front: Front, ask: AskFront, caplog: pytest.LogCaptureFixture
+    asgi: AsgiApplication, ask: AskAsgi, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slot = front.services.fleet.slots["housing"]
+    slot = asgi.worker_state.manager.slots["housing"]
     assert slot.live is not None
     broken = Predictor(slot.live.predictor.package, Broken())
     slot.swap(replace(slot.live, predictor=broken))
-    assert ask(front, "POST", "/predict/housing", IDS, orjson.dumps(HOME)).status == 500
+    assert ask(asgi, "POST", "/predict/housing", IDS, orjson.dumps(HOME)).status == 500
     (line,) = said(caplog)
     assert (line["status"], line["level"], line["request_id"]) == (500, "error", "r-1")
     outline = line["exception"]
@@ -98,12 +98,12 @@ def test_only_failures_have_lines_where_no_more_is_asked_for(
 def test_a_flood_ends_in_a_line_that_counts_it(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_log, call = RequestLog("errors"), Call("GET", "/", {}, b"")
+    request_log, request = RequestLog("errors"), Request("GET", "/", {}, b"")
     now = 1000.0
     monkeypatch.setattr("vigie.serving.request_log.time.monotonic", lambda: now)
     for _ in range(MOST_LINES + 7):
-        request_log.note(call, "/", "r", 503)
+        request_log.note(request, "/", "r", 503)
     assert len(caplog.records) == MOST_LINES
     now = 1001.0
-    request_log.note(call, "/", "r", 503)
+    request_log.note(request, "/", "r", 503)
     assert caplog.messages[-2:] == ["7 more requests were answered without a line", "answered"]

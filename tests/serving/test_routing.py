@@ -11,12 +11,12 @@ from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.dialects.tfserving import TfServingDialect
 from vigie.serving.dialects.v2 import V2Dialect
 from vigie.serving.routing import TEMPLATES, Routes
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 
 @pytest.fixture
-def routes(services: Services) -> Routes:
-    return services.pipeline.routes
+def routes(worker_state: WorkerState) -> Routes:
+    return worker_state.pipeline.routes
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,17 @@ def test_a_version_or_label_is_one_in_memory(routes: Routes) -> None:
         routes.serving("../iris")
 
 
-def test_the_series_of_every_route_exist_before_its_first_request(services: Services) -> None:
+def test_the_series_of_every_route_exist_before_its_first_request(
+    worker_state: WorkerState,
+) -> None:
     def answered(template: str) -> float | None:
         labels = {"method": "POST", "route": template, "code": "200"}
-        found: float | None = services.metrics.registry.get_sample_value(
+        found: float | None = worker_state.metrics.registry.get_sample_value(
             "vigie_http_requests_total", labels
         )
         return found
 
     assert {answered(template) for template in TEMPLATES} == {0.0}
     template = "/v1/models/<model>:predict"
-    assert post(services, "/v1/models/housing:predict", {"instances": [HOME]}).status == 200
+    assert post(worker_state, "/v1/models/housing:predict", {"instances": [HOME]}).status == 200
     assert answered(template) == 1.0

@@ -12,10 +12,10 @@ from vigie.settings import Settings
 def test_what_was_counted_last_is_there_when_close_returns(settings: Settings) -> None:
     folder = SnapshotFolder(snapshot_folder(settings))
     folder.clear()
-    services = loaded(settings)
-    services.start()
+    worker_state = loaded(settings)
+    worker_state.start()
     for _ in range(7):
-        services.metrics.count_request("POST", "/predict", 200, 0.003)
-    services.close()
+        worker_state.metrics.count_request("POST", "/predict", 200, 0.003)
+    worker_state.close()
     text, _ = exposition(folder.total(), "")
     assert value_of(samples_of(text.decode()), "vigie_http_requests_total", route="/predict") == 7

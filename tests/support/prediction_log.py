@@ -23,7 +23,7 @@ from vigie.predictionlog.joiner import Joiner
 from vigie.predictionlog.log import start_keeper
 from vigie.predictionlog.migrate import migrate
 from vigie.registry.cache import ModelCache
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -47,12 +47,12 @@ def migrated(url: str, file: Path) -> Database:
     return database
 
 
-def keep_once(services: Services) -> None:
+def keep_once(worker_state: WorkerState) -> None:
     """Spools what waits and writes it, as a worker and a keeper do that stop."""
-    log, metrics = services.prediction_log, services.metrics
+    log, metrics = worker_state.prediction_log, worker_state.metrics
     log.start()
     log.close()
-    keeper = start_keeper(services.settings, metrics.prediction_log, metrics.feedback)
+    keeper = start_keeper(worker_state.settings, metrics.prediction_log, metrics.feedback)
     keeper.stop()
     # longer than a service that stops would wait: a busy machine is no fault of the log's
     keeper.thread.join(60)

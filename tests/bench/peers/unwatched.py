@@ -13,7 +13,7 @@ from vigie.monitoring.bins import VersionBins
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.tally import Tally
 from vigie.serving.pipeline import Pipeline
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -32,7 +32,7 @@ take_out(Pipeline, "_observe")
 take_out(VersionBins, "observe")
 take_out(VersionBins, "add_up")
 take_out(Tally, "add_up")
-take_out(Services, "_write_snapshots")
+take_out(WorkerState, "_write_snapshots")
 
 if __name__ == "__main__":
     main()

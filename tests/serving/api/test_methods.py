@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from conftest import Answer, AskFront
+from conftest import Answer, AskAsgi
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import Front
-from vigie.serving.worker_state import Services
+from vigie.serving.http.asgi import AsgiApplication
+from vigie.serving.worker_state import WorkerState
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
 VALUES = {
@@ -21,18 +21,16 @@ VALUES = {
 
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
-def front(request: pytest.FixtureRequest, shared_services: Services) -> Front:
-    settings = shared_services.settings.model_copy(update={"fast_lane": request.param})
-    parts = Services(
-        settings, shared_services.metrics, shared_services.fleet, shared_services.pipeline,
-        shared_services.stop,
-    )  # fmt: skip
-    return Front(parts, create_app(services=parts))
+def asgi(request: pytest.FixtureRequest, shared_worker_state: WorkerState) -> AsgiApplication:
+    shared = shared_worker_state
+    settings = shared.settings.model_copy(update={"fast_lane": request.param})
+    parts = WorkerState(settings, shared.metrics, shared.manager, shared.pipeline, shared.stop)
+    return AsgiApplication(parts, create_app(worker_state=parts))
 
 
-def routes(front: Front) -> Iterator[tuple[str, set[str]]]:
+def routes(asgi: AsgiApplication) -> Iterator[tuple[str, set[str]]]:
     """A path of every route and the methods that it takes."""
-    app = front._app
+    app = asgi._app
     assert isinstance(app, Flask)
     at = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
@@ -57,10 +55,10 @@ def check_wrong_method(answer: Answer, taken: set[str]) -> None:
     assert allow in (taken, taken - {"GET", "HEAD"})
 
 
-def test_every_method_on_every_route(front: Front, ask: AskFront) -> None:
-    for path, taken in routes(front):
+def test_every_method_on_every_route(asgi: AsgiApplication, ask: AskAsgi) -> None:
+    for path, taken in routes(asgi):
         for method in METHODS:
-            answer = ask(front, method, path, {})
+            answer = ask(asgi, method, path, {})
             if is_no_name(path, method):
                 assert answer.status == 404
             elif method not in taken or is_verb(path, method):
@@ -71,9 +69,9 @@ def test_every_method_on_every_route(front: Front, ask: AskFront) -> None:
                 assert answer.body == b""
 
 
-def test_a_slash_too_many_is_no_route(front: Front, ask: AskFront) -> None:
-    for path, taken in routes(front):
+def test_a_slash_too_many_is_no_route(asgi: AsgiApplication, ask: AskAsgi) -> None:
+    for path, taken in routes(asgi):
         if path == "/" or path.startswith("/static/"):
             continue
         for method in taken:
-            assert ask(front, method, f"{path}/", {}).status == 404, (method, path)
+            assert ask(asgi, method, f"{path}/", {}).status == 404, (method, path)

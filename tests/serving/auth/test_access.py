@@ -16,7 +16,7 @@ from flask import Flask, Response
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from conftest import HOME, JSON, Answer, AskFront, filled_cache, loaded, settings_for
+from conftest import HOME, JSON, Answer, AskAsgi, filled_cache, loaded, settings_for
 from vigie.errors import ConfigurationError, NotFound
 from vigie.serving import serve
 from vigie.serving.api.operations import json_response
@@ -24,7 +24,7 @@ from vigie.serving.app import create_app
 from vigie.serving.auth import access
 from vigie.serving.auth.access import NEEDS, Access
 from vigie.serving.auth.apikeys import add_key, read_keys, revoke_key
-from vigie.serving.http.asgi import Front
+from vigie.serving.http.asgi import AsgiApplication
 from vigie.settings import Settings
 
 OPEN = {
@@ -59,9 +59,9 @@ DIALECTS = [
 
 
 class Keyed:
-    """A worker that asks for keys, behind both doors, and a key of each kind."""
+    """A worker that asks for keys, behind both transports, and a key of each kind."""
 
-    def __init__(self, folder: Path, ask: AskFront) -> None:
+    def __init__(self, folder: Path, ask: AskAsgi) -> None:
         self.settings = settings_for(
             filled_cache(folder / "cache"),
             folder / "state",
@@ -72,14 +72,14 @@ class Keyed:
         self.keys |= {"admin": self.add("admin", "admin"), "bad": "vig_" + "x" * 32, "none": ""}
         revoke_key(self.settings, "revoked")
         self.expire("expired")
-        services = loaded(self.settings)
-        self.metrics = services.metrics
-        self.app: Flask = create_app(services=services)
+        worker_state = loaded(self.settings)
+        self.metrics = worker_state.metrics
+        self.app: Flask = create_app(worker_state=worker_state)
         self.app.add_url_rule(ADMIN, view_func=_erase, methods=["POST"])
-        slow = services.settings.model_copy(update={"fast_lane": False})
-        self.doors = {
-            "fast lane": Front(services, self.app),
-            "Flask": Front(_with(services, slow), self.app),
+        slow = worker_state.settings.model_copy(update={"fast_lane": False})
+        self.transports = {
+            "fast lane": AsgiApplication(worker_state, self.app),
+            "Flask": AsgiApplication(_with(worker_state, slow), self.app),
         }
         self._ask = ask
 
@@ -99,12 +99,18 @@ class Keyed:
         return self.settings.api_keys
 
     def ask(
-        self, who: str, method: str, path: str, body: bytes = b"", door: str = "fast lane", **h: str
+        self,
+        who: str,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        transport: str = "fast lane",
+        **h: str,
     ) -> Answer:
         headers = {"Content-Type": JSON, "X-Request-Id": "one", **h}
         if self.keys.get(who):
             headers["Authorization"] = f"Bearer {self.keys[who]}"
-        return self._ask(self.doors[door], method, path, headers, body)
+        return self._ask(self.transports[transport], method, path, headers, body)
 
     def rejected(self, reason: str) -> float:
         value = self.metrics.registry.get_sample_value("vigie_rejected_total", {"reason": reason})
@@ -116,13 +122,13 @@ def _erase() -> Response:
     return json_response({"erased": True})
 
 
-def _with(services: Any, settings: Settings) -> Any:
-    parts = (services.metrics, services.fleet, services.pipeline, services.stop)
-    return type(services)(settings, *parts)
+def _with(worker_state: Any, settings: Settings) -> Any:
+    parts = (worker_state.metrics, worker_state.manager, worker_state.pipeline, worker_state.stop)
+    return type(worker_state)(settings, *parts)
 
 
 @pytest.fixture
-def keyed(tmp_path: Path, ask: AskFront, monkeypatch: pytest.MonkeyPatch) -> Keyed:
+def keyed(tmp_path: Path, ask: AskAsgi, monkeypatch: pytest.MonkeyPatch) -> Keyed:
     monkeypatch.setitem(NEEDS, ADMIN, "admin")
     monkeypatch.setattr(access, "_LOOK_SECONDS", 0.0)
     return Keyed(tmp_path, ask)
@@ -138,14 +144,14 @@ def path_of(template: str) -> str:
     return re.sub(r"<(?:path:)?(\w+)>", lambda found: parts[found[1]], template)
 
 
-@pytest.mark.parametrize("door", ["fast lane", "Flask"])
-def test_every_route_asks_for_what_it_needs(keyed: Keyed, door: str) -> None:
+@pytest.mark.parametrize("transport", ["fast lane", "Flask"])
+def test_every_route_asks_for_what_it_needs(keyed: Keyed, transport: str) -> None:
     asked = 0
     for rule in keyed.app.url_map.iter_rules():
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         for method in methods:
             for who, wanted in CALLERS.items():
-                answer = keyed.ask(who, method, path_of(rule.rule), b"{}", door)
+                answer = keyed.ask(who, method, path_of(rule.rule), b"{}", transport)
                 asked += 1
                 if rule.rule in OPEN:
                     assert answer.status == 200, (who, rule)
@@ -172,7 +178,7 @@ def test_nothing_is_said_without_a_key(keyed: Keyed, who: str, method: str, path
 def test_both_doors_refuse_alike_in_the_words_of_the_dialect(
     keyed: Keyed, path: str, member: str, who: str
 ) -> None:
-    fast, slow = (keyed.ask(who, "POST", path, b"{}", door) for door in keyed.doors)
+    fast, slow = (keyed.ask(who, "POST", path, b"{}", transport) for transport in keyed.transports)
     assert fast == slow
     assert fast.status == 401
     assert member in fast.json()
@@ -190,8 +196,8 @@ def test_predictions_come_with_a_key_in_each_of_its_places(keyed: Keyed) -> None
         {"X-Api-Key": key, "Authorization": f"Basic {basic}"},
     ]
     for headers in places:
-        for door in keyed.doors:
-            answer = keyed.ask("none", "POST", "/predict", GOOD, door, **headers)
+        for transport in keyed.transports:
+            answer = keyed.ask("none", "POST", "/predict", GOOD, transport, **headers)
             assert answer.status == 200, headers
     elsewhere: list[tuple[str, dict[str, str]]] = [
         (f"/predict?api_key={key}", {}),
@@ -251,7 +257,7 @@ def test_without_the_setting_nobody_needs_a_key(
     monkeypatch.setitem(NEEDS, ADMIN, "admin")
     cache = filled_cache(tmp_path / "cache")
     log = tmp_path / "audit.log"
-    app = create_app(services=loaded(settings_for(cache, tmp_path / "state", audit_log=log)))
+    app = create_app(worker_state=loaded(settings_for(cache, tmp_path / "state", audit_log=log)))
     app.add_url_rule(ADMIN, view_func=_erase, methods=["POST"])
     client = app.test_client()
     assert client.get("/v1/models").status_code == 200
@@ -309,7 +315,9 @@ def test_a_key_is_nowhere_but_with_its_caller(
             answer = keyed.ask(who, method, path, GOOD, Accept="text/html, */*")
             said += answer.body + str(answer.headers).encode()
     keyed.app.view_functions["operations.models"] = broken
-    monkeypatch.setattr(keyed.doors["fast lane"].services.pipeline.routes, "serving", broken)
+    monkeypatch.setattr(
+        keyed.transports["fast lane"].worker_state.pipeline.routes, "serving", broken
+    )
     assert keyed.ask("predict", "POST", "/predict", GOOD).status == 500
     assert keyed.ask("predict", "GET", "/v1/models").status == 500
     assert "broken" in caplog.text

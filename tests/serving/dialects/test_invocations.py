@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import vigie
 from conftest import FLOWER, HOME, Answer, filled_cache, loaded, post, settings_for
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 PATH = "/invocations"
 PRICE = 164500.0
@@ -20,8 +20,8 @@ SPLIT = {"columns": list(HOME), "data": [list(HOME.values())] * 2}
 HEAD = b"surface_m2,rooms,property_type,land_m2\r\n"
 
 
-def csv(services: Services, body: bytes, media_type: str = CSV) -> Answer:
-    return post(services, PATH, body, content_type=media_type)
+def csv(worker_state: WorkerState, body: bytes, media_type: str = CSV) -> Answer:
+    return post(worker_state, PATH, body, content_type=media_type)
 
 
 def message(answer: Answer, code: str = "INVALID_PARAMETER_VALUE", status: int = 400) -> str:
@@ -47,30 +47,34 @@ def message(answer: Answer, code: str = "INVALID_PARAMETER_VALUE", status: int =
         {"dataframe_records": [HOME, HOME], "params": None},
     ],
 )
-def test_every_form_is_answered_by_a_flat_list(shared_services: Services, body: Any) -> None:
-    answer = post(shared_services, PATH, body, content_type="application/json; charset=utf-8")
+def test_every_form_is_answered_by_a_flat_list(shared_worker_state: WorkerState, body: Any) -> None:
+    answer = post(shared_worker_state, PATH, body, content_type="application/json; charset=utf-8")
     assert answer.json() == {"predictions": [PRICE, PRICE]}
 
 
 def test_a_classification_answers_scores_by_label(tmp_path: Any) -> None:
     settings = settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", models=("iris",))
-    services = loaded(settings)
-    ours = post(services, "/predict", FLOWER).json()["predictions"][0]
-    answer = post(services, PATH, {"dataframe_records": [FLOWER]})
+    worker_state = loaded(settings)
+    ours = post(worker_state, "/predict", FLOWER).json()["predictions"][0]
+    answer = post(worker_state, PATH, {"dataframe_records": [FLOWER]})
     assert answer.json() == {"predictions": [ours["scores"]]}
 
 
-def test_several_outputs_go_by_name(tensor_services: Services, tmp_path: Any) -> None:
-    services = loaded(settings_for(tensor_services.fleet.cache, tmp_path, models=("sensors",)))
+def test_several_outputs_go_by_name(tensor_worker_state: WorkerState, tmp_path: Any) -> None:
+    worker_state = loaded(
+        settings_for(tensor_worker_state.manager.cache, tmp_path, models=("sensors",))
+    )
     row = {"tag": "foo", "signal": [1, 2, 3, 4, 5], "sensor": [[1, 2], [3, 4]]}
-    answer = post(services, PATH, {"instances": [row]})
+    answer = post(worker_state, PATH, {"instances": [row]})
     assert answer.json() == {
         "predictions": [{"doubled": [2.0, 4.0, 6.0, 8.0, 10.0], "kind": 101.0}]
     }
 
 
-def test_a_model_of_one_input_takes_plain_values(tensor_services: Services) -> None:
-    assert post(tensor_services, PATH, {"inputs": [1.0, 2.0]}).json() == {"predictions": [2.5, 3.0]}
+def test_a_model_of_one_input_takes_plain_values(tensor_worker_state: WorkerState) -> None:
+    assert post(tensor_worker_state, PATH, {"inputs": [1.0, 2.0]}).json() == {
+        "predictions": [2.5, 3.0]
+    }
 
 
 @pytest.mark.parametrize(
@@ -83,12 +87,12 @@ def test_a_model_of_one_input_takes_plain_values(tensor_services: Services) -> N
         b"\xef\xbb\xbf" + HEAD + b"54,3,apartment,\r\n54,+3,apartment,1e2\r\n",
     ],
 )
-def test_csv_is_read_as_rfc_4180_says(shared_services: Services, body: bytes) -> None:
-    assert csv(shared_services, body).json() == {"predictions": [PRICE, PRICE + 700]}
+def test_csv_is_read_as_rfc_4180_says(shared_worker_state: WorkerState, body: bytes) -> None:
+    assert csv(shared_worker_state, body).json() == {"predictions": [PRICE, PRICE + 700]}
 
 
-def test_quotes_hold_commas_and_lines(shared_services: Services) -> None:
-    answer = csv(shared_services, HEAD + b'54,3,"a, ""b""\r\nc",\r\n')
+def test_quotes_hold_commas_and_lines(shared_worker_state: WorkerState) -> None:
+    answer = csv(shared_worker_state, HEAD + b'54,3,"a, ""b""\r\nc",\r\n')
     assert message(answer) == (
         "column property_type, row 1: expected one of apartment, house, "
         "got text that is not a choice"
@@ -98,8 +102,8 @@ def test_quotes_hold_commas_and_lines(shared_services: Services) -> None:
 @pytest.mark.parametrize(
     "media_type", [CSV, "text/csv; charset=utf-8", 'TEXT/CSV;charset="UTF-8"', "text/csv; x=1"]
 )
-def test_media_types_of_csv(shared_services: Services, media_type: str) -> None:
-    assert csv(shared_services, HEAD + b"54,3,apartment,\n", media_type).status == 200
+def test_media_types_of_csv(shared_worker_state: WorkerState, media_type: str) -> None:
+    assert csv(shared_worker_state, HEAD + b"54,3,apartment,\n", media_type).status == 200
 
 
 @pytest.mark.parametrize(
@@ -122,8 +126,10 @@ def test_media_types_of_csv(shared_services: Services, media_type: str) -> None:
         (b"", "The table needs a line"),
     ],
 )
-def test_tables_that_break_the_signature(shared_services: Services, body: bytes, said: str) -> None:
-    assert message(csv(shared_services, body)).startswith(said)
+def test_tables_that_break_the_signature(
+    shared_worker_state: WorkerState, body: bytes, said: str
+) -> None:
+    assert message(csv(shared_worker_state, body)).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +143,9 @@ def test_tables_that_break_the_signature(shared_services: Services, body: bytes,
     ],
 )
 def test_what_is_no_table_is_a_bad_request(
-    shared_services: Services, body: bytes, said: str
+    shared_worker_state: WorkerState, body: bytes, said: str
 ) -> None:
-    assert message(csv(shared_services, body), "BAD_REQUEST").startswith(said)
+    assert message(csv(shared_worker_state, body), "BAD_REQUEST").startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +180,8 @@ def test_what_is_no_table_is_a_bad_request(
         ({"inputs": {"rooms": [0]}}, "inputs.surface_m2: expected number from 9 to 1000, got no"),
     ],
 )
-def test_errors_point_into_the_body(shared_services: Services, body: Any, said: str) -> None:
-    assert message(post(shared_services, PATH, body)).startswith(said)
+def test_errors_point_into_the_body(shared_worker_state: WorkerState, body: Any, said: str) -> None:
+    assert message(post(shared_worker_state, PATH, body)).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -189,22 +195,22 @@ def test_errors_point_into_the_body(shared_services: Services, body: Any, said: 
     ],
 )
 def test_other_refusals_have_the_form_of_mlflow(
-    shared_services: Services, body: bytes, headers: dict[str, str], status: int
+    shared_worker_state: WorkerState, body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    text = message(post(shared_services, PATH, body, **headers), "BAD_REQUEST", status)
+    text = message(post(shared_worker_state, PATH, body, **headers), "BAD_REQUEST", status)
     assert text.endswith("JSON (application/json) and CSV (text/csv) are taken.")
 
 
 def test_too_many_rows_are_refused(tmp_path: Any) -> None:
-    services = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
-    assert message(csv(services, HEAD + b"54,3,house,\n" * 3)) == (
+    worker_state = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
+    assert message(csv(worker_state, HEAD + b"54,3,house,\n" * 3)) == (
         "table: expected 1 to 2 rows, got 3 rows"
     )
-    assert csv(services, HEAD + b"54,3,house,\n" * 2).status == 200
+    assert csv(worker_state, HEAD + b"54,3,house,\n" * 2).status == 200
 
 
-def test_the_version_is_that_of_the_service(shared_services: Services) -> None:
-    client = create_app(services=shared_services).test_client()
+def test_the_version_is_that_of_the_service(shared_worker_state: WorkerState) -> None:
+    client = create_app(worker_state=shared_worker_state).test_client()
     assert client.get("/version").text == vigie.__version__
     assert client.get("/ping").status_code == 200
 
@@ -212,7 +218,7 @@ def test_the_version_is_that_of_the_service(shared_services: Services) -> None:
 def test_ping_tells_when_the_first_model_is_away(tmp_path: Any) -> None:
     cache = filled_cache(tmp_path / "cache")
     (cache.folder / "housing" / "champion").unlink()
-    client = create_app(services=loaded(settings_for(cache, tmp_path / "state"))).test_client()
+    client = create_app(worker_state=loaded(settings_for(cache, tmp_path / "state"))).test_client()
     response = client.get("/ping")
     assert response.status_code == 503
     assert response.get_json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
@@ -223,10 +229,10 @@ def test_ping_tells_when_the_first_model_is_away(tmp_path: Any) -> None:
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_whatever_table_comes_is_answered_or_explained(
-    shared_services: Services, body: bytes
+    shared_worker_state: WorkerState, body: bytes
 ) -> None:
     for sent in (body, HEAD + body, HEAD + b"54,3,apartment," + body):
-        answer = csv(shared_services, sent)
+        answer = csv(shared_worker_state, sent)
         assert answer.status in (200, 400)
         assert len(answer.body) < 5000
 
@@ -243,7 +249,9 @@ FORMS = ["dataframe_split", "dataframe_records", "instances", "inputs", "params"
 
 
 @given(st.dictionaries(st.sampled_from(FORMS), JSON_VALUES, max_size=2))
-def test_whatever_json_comes_is_answered_or_explained(shared_services: Services, body: Any) -> None:
-    answer = post(shared_services, PATH, body)
+def test_whatever_json_comes_is_answered_or_explained(
+    shared_worker_state: WorkerState, body: Any
+) -> None:
+    answer = post(shared_worker_state, PATH, body)
     assert answer.status in (200, 400)
     assert len(answer.body) < 5000

@@ -16,22 +16,24 @@ from conftest import FLOWER, HOME, Answer, answer_of, filled_cache, loaded, sett
 from support.packages import housing_document, install
 from vigie.errors import InvalidInput
 from vigie.serving.dialects.native import NativeDialect
-from vigie.serving.runtime.messages import Call
-from vigie.serving.worker_state import Services
+from vigie.serving.runtime.messages import Request
+from vigie.serving.worker_state import WorkerState
 
 PRICE = 3000 * 54 + 1000 * 3 - 500 + 7 * 100 - 700
 """What the test graph says to `HOME`."""
 WRONG = HOME | {"rooms": "three"}
 
 
-def ask(services: Services, body: bytes, model: str | None = "housing", **headers: str) -> Answer:
+def ask(
+    worker_state: WorkerState, body: bytes, model: str | None = "housing", **headers: str
+) -> Answer:
     """The pipeline's answer; header names with _ for -."""
     path = f"/predict/{model}" if model else "/predict"
     given = {name.replace("_", "-").encode(): text.encode() for name, text in headers.items()}
-    route = services.pipeline.route(path)
+    route = worker_state.pipeline.route(path)
     assert route is not None
-    reply = services.pipeline.answer(Call("POST", path, given, body), route)
-    return answer_of(reply.status, reply.headers, reply.body)
+    response = worker_state.pipeline.answer(Request("POST", path, given, body), route)
+    return answer_of(response.status, response.headers, response.body)
 
 
 def dumps(document: object) -> bytes:
@@ -55,9 +57,9 @@ FORMS: dict[str, tuple[Any, int]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_body_is_answered(shared_services: Services, form: str) -> None:
+def test_every_form_of_body_is_answered(shared_worker_state: WorkerState, form: str) -> None:
     body, rows = FORMS[form]
-    answer = ask(shared_services, dumps(body))
+    answer = ask(shared_worker_state, dumps(body))
     assert answer.status == 200
     said = answer.json()
     assert list(said) == ["model", "version", "request_id", "predictions"]
@@ -89,25 +91,25 @@ def test_every_form_of_body_is_answered(shared_services: Services, form: str) ->
     ],
 )
 def test_pointers_lead_into_the_body_that_was_sent(
-    shared_services: Services, body: Any, pointer: str
+    shared_worker_state: WorkerState, body: Any, pointer: str
 ) -> None:
-    answer = ask(shared_services, dumps(body))
+    answer = ask(shared_worker_state, dumps(body))
     assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert pointer in pointers(answer)
 
 
-def test_a_model_without_a_name_is_the_first(shared_services: Services) -> None:
-    assert ask(shared_services, dumps(HOME), None).json()["model"] == "housing"
+def test_a_model_without_a_name_is_the_first(shared_worker_state: WorkerState) -> None:
+    assert ask(shared_worker_state, dumps(HOME), None).json()["model"] == "housing"
 
 
-def test_a_wrapper_that_is_an_input_is_an_input(shared_services: Services) -> None:
-    live = shared_services.fleet.slots["housing"].live
+def test_a_wrapper_that_is_an_input_is_an_input(shared_worker_state: WorkerState) -> None:
+    live = shared_worker_state.manager.slots["housing"].live
     assert live is not None
     named = replace(live, inputs={**live.inputs, "instances": live.inputs["rooms"]})
-    call = Call("POST", "/predict/housing", {}, dumps({"instances": [HOME]}))
+    request = Request("POST", "/predict/housing", {}, dumps({"instances": [HOME]}))
     with pytest.raises(InvalidInput) as caught:
-        NativeDialect(10).decode(call, named)
+        NativeDialect(10).decode(request, named)
     # it is taken for one row, whose required fields are missing
     assert "surface_m2" in {error.field for error in caught.value.fields}
 
@@ -126,9 +128,9 @@ def test_a_wrapper_that_is_an_input_is_an_input(shared_services: Services) -> No
         "application/x-www-form-urlencoded",
     ],
 )
-def test_json_media_types_are_taken(shared_services: Services, media_type: str) -> None:
-    assert ask(shared_services, dumps(HOME), content_type=media_type).status == 200
-    assert ask(shared_services, b"\n [%s]" % dumps(HOME), content_type=media_type).status == 200
+def test_json_media_types_are_taken(shared_worker_state: WorkerState, media_type: str) -> None:
+    assert ask(shared_worker_state, dumps(HOME), content_type=media_type).status == 200
+    assert ask(shared_worker_state, b"\n [%s]" % dumps(HOME), content_type=media_type).status == 200
 
 
 @pytest.mark.parametrize(
@@ -145,15 +147,15 @@ def test_json_media_types_are_taken(shared_services: Services, media_type: str) 
     ],
 )
 def test_other_media_types_are_refused(
-    shared_services: Services, body: bytes, headers: dict[str, str]
+    shared_worker_state: WorkerState, body: bytes, headers: dict[str, str]
 ) -> None:
-    answer = ask(shared_services, body, **headers)
+    answer = ask(shared_worker_state, body, **headers)
     assert answer.status == 415
     assert answer.json()["type"] == "/docs/errors/unsupported-media-type"
 
 
-def test_identity_is_no_compression(shared_services: Services) -> None:
-    assert ask(shared_services, dumps(HOME), content_encoding="identity").status == 200
+def test_identity_is_no_compression(shared_worker_state: WorkerState) -> None:
+    assert ask(shared_worker_state, dumps(HOME), content_encoding="identity").status == 200
 
 
 # --- what cannot be parsed
@@ -182,33 +184,35 @@ def test_identity_is_no_compression(shared_services: Services) -> None:
     ],
     ids=range(17),
 )
-def test_what_is_no_json_is_malformed(shared_services: Services, body: bytes) -> None:
-    answer = ask(shared_services, body)
+def test_what_is_no_json_is_malformed(shared_worker_state: WorkerState, body: bytes) -> None:
+    answer = ask(shared_worker_state, body)
     assert answer.status == 400
     assert answer.json()["type"] == "/docs/errors/malformed-request"
     assert answer.json()["errors"] == [{"pointer": "", "expected": "JSON", "got": "something else"}]
 
 
-def test_the_place_of_the_break_is_told(shared_services: Services) -> None:
-    detail = ask(shared_services, b'{"a": 1,\n "b": x}').json()["detail"]
+def test_the_place_of_the_break_is_told(shared_worker_state: WorkerState) -> None:
+    detail = ask(shared_worker_state, b'{"a": 1,\n "b": x}').json()["detail"]
     assert detail == "The body is not JSON (line 2, column 7)."
-    assert ask(shared_services, b"").json()["detail"] == "The body is empty; send JSON."
+    assert ask(shared_worker_state, b"").json()["detail"] == "The body is empty; send JSON."
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("field", ["surface_m2", "rooms", "property_type", "land_m2", "district"])
 def test_numbers_that_are_not_finite_are_named(
-    shared_services: Services, number: str, field: str
+    shared_worker_state: WorkerState, number: str, field: str
 ) -> None:
     body = dumps({"instances": [HOME, HOME | {field: float(number)}]})
-    answer = ask(shared_services, body)
+    answer = ask(shared_worker_state, body)
     assert answer.status == 422
     assert pointers(answer) == [f"/instances/1/{field}"]
 
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "1" * 400, "1" * 5000])
-def test_numbers_beyond_every_limit_are_refused(shared_services: Services, text: str) -> None:
-    answer = ask(shared_services, dumps(HOME).replace(b"54.0", text.encode()))
+def test_numbers_beyond_every_limit_are_refused(
+    shared_worker_state: WorkerState, text: str
+) -> None:
+    answer = ask(shared_worker_state, dumps(HOME).replace(b"54.0", text.encode()))
     assert answer.status == 400
     assert answer.json()["detail"] == "A number is too large (line 1, column 16)."
 
@@ -220,13 +224,13 @@ def test_nan_does_not_open_a_laxer_parser(tmp_path: Path) -> None:
     inputs = [*document["inputs"][:2], kind, *document["inputs"][3:]]
     cache = filled_cache(tmp_path / "cache")
     install(cache, "housing", "2", document={**document, "inputs": inputs})
-    services = loaded(settings_for(cache, tmp_path / "state"))
+    worker_state = loaded(settings_for(cache, tmp_path / "state"))
     for text in (b"NaN\\ud800", b"\\ud800Infinity"):
         body = dumps(HOME).replace(b"apartment", text)
-        assert ask(services, body).status == 400
+        assert ask(worker_state, body).status == 400
     twice = b'{"surface_m2": NaN, "surface_m2": 54, "rooms": 3, "property_type": "\\ud800"}'
-    assert ask(services, twice).status == 400
-    assert ask(services, dumps(HOME).replace(b"apartment", b"NaN")).status == 200
+    assert ask(worker_state, twice).status == 400
+    assert ask(worker_state, dumps(HOME).replace(b"apartment", b"NaN")).status == 200
 
 
 # --- rows
@@ -234,27 +238,27 @@ def test_nan_does_not_open_a_laxer_parser(tmp_path: Path) -> None:
 
 def test_an_empty_batch_and_too_many_rows_are_refused(tmp_path: Path) -> None:
     cache = filled_cache(tmp_path / "cache")
-    services = loaded(settings_for(cache, tmp_path / "state", max_rows=3))
-    assert ask(services, dumps([HOME] * 3)).status == 200
+    worker_state = loaded(settings_for(cache, tmp_path / "state", max_rows=3))
+    assert ask(worker_state, dumps([HOME] * 3)).status == 200
     for rows in (0, 4):
-        answer = ask(services, dumps({"instances": [HOME] * rows}))
+        answer = ask(worker_state, dumps({"instances": [HOME] * rows}))
         assert answer.status == 422
         assert answer.json()["errors"] == [
             {"pointer": "/instances", "expected": "1 to 3 rows", "got": f"{rows} rows"}
         ]
 
 
-def test_errors_are_bounded(shared_services: Services) -> None:
-    answer = ask(shared_services, dumps([WRONG] * 1000))
+def test_errors_are_bounded(shared_worker_state: WorkerState) -> None:
+    answer = ask(shared_worker_state, dumps([WRONG] * 1000))
     assert len(answer.json()["errors"]) == 20
     assert len(answer.body) < 4000
-    answer = ask(shared_services, dumps({f"key{n}": n for n in range(100_000)}))
+    answer = ask(shared_worker_state, dumps({f"key{n}": n for n in range(100_000)}))
     assert len(answer.json()["errors"]) == 20
 
 
-def test_warnings_stand_with_their_row(shared_services: Services) -> None:
+def test_warnings_stand_with_their_row(shared_worker_state: WorkerState) -> None:
     odd = HOME | {"surface_m2": 900, "district": 77}
-    answer = ask(shared_services, dumps([HOME, odd, HOME | {"rooms": 40}]))
+    answer = ask(shared_worker_state, dumps([HOME, odd, HOME | {"rooms": 40}]))
     assert [row["warnings"] for row in answer.json()["predictions"]] == [
         [],
         [
@@ -266,13 +270,13 @@ def test_warnings_stand_with_their_row(shared_services: Services) -> None:
 
 
 @pytest.mark.parametrize("land", [{}, {"land_m2": None}])
-def test_nothing_is_null_or_absent(shared_services: Services, land: dict[str, Any]) -> None:
-    answer = ask(shared_services, dumps(HOME | land))
+def test_nothing_is_null_or_absent(shared_worker_state: WorkerState, land: dict[str, Any]) -> None:
+    answer = ask(shared_worker_state, dumps(HOME | land))
     assert answer.json()["predictions"][0]["price_eur"] == PRICE
 
 
-def test_a_classification_has_label_score_and_scores(shared_services: Services) -> None:
-    answer = ask(shared_services, dumps([FLOWER, FLOWER]), "iris")
+def test_a_classification_has_label_score_and_scores(shared_worker_state: WorkerState) -> None:
+    answer = ask(shared_worker_state, dumps([FLOWER, FLOWER]), "iris")
     assert answer.status == 200
     first, second = answer.json()["predictions"]
     assert first == second
@@ -282,9 +286,9 @@ def test_a_classification_has_label_score_and_scores(shared_services: Services) 
     assert sum(first["scores"].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_answer_carries_its_headers(shared_services: Services) -> None:
-    answer = ask(shared_services, dumps(HOME), x_request_id="mine-1")
-    live = shared_services.fleet.slots["housing"].live
+def test_the_answer_carries_its_headers(shared_worker_state: WorkerState) -> None:
+    answer = ask(shared_worker_state, dumps(HOME), x_request_id="mine-1")
+    live = shared_worker_state.manager.slots["housing"].live
     assert live is not None
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "mine-1"
     assert answer.headers["x-model-name"] == "housing"
@@ -311,9 +315,9 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
     ],
 )
 def test_the_id_is_the_callers_if_it_is_one(
-    shared_services: Services, headers: dict[str, str], expected: str | None
+    shared_worker_state: WorkerState, headers: dict[str, str], expected: str | None
 ) -> None:
-    found = ask(shared_services, dumps(HOME), **headers).headers["x-request-id"]
+    found = ask(shared_worker_state, dumps(HOME), **headers).headers["x-request-id"]
     assert found == expected if expected else len(found) == 32 and int(found, 16) >= 0
 
 
@@ -334,22 +338,22 @@ def test_the_id_is_the_callers_if_it_is_one(
     ],
 )
 def test_the_example_of_a_refusal_works(
-    shared_services: Services, model: str, body: bytes, headers: dict[str, str]
+    shared_worker_state: WorkerState, model: str, body: bytes, headers: dict[str, str]
 ) -> None:
-    refused = ask(shared_services, body, model, **headers)
+    refused = ask(shared_worker_state, body, model, **headers)
     assert refused.status in (400, 415, 422)
-    assert ask(shared_services, orjson.dumps(refused.json()["example"]), model).status == 200
+    assert ask(shared_worker_state, orjson.dumps(refused.json()["example"]), model).status == 200
 
 
-def test_values_are_never_repeated(shared_services: Services) -> None:
+def test_values_are_never_repeated(shared_worker_state: WorkerState) -> None:
     secret = "s3cret-value"
     for field in HOME:
-        assert secret not in ask(shared_services, dumps(HOME | {field: secret})).body.decode()
-        assert secret not in ask(shared_services, dumps(HOME | {field: [secret]})).body.decode()
+        assert secret not in ask(shared_worker_state, dumps(HOME | {field: secret})).body.decode()
+        assert secret not in ask(shared_worker_state, dumps(HOME | {field: [secret]})).body.decode()
 
 
-def test_unknown_models_are_not_found(shared_services: Services) -> None:
-    answer = ask(shared_services, dumps(HOME), "nothing")
+def test_unknown_models_are_not_found(shared_worker_state: WorkerState) -> None:
+    answer = ask(shared_worker_state, dumps(HOME), "nothing")
     assert answer.status == 404
     assert answer.json()["detail"] == "There is no such model here. Models: housing, iris."
     assert "x-model-name" not in answer.headers
@@ -366,8 +370,10 @@ JSON_VALUES = st.recursive(
 
 
 @given(body=JSON_VALUES | JSON_VALUES.map(lambda value: HOME | {"rooms": value}))
-def test_whatever_is_sent_is_answered_or_explained(shared_services: Services, body: Any) -> None:
-    answer = ask(shared_services, dumps(body))
+def test_whatever_is_sent_is_answered_or_explained(
+    shared_worker_state: WorkerState, body: Any
+) -> None:
+    answer = ask(shared_worker_state, dumps(body))
     assert answer.status in (200, 400, 422)
     if answer.status == 422:
         assert answer.json()["errors"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conftest import FLOWER, HOME, Answer, filled_cache, loaded, post, settings_for
 from support.packages import install
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 HALF = "/v1/models/half_plus_two:predict"
 SENSORS = "/v1/models/sensors:predict"
@@ -83,16 +83,16 @@ def error(answer: Answer) -> str:
     ],
 )
 def test_the_documented_requests_get_the_documented_answers(
-    tensor_services: Services, path: str, body: bytes, answer: dict[str, Any]
+    tensor_worker_state: WorkerState, path: str, body: bytes, answer: dict[str, Any]
 ) -> None:
-    said = post(tensor_services, path, body)
+    said = post(tensor_worker_state, path, body)
     assert said.status == 200
     assert said.headers["content-type"] == "application/json"
     assert said.json() == answer
 
 
-def test_the_status_is_that_of_the_documentation(tensor_services: Services) -> None:
-    client = create_app(services=tensor_services).test_client()
+def test_the_status_is_that_of_the_documentation(tensor_worker_state: WorkerState) -> None:
+    client = create_app(worker_state=tensor_worker_state).test_client()
     status = [
         {
             "version": "123",
@@ -111,8 +111,8 @@ def test_the_status_is_that_of_the_documentation(tensor_services: Services) -> N
         assert list(response.get_json()) == ["error"]
 
 
-def test_the_metadata_names_every_tensor(tensor_services: Services) -> None:
-    client = create_app(services=tensor_services).test_client()
+def test_the_metadata_names_every_tensor(tensor_worker_state: WorkerState) -> None:
+    client = create_app(worker_state=tensor_worker_state).test_client()
     said = client.get("/v1/models/sensors/metadata").get_json()
     assert said["model_spec"] == {"name": "sensors", "signature_name": "", "version": "123"}
     signature = said["metadata"]["signature_def"]["signature_def"]["serving_default"]
@@ -132,43 +132,45 @@ def test_the_metadata_names_every_tensor(tensor_services: Services) -> None:
 # --- forms
 
 
-def test_rows_and_columns_are_answered_alike(shared_services: Services) -> None:
-    rows = post(shared_services, HOUSING, {"instances": [HOME, HOME | {"land_m2": 10}]})
+def test_rows_and_columns_are_answered_alike(shared_worker_state: WorkerState) -> None:
+    rows = post(shared_worker_state, HOUSING, {"instances": [HOME, HOME | {"land_m2": 10}]})
     columns = {name: [value, value] for name, value in HOME.items()} | {"land_m2": [None, 10]}
-    assert post(shared_services, HOUSING, {"inputs": columns}).json() == {
+    assert post(shared_worker_state, HOUSING, {"inputs": columns}).json() == {
         "outputs": rows.json()["predictions"]
     }
     assert rows.json()["predictions"][0] == PRICE
 
 
-def test_a_classification_answers_its_scores(shared_services: Services) -> None:
-    ours = post(shared_services, "/predict/iris", FLOWER).json()["predictions"][0]
-    said = post(shared_services, "/v1/models/iris:predict", {"instances": [FLOWER]}).json()
+def test_a_classification_answers_its_scores(shared_worker_state: WorkerState) -> None:
+    ours = post(shared_worker_state, "/predict/iris", FLOWER).json()["predictions"][0]
+    said = post(shared_worker_state, "/v1/models/iris:predict", {"instances": [FLOWER]}).json()
     assert said == {"predictions": [list(ours["scores"].values())]}
 
 
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""]
 )
-def test_the_media_type_does_not_matter(tensor_services: Services, media_type: str) -> None:
-    answer = post(tensor_services, HALF, {"instances": [1]}, content_type=media_type)
+def test_the_media_type_does_not_matter(tensor_worker_state: WorkerState, media_type: str) -> None:
+    answer = post(tensor_worker_state, HALF, {"instances": [1]}, content_type=media_type)
     assert answer.status == 200
 
 
-def test_base64_stands_for_text(tensor_services: Services, shared_services: Services) -> None:
+def test_base64_stands_for_text(
+    tensor_worker_state: WorkerState, shared_worker_state: WorkerState
+) -> None:
     encoded = {"b64": base64.b64encode(b"bar").decode()}
     row = json.loads(BY_ROW)["instances"][0]
-    said = post(tensor_services, SENSORS, {"instances": [row | {"tag": encoded}]})
+    said = post(tensor_worker_state, SENSORS, {"instances": [row | {"tag": encoded}]})
     assert said.json()["predictions"][0]["kind"] == 201.0
     columns = {name: [value] for name, value in row.items()} | {"tag": [encoded]}
-    said = post(tensor_services, SENSORS, {"inputs": columns})
+    said = post(tensor_worker_state, SENSORS, {"inputs": columns})
     assert said.json()["outputs"]["kind"] == [201.0]
     for broken in ("*", "abc", base64.b64encode(b"\xff").decode()):
-        answer = post(shared_services, HOUSING, _home(property_type={"b64": broken}))
+        answer = post(shared_worker_state, HOUSING, _home(property_type={"b64": broken}))
         assert error(answer) == (
             "instances[0].property_type: expected one of apartment, house, got object"
         )
-    assert post(shared_services, HOUSING, _home(rooms={"b64": "Mw=="})).status == 400
+    assert post(shared_worker_state, HOUSING, _home(rooms={"b64": "Mw=="})).status == 400
 
 
 # --- what is wrong
@@ -210,23 +212,23 @@ COLUMNS = {name: [value, value] for name, value in HOME.items()}
         (b"", "The body is empty; send JSON."),
     ],
 )
-def test_errors_point_into_the_body(shared_services: Services, body: Any, said: str) -> None:
-    answer = post(shared_services, HOUSING, body)
+def test_errors_point_into_the_body(shared_worker_state: WorkerState, body: Any, said: str) -> None:
+    answer = post(shared_worker_state, HOUSING, body)
     assert answer.status == 400
     assert error(answer).startswith(said)
 
 
-def test_errors_are_few(shared_services: Services) -> None:
-    text = error(post(shared_services, HOUSING, {"instances": [HOME | {"rooms": "x"}] * 1000}))
+def test_errors_are_few(shared_worker_state: WorkerState) -> None:
+    text = error(post(shared_worker_state, HOUSING, {"instances": [HOME | {"rooms": "x"}] * 1000}))
     assert text.endswith("; and 15 more")
     assert len(text) < 500
 
 
 @pytest.mark.parametrize("verb", ["classify", "regress", "explain"])
-def test_other_verbs_are_not_offered(tensor_services: Services, verb: str) -> None:
+def test_other_verbs_are_not_offered(tensor_worker_state: WorkerState, verb: str) -> None:
     for version in ("", "/versions/123", "/labels/champion"):
         path = f"/v1/models/half_plus_two{version}:{verb}"
-        answer = post(tensor_services, path, {"examples": [{"x": 1.0}]})
+        answer = post(tensor_worker_state, path, {"examples": [{"x": 1.0}]})
         assert answer.status == 400
         assert error(answer) == "Only :predict is offered here, no :classify and no :regress."
 
@@ -240,21 +242,21 @@ def test_other_verbs_are_not_offered(tensor_services: Services, verb: str) -> No
         "/v1/models/housing/labels/stable:predict",
     ],
 )
-def test_what_is_not_in_memory_is_not_found(shared_services: Services, path: str) -> None:
-    answer = post(shared_services, path, _home())
+def test_what_is_not_in_memory_is_not_found(shared_worker_state: WorkerState, path: str) -> None:
+    answer = post(shared_worker_state, path, _home())
     assert answer.status == 404
     assert error(answer)
 
 
-def test_compressed_bodies_are_refused(shared_services: Services) -> None:
-    assert post(shared_services, HOUSING, _home(), content_encoding="gzip").status == 415
+def test_compressed_bodies_are_refused(shared_worker_state: WorkerState) -> None:
+    assert post(shared_worker_state, HOUSING, _home(), content_encoding="gzip").status == 415
 
 
 def test_too_many_rows_are_refused(tmp_path: Path) -> None:
-    services = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
+    worker_state = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
     columns = {name: [value] * 3 for name, value in HOME.items()}
     for body in ({"instances": [HOME] * 3}, {"inputs": columns}):
-        assert "expected 1 to 2 rows, got 3 rows" in error(post(services, HOUSING, body))
+        assert "expected 1 to 2 rows, got 3 rows" in error(post(worker_state, HOUSING, body))
 
 
 @pytest.mark.parametrize("canary", [0.0, 1.0])
@@ -268,8 +270,8 @@ def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path, canary: f
     cache.point("housing", first.digest)
     cache.point("housing", second.digest, "challenger")
     shares = {"challenger_share": 1.0, "canary_share": canary}
-    services = loaded(settings_for(cache, tmp_path / "state", **shares))
-    slot = services.fleet.slots["housing"]
+    worker_state = loaded(settings_for(cache, tmp_path / "state", **shares))
+    slot = worker_state.manager.slots["housing"]
     try:
         for choice, price in (
             ("", PRICE + 54 * 3000 * canary),
@@ -278,13 +280,13 @@ def test_a_challenger_answers_by_its_label_and_version(tmp_path: Path, canary: f
             ("/labels/challenger", PRICE + 54 * 3000),
             ("/versions/2", PRICE + 54 * 3000),
         ):
-            answer = post(services, f"/v1/models/housing{choice}:predict", _home())
+            answer = post(worker_state, f"/v1/models/housing{choice}:predict", _home())
             assert answer.json() == {"predictions": [price]}
             assert answer.headers["x-model-version"] == ("1" if price == PRICE else "2")
         tried = {"model": "housing", "version": "2"}
-        samples = services.metrics.registry
+        samples = worker_state.metrics.registry
         assert samples.get_sample_value("vigie_predictions_total", tried) == 2 + canary
-        client = create_app(services=services).test_client()
+        client = create_app(worker_state=worker_state).test_client()
         assert client.get("/v2/models/housing").get_json()["versions"] == ["1", "2"]
     finally:
         slot.challenge(None)
@@ -309,9 +311,9 @@ JSON_VALUES = st.recursive(
     more=st.dictionaries(st.sampled_from(["signature_name", "instances", "x"]), JSON_VALUES),
 )
 def test_whatever_is_sent_is_answered_or_explained(
-    shared_services: Services, member: str, value: Any, more: Any
+    shared_worker_state: WorkerState, member: str, value: Any, more: Any
 ) -> None:
-    answer = post(shared_services, HOUSING, more | {member: value})
+    answer = post(shared_worker_state, HOUSING, more | {member: value})
     assert answer.status in (200, 400)
     if answer.status == 400:
         assert error(answer)

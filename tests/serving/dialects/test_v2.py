@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import FLOWER, HOME, Answer, post
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 HOUSING = "/v2/models/housing/infer"
 SENSORS = "/v2/models/sensors/infer"
@@ -58,8 +58,8 @@ def values(answer: Answer, name: str) -> Any:
 # --- JSON
 
 
-def test_a_request_is_answered_by_tensors(shared_services: Services) -> None:
-    answer = post(shared_services, HOUSING, {"id": "42", "inputs": home()})
+def test_a_request_is_answered_by_tensors(shared_worker_state: WorkerState) -> None:
+    answer = post(shared_worker_state, HOUSING, {"id": "42", "inputs": home()})
     assert answer.json() == {
         "model_name": "housing",
         "model_version": "1",
@@ -68,17 +68,17 @@ def test_a_request_is_answered_by_tensors(shared_services: Services) -> None:
             {"name": "price_eur", "shape": [2], "datatype": "FP64", "data": [PRICE, PRICE]}
         ],
     }
-    assert "id" not in post(shared_services, HOUSING, {"inputs": home()}).json()
+    assert "id" not in post(shared_worker_state, HOUSING, {"inputs": home()}).json()
 
 
-def test_a_classification_has_its_label(shared_services: Services) -> None:
+def test_a_classification_has_its_label(shared_worker_state: WorkerState) -> None:
     inputs = [tensor(name, "FP64", [value]) for name, value in FLOWER.items()]
-    answer = post(shared_services, "/v2/models/iris/versions/1/infer", {"inputs": inputs})
-    ours = post(shared_services, "/predict/iris", FLOWER).json()["predictions"][0]
+    answer = post(shared_worker_state, "/v2/models/iris/versions/1/infer", {"inputs": inputs})
+    ours = post(shared_worker_state, "/predict/iris", FLOWER).json()["predictions"][0]
     assert values(answer, "probabilities") == list(ours["scores"].values())
     assert values(answer, "label") == [ours["label"]]
     asked = {"inputs": inputs, "outputs": [{"name": "label"}]}
-    (output,) = post(shared_services, "/v2/models/iris/infer", asked).json()["outputs"]
+    (output,) = post(shared_worker_state, "/v2/models/iris/infer", asked).json()["outputs"]
     assert output == {"name": "label", "shape": [1], "datatype": "BYTES", "data": [ours["label"]]}
 
 
@@ -87,13 +87,13 @@ FLAT = [1, 2, 3, 4, 5, 3, 4, 1, 2, 5]
 
 @pytest.mark.parametrize("signal", [FLAT, [FLAT[:5], FLAT[5:]]])
 @pytest.mark.parametrize("sensor", [[1, 2, 3, 4, 4, 5, 6, 8], [[[1, 2], [3, 4]], [[4, 5], [6, 8]]]])
-def test_data_is_flat_or_nested(tensor_services: Services, signal: Any, sensor: Any) -> None:
+def test_data_is_flat_or_nested(tensor_worker_state: WorkerState, signal: Any, sensor: Any) -> None:
     inputs = [
         tensor("tag", "BYTES", [["foo"], ["bar"]], [2, 1]),
         tensor("signal", "FP32", signal, [2, 5]),
         tensor("sensor", "INT32", sensor, [2, 2, 2]),
     ]
-    answer = post(tensor_services, SENSORS, {"inputs": inputs})
+    answer = post(tensor_worker_state, SENSORS, {"inputs": inputs})
     assert values(answer, "kind") == [101.0, 204.0]
     assert values(answer, "doubled") == [2.0 * value for value in FLAT]
     assert answer.json()["outputs"][0]["shape"] == [2, 5]
@@ -116,9 +116,9 @@ def test_data_is_flat_or_nested(tensor_services: Services, signal: Any, sensor: 
         ("FP64", 1e30),
     ],
 )
-def test_every_number_is_cast(tensor_services: Services, datatype: str, sent: Any) -> None:
+def test_every_number_is_cast(tensor_worker_state: WorkerState, datatype: str, sent: Any) -> None:
     expected = pytest.approx([float(sent) / 2 + 2], rel=1e-6)
-    assert values(post(tensor_services, HALF, x(datatype, [sent])), "y") == expected
+    assert values(post(tensor_worker_state, HALF, x(datatype, [sent])), "y") == expected
 
 
 @pytest.mark.parametrize(
@@ -144,27 +144,27 @@ def test_every_number_is_cast(tensor_services: Services, datatype: str, sent: An
     ],
 )
 def test_numbers_outside_their_datatype_are_refused(
-    tensor_services: Services, datatype: str, sent: Any, said: str
+    tensor_worker_state: WorkerState, datatype: str, sent: Any, said: str
 ) -> None:
     first: Any = {"BOOL": True, "BYTES": "1"}.get(datatype, 1)
-    answer = post(tensor_services, HALF, x(datatype, [first, sent]))
+    answer = post(tensor_worker_state, HALF, x(datatype, [first, sent]))
     assert error(answer).startswith(said)
 
 
-def test_a_choice_among_integers_may_be_spelled_out(shared_services: Services) -> None:
+def test_a_choice_among_integers_may_be_spelled_out(shared_worker_state: WorkerState) -> None:
     as_number = tensor("district", "INT32", [2, None])
     as_text = tensor("district", "BYTES", ["2", None])
     prices = [
-        values(post(shared_services, HOUSING, {"inputs": home(district=one)}), "price_eur")
+        values(post(shared_worker_state, HOUSING, {"inputs": home(district=one)}), "price_eur")
         for one in (as_number, as_text)
     ]
     assert prices[0] == prices[1]
     assert prices[0][1] == PRICE != prices[0][0]
 
 
-def test_nothing_is_null_or_absent(shared_services: Services) -> None:
+def test_nothing_is_null_or_absent(shared_worker_state: WorkerState) -> None:
     inputs = home(land_m2=tensor("land_m2", "FP32", [None, 100]))
-    prices = values(post(shared_services, HOUSING, {"inputs": inputs}), "price_eur")
+    prices = values(post(shared_worker_state, HOUSING, {"inputs": inputs}), "price_eur")
     assert prices == [PRICE, PRICE + 700]
 
 
@@ -227,17 +227,17 @@ ROOMS = tensor("rooms", "INT64", [3, 3])
         ),
     ],
 )
-def test_errors_point_into_the_body(shared_services: Services, body: Any, said: str) -> None:
-    assert error(post(shared_services, HOUSING, body)).startswith(said)
+def test_errors_point_into_the_body(shared_worker_state: WorkerState, body: Any, said: str) -> None:
+    assert error(post(shared_worker_state, HOUSING, body)).startswith(said)
 
 
-def test_an_array_is_pointed_at_by_its_part_of_the_data(tensor_services: Services) -> None:
+def test_an_array_is_pointed_at_by_its_part_of_the_data(tensor_worker_state: WorkerState) -> None:
     inputs = [
         tensor("tag", "BYTES", ["foo", "bar"]),
         tensor("signal", "FP64", [*FLAT[:9], 1e39], [2, 5]),
         tensor("sensor", "INT8", [0] * 8, [2, 2, 2]),
     ]
-    said = error(post(tensor_services, SENSORS, {"inputs": inputs}))
+    said = error(post(tensor_worker_state, SENSORS, {"inputs": inputs}))
     assert said == "inputs[1].data[5:10]: expected list of shape [5] of numbers, got list"
 
 
@@ -254,8 +254,8 @@ def sized(name: str, datatype: str, shape: list[int], size: Any) -> Tensor:
     return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}
 
 
-def ask_binary(services: Services, path: str, body: bytes, length: str) -> Answer:
-    return post(services, path, body, inference_header_content_length=length)
+def ask_binary(worker_state: WorkerState, path: str, body: bytes, length: str) -> Answer:
+    return post(worker_state, path, body, inference_header_content_length=length)
 
 
 def texts(*found: str) -> bytes:
@@ -263,7 +263,7 @@ def texts(*found: str) -> bytes:
     return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
 
 
-def test_binary_data_goes_both_ways(shared_services: Services) -> None:
+def test_binary_data_goes_both_ways(shared_worker_state: WorkerState) -> None:
     kinds = texts("apartment", "house")
     document = {
         "inputs": [
@@ -274,7 +274,7 @@ def test_binary_data_goes_both_ways(shared_services: Services) -> None:
         "parameters": {"binary_data_output": True},
     }
     surfaces = np.array([54, 54], "<f4").tobytes()
-    answer = ask_binary(shared_services, HOUSING, *binary(document, surfaces, kinds))
+    answer = ask_binary(shared_worker_state, HOUSING, *binary(document, surfaces, kinds))
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/octet-stream"
     length = int(answer.headers[LENGTH])
@@ -288,7 +288,7 @@ def test_binary_data_goes_both_ways(shared_services: Services) -> None:
     assert np.frombuffer(answer.body[length:], "<f8").tolist() == [PRICE, PRICE + 20000]
 
 
-def test_outputs_may_be_json_and_binary_at_once(shared_services: Services) -> None:
+def test_outputs_may_be_json_and_binary_at_once(shared_worker_state: WorkerState) -> None:
     inputs = [tensor(name, "FP32", [value]) for name, value in FLOWER.items()]
     document = {
         "inputs": inputs,
@@ -297,7 +297,7 @@ def test_outputs_may_be_json_and_binary_at_once(shared_services: Services) -> No
             {"name": "probabilities"},
         ],
     }
-    answer = post(shared_services, "/v2/models/iris/infer", document)
+    answer = post(shared_worker_state, "/v2/models/iris/infer", document)
     length = int(answer.headers[LENGTH])
     label, scores = json.loads(answer.body[:length])["outputs"]
     assert label["parameters"] == {"binary_data_size": 10}
@@ -322,13 +322,13 @@ def test_outputs_may_be_json_and_binary_at_once(shared_services: Services) -> No
         ("FP64", "<f8"),
     ],
 )
-def test_every_datatype_is_read(tensor_services: Services, datatype: str, code: str) -> None:
+def test_every_datatype_is_read(tensor_worker_state: WorkerState, datatype: str, code: str) -> None:
     data = np.array([1, 0], code).tobytes()
     document = {
         "inputs": [sized("x", datatype, [2], len(data))],
         "outputs": [{"name": "y", "parameters": {"binary_data": True}}],
     }
-    answer = ask_binary(tensor_services, HALF, *binary(document, data))
+    answer = ask_binary(tensor_worker_state, HALF, *binary(document, data))
     length = int(answer.headers[LENGTH])
     assert np.frombuffer(answer.body[length:], "<f4").tolist() == [2.5, 2.0]
 
@@ -363,10 +363,14 @@ INFINITE = np.array([1, np.inf], "<f8").tobytes()
     ],
 )
 def test_hostile_sizes_are_refused(
-    tensor_services: Services, inputs: list[Tensor], data: bytes, length: str | None, said: str
+    tensor_worker_state: WorkerState,
+    inputs: list[Tensor],
+    data: bytes,
+    length: str | None,
+    said: str,
 ) -> None:
     body, right = binary({"inputs": inputs}, data)
-    answer = ask_binary(tensor_services, HALF, body, length or right)
+    answer = ask_binary(tensor_worker_state, HALF, body, length or right)
     assert error(answer).startswith(said)
 
 
@@ -381,9 +385,11 @@ def test_hostile_sizes_are_refused(
         (b"", "fewer bytes"),
     ],
 )
-def test_hostile_texts_are_refused(shared_services: Services, data: bytes, said: str) -> None:
+def test_hostile_texts_are_refused(
+    shared_worker_state: WorkerState, data: bytes, said: str
+) -> None:
     inputs = [*home()[:2], sized("property_type", "BYTES", [2], len(data))]
-    answer = ask_binary(shared_services, HOUSING, *binary({"inputs": inputs}, data))
+    answer = ask_binary(shared_worker_state, HOUSING, *binary({"inputs": inputs}, data))
     assert error(answer).startswith("inputs[2].data: expected ")
     assert said in error(answer)
 
@@ -397,7 +403,7 @@ def test_hostile_texts_are_refused(shared_services: Services, data: bytes, said:
     shift=st.integers(-3, 3),
 )
 def test_whatever_bytes_come_are_answered_or_explained(
-    shared_services: Services,
+    shared_worker_state: WorkerState,
     header: bytes,
     data: bytes,
     size: int,
@@ -407,9 +413,9 @@ def test_whatever_bytes_come_are_answered_or_explained(
 ) -> None:
     inputs = [sized(name, datatype, [rows], size) for name in HOME]
     body, length = binary({"inputs": inputs}, data)
-    answer = ask_binary(shared_services, HOUSING, body, str(int(length) + shift))
+    answer = ask_binary(shared_worker_state, HOUSING, body, str(int(length) + shift))
     assert answer.status in (200, 400)
-    assert ask_binary(shared_services, HOUSING, header, str(size)).status == 400
+    assert ask_binary(shared_worker_state, HOUSING, header, str(size)).status == 400
 
 
 JSON_VALUES = st.recursive(
@@ -425,10 +431,10 @@ MEMBERS = st.sampled_from(["name", "shape", "datatype", "data", "parameters"])
     more=st.dictionaries(st.sampled_from(["id", "outputs", "parameters", "inputs"]), JSON_VALUES),
 )
 def test_whatever_json_comes_is_answered_or_explained(
-    shared_services: Services, changes: Any, more: Any
+    shared_worker_state: WorkerState, changes: Any, more: Any
 ) -> None:
     document = {"inputs": home(rooms=ROOMS | changes)} | more
-    answer = post(shared_services, HOUSING, document)
+    answer = post(shared_worker_state, HOUSING, document)
     assert answer.status in (200, 400)
     assert len(answer.body) < 5000
 
@@ -436,8 +442,8 @@ def test_whatever_json_comes_is_answered_or_explained(
 # --- server and models
 
 
-def test_server_and_models_are_described(tensor_services: Services) -> None:
-    client = create_app(services=tensor_services).test_client()
+def test_server_and_models_are_described(tensor_worker_state: WorkerState) -> None:
+    client = create_app(worker_state=tensor_worker_state).test_client()
     assert client.get("/v2").get_json()["extensions"] == ["binary_tensor_data"]
     for path in ("health/live", "health/ready", "models/sensors/ready"):
         assert client.get(f"/v2/{path}").status_code == 200

@@ -1,4 +1,4 @@
-"""The front: it reads bodies under a limit, answers health itself, hands the rest to Flask."""
+"""It reads bodies under a limit, answers health itself and hands the rest to Flask."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from conftest import (
     HOME,
     JSON,
     Answer,
-    AskFront,
+    AskAsgi,
     Wire,
-    ask_front,
+    ask_asgi,
     body_messages,
     filled_cache,
     http_scope,
@@ -31,32 +31,34 @@ from conftest import (
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import Front, create_front
-from vigie.serving.runtime.latency_model import Pace
-from vigie.serving.worker_state import Services
+from vigie.serving.http.asgi import AsgiApplication, create_asgi_app
+from vigie.serving.runtime.loaded_model import LatencyModel
+from vigie.serving.worker_state import WorkerState
 
 GOOD = orjson.dumps(HOME)
 LIMIT = 2000
-MakeFront = Callable[..., Front]
+MakeAsgi = Callable[..., AsgiApplication]
 
 
 @pytest.fixture
-def make_front(tmp_path: Path) -> MakeFront:
+def make_asgi(tmp_path: Path) -> MakeAsgi:
     """Makes fronts with their own settings."""
     cache = filled_cache(tmp_path / "cache")
 
-    def make(**overrides: object) -> Front:
-        services = loaded(settings_for(cache, tmp_path / "state", **overrides))
-        return Front(services, create_app(services=services))
+    def make(**overrides: object) -> AsgiApplication:
+        worker_state = loaded(settings_for(cache, tmp_path / "state", **overrides))
+        return AsgiApplication(worker_state, create_app(worker_state=worker_state))
 
     return make
 
 
-def count(front: Front, name: str, **labels: str) -> float:
-    return front.services.metrics.registry.get_sample_value(name, labels) or 0.0
+def count(asgi: AsgiApplication, name: str, **labels: str) -> float:
+    return asgi.worker_state.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def send(front: Front, *parts: bytes, declare: int | None = None, gone: bool = False) -> Wire:
+def send(
+    asgi: AsgiApplication, *parts: bytes, declare: int | None = None, gone: bool = False
+) -> Wire:
     """What passes over the wire for a prediction whose body comes in parts."""
     messages = body_messages(*parts)
     if gone:
@@ -65,53 +67,53 @@ def send(front: Front, *parts: bytes, declare: int | None = None, gone: bool = F
     headers = {"content-type": JSON}
     if declare is not None:
         headers["content-length"] = str(declare)
-    asyncio.run(front(http_scope("POST", "/predict/housing", headers), wire.receive, wire.send))
+    asyncio.run(asgi(http_scope("POST", "/predict/housing", headers), wire.receive, wire.send))
     return wire
 
 
 # --- bodies
 
 
-def test_a_body_declared_too_large_is_not_read(make_front: MakeFront) -> None:
-    front = make_front(max_body_bytes=LIMIT)
-    wire = send(front, b" " * (LIMIT + 1), declare=LIMIT + 1)
+def test_a_body_declared_too_large_is_not_read(make_asgi: MakeAsgi) -> None:
+    asgi = make_asgi(max_body_bytes=LIMIT)
+    wire = send(asgi, b" " * (LIMIT + 1), declare=LIMIT + 1)
     assert wire.read == 0
     assert wire.answer.status == 413
     assert wire.answer.headers["content-type"] == "application/problem+json"
     assert wire.answer.json()["detail"] == "The body is above the limit of 2000 bytes."
     assert wire.answer.json()["request_id"] == wire.answer.headers["x-request-id"]
     labels = {"method": "POST", "route": "/predict/<model>", "code": "413"}
-    assert count(front, "vigie_http_requests_total", **labels) == 1
+    assert count(asgi, "vigie_http_requests_total", **labels) == 1
 
 
-def test_a_body_in_chunks_is_read_up_to_the_limit(make_front: MakeFront) -> None:
-    wire = send(make_front(max_body_bytes=LIMIT), *[b" " * 500] * 100)
+def test_a_body_in_chunks_is_read_up_to_the_limit(make_asgi: MakeAsgi) -> None:
+    wire = send(make_asgi(max_body_bytes=LIMIT), *[b" " * 500] * 100)
     assert wire.answer.status == 413
     assert wire.read == 5
 
 
-def test_one_chunk_above_the_limit_is_too_large(make_front: MakeFront) -> None:
-    front = make_front(max_body_bytes=LIMIT)
-    assert send(front, GOOD + b" " * LIMIT).answer.status == 413
-    assert send(front, b"", GOOD + b" " * LIMIT).answer.status == 413
+def test_one_chunk_above_the_limit_is_too_large(make_asgi: MakeAsgi) -> None:
+    asgi = make_asgi(max_body_bytes=LIMIT)
+    assert send(asgi, GOOD + b" " * LIMIT).answer.status == 413
+    assert send(asgi, b"", GOOD + b" " * LIMIT).answer.status == 413
 
 
 @pytest.mark.parametrize("declare", [None, LIMIT])
-def test_a_body_of_exactly_the_limit_is_taken(make_front: MakeFront, declare: int | None) -> None:
+def test_a_body_of_exactly_the_limit_is_taken(make_asgi: MakeAsgi, declare: int | None) -> None:
     body = GOOD.ljust(LIMIT)
-    wire = send(make_front(max_body_bytes=LIMIT), body[:10], b"", body[10:], declare=declare)
+    wire = send(make_asgi(max_body_bytes=LIMIT), body[:10], b"", body[10:], declare=declare)
     assert wire.answer.status == 200
 
 
 @pytest.mark.parametrize("fast_lane", [True, False])
-def test_a_caller_who_leaves_is_not_answered(make_front: MakeFront, fast_lane: bool) -> None:
-    front = make_front(fast_lane=fast_lane)
-    assert send(front, GOOD, gone=True).sent == []
+def test_a_caller_who_leaves_is_not_answered(make_asgi: MakeAsgi, fast_lane: bool) -> None:
+    asgi = make_asgi(fast_lane=fast_lane)
+    assert send(asgi, GOOD, gone=True).sent == []
     wire = Wire([])
     scope = http_scope("POST", "/predict/housing", {"content-length": "10"})
-    asyncio.run(front(scope, wire.receive, wire.send))
+    asyncio.run(asgi(scope, wire.receive, wire.send))
     assert wire.sent == []
-    assert count(front, "vigie_predictions_total", model="housing", version="1") == 0
+    assert count(asgi, "vigie_predictions_total", model="housing", version="1") == 0
 
 
 # --- who answers
@@ -129,11 +131,17 @@ class WatchedApp:
         return self._app(environ, start_response)
 
 
-def watched(services: Services, fast_lane: bool) -> tuple[Front, WatchedApp]:
-    settings = services.settings.model_copy(update={"fast_lane": fast_lane})
-    parts = Services(settings, services.metrics, services.fleet, services.pipeline, services.stop)
-    app: Any = WatchedApp(create_app(services=parts))
-    return Front(parts, app), app
+def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[AsgiApplication, WatchedApp]:
+    settings = worker_state.settings.model_copy(update={"fast_lane": fast_lane})
+    parts = WorkerState(
+        settings,
+        worker_state.metrics,
+        worker_state.manager,
+        worker_state.pipeline,
+        worker_state.stop,
+    )
+    app: Any = WatchedApp(create_app(worker_state=parts))
+    return AsgiApplication(parts, app), app
 
 
 FRONT_ROUTES = [("GET", "/livez"), ("GET", "/readyz"), ("POST", "/predict/housing")]
@@ -154,29 +162,31 @@ FLASK_ROUTES = [
 
 
 def test_each_request_is_answered_where_it_should_be(
-    shared_services: Services, ask: AskFront
+    shared_worker_state: WorkerState, ask: AskAsgi
 ) -> None:
-    front, app = watched(shared_services, fast_lane=True)
+    asgi, app = watched(shared_worker_state, fast_lane=True)
     for method, path in FRONT_ROUTES:
-        assert ask(front, method, path, {}, GOOD if method == "POST" else b"").status == 200
+        assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status == 200
     assert app.paths == []
     for method, path in FLASK_ROUTES:
-        assert ask(front, method, path, {}).status < 500
+        assert ask(asgi, method, path, {}).status < 500
     assert app.paths == [path for _, path in FLASK_ROUTES]
 
 
-def test_without_the_fast_lane_flask_answers_all(shared_services: Services, ask: AskFront) -> None:
-    front, app = watched(shared_services, fast_lane=False)
+def test_without_the_fast_lane_flask_answers_all(
+    shared_worker_state: WorkerState, ask: AskAsgi
+) -> None:
+    asgi, app = watched(shared_worker_state, fast_lane=False)
     for method, path in [*FRONT_ROUTES, *FLASK_ROUTES]:
-        assert ask(front, method, path, {}, GOOD if method == "POST" else b"").status < 500
+        assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status < 500
     assert len(app.paths) == len(FRONT_ROUTES) + len(FLASK_ROUTES)
 
 
-def test_pages_come_whole_through_the_front(shared_services: Services, ask: AskFront) -> None:
-    front, _ = watched(shared_services, fast_lane=True)
-    app = create_app(services=shared_services)
+def test_pages_come_whole_through_the_front(shared_worker_state: WorkerState, ask: AskAsgi) -> None:
+    asgi, _ = watched(shared_worker_state, fast_lane=True)
+    app = create_app(worker_state=shared_worker_state)
     for path in ("/", "/docs?lang=fr", "/docs/errors/not-found", "/models/iris?lang=en"):
-        page = ask(front, "GET", path, {"Accept": "text/html"})
+        page = ask(asgi, "GET", path, {"Accept": "text/html"})
         direct = app.test_client().get(path, headers={"Accept": "text/html"})
         assert page.body == direct.data
         assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -184,41 +194,43 @@ def test_pages_come_whole_through_the_front(shared_services: Services, ask: AskF
         assert page.headers["x-content-type-options"] == "nosniff"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     sent = b"surface_m2=54&rooms=3&property_type=apartment"
-    assert ask(front, "POST", "/models/housing", form, sent).status == 200
-    assert ask(front, "HEAD", "/", {}).body == b""
+    assert ask(asgi, "POST", "/models/housing", form, sent).status == 200
+    assert ask(asgi, "HEAD", "/", {}).body == b""
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health_says_what_it_is(make_front: MakeFront, ask: AskFront, path: str) -> None:
-    front = make_front()
-    answer = ask(front, "GET", path, {})
+def test_health_says_what_it_is(make_asgi: MakeAsgi, ask: AskAsgi, path: str) -> None:
+    asgi = make_asgi()
+    answer = ask(asgi, "GET", path, {})
     assert answer.json() == {"status": {"/livez": "alive", "/readyz": "ready"}[path]}
-    head = ask(front, "HEAD", path, {})
+    head = ask(asgi, "HEAD", path, {})
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == answer.headers["content-length"]
     labels = {"route": path, "code": "200"}
-    assert count(front, "vigie_http_requests_total", method="GET", **labels) == 1
+    assert count(asgi, "vigie_http_requests_total", method="GET", **labels) == 1
 
 
 def test_a_draining_service_is_alive_answers_and_is_not_ready(
-    make_front: MakeFront, ask: AskFront
+    make_asgi: MakeAsgi, ask: AskAsgi
 ) -> None:
-    front = make_front()
-    front.services.fleet.draining = True
-    ready = ask(front, "GET", "/readyz", {})
+    asgi = make_asgi()
+    asgi.worker_state.manager.draining = True
+    ready = ask(asgi, "GET", "/readyz", {})
     assert (ready.status, ready.json()) == (503, {"status": "draining"})
     assert ready.headers["retry-after"] == "5"
-    assert ask(front, "GET", "/livez", {}).status == 200
-    assert ask(front, "POST", "/predict/housing", {}, GOOD).status == 200
+    assert ask(asgi, "GET", "/livez", {}).status == 200
+    assert ask(asgi, "POST", "/predict/housing", {}, GOOD).status == 200
 
 
 @pytest.mark.parametrize(("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("8.8.8.8", 404)])
-def test_metrics_are_for_this_machine(shared_services: Services, client: str, status: int) -> None:
-    front, _ = watched(shared_services, fast_lane=True)
+def test_metrics_are_for_this_machine(
+    shared_worker_state: WorkerState, client: str, status: int
+) -> None:
+    asgi, _ = watched(shared_worker_state, fast_lane=True)
     wire = Wire(body_messages(b""))
     # what a proxy claims does not count
     scope = http_scope("GET", "/metrics", {"x-forwarded-for": "127.0.0.1"})
-    asyncio.run(front(scope | {"client": (client, 1)}, wire.receive, wire.send))
+    asyncio.run(asgi(scope | {"client": (client, 1)}, wire.receive, wire.send))
     assert wire.answer.status == status
 
 
@@ -248,41 +260,41 @@ class HeldEngine:
 
 
 @pytest.fixture
-def hold(make_front: MakeFront) -> Iterator[Callable[..., tuple[Front, HeldEngine]]]:
+def hold(make_asgi: MakeAsgi) -> Iterator[Callable[..., tuple[AsgiApplication, HeldEngine]]]:
     """Makes fronts whose `housing` is slow and held."""
     held: list[HeldEngine] = []
 
-    def make(**overrides: object) -> tuple[Front, HeldEngine]:
-        front = make_front(**overrides)
-        slot = front.services.fleet.slots["housing"]
+    def make(**overrides: object) -> tuple[AsgiApplication, HeldEngine]:
+        asgi = make_asgi(**overrides)
+        slot = asgi.worker_state.manager.slots["housing"]
         live = slot.live
         assert live is not None
         engine = HeldEngine(live.predictor.engine)
         held.append(engine)
         predictor = Predictor(live.predictor.package, engine)
-        slot.swap(replace(live, predictor=predictor, pace=Pace(SLOW, SLOW, 64)))
-        return front, engine
+        slot.swap(replace(live, predictor=predictor, latency=LatencyModel(SLOW, SLOW, 64)))
+        return asgi, engine
 
     yield make
     for engine in held:
         engine.go_on.set()
 
 
-Hold = Callable[..., tuple[Front, HeldEngine]]
+Hold = Callable[..., tuple[AsgiApplication, HeldEngine]]
 
 
-def predict(front: Front) -> asyncio.Task[Answer]:
-    return asyncio.create_task(ask_front(front, "POST", "/predict/housing", {}, GOOD))
+def predict(asgi: AsgiApplication) -> asyncio.Task[Answer]:
+    return asyncio.create_task(ask_asgi(asgi, "POST", "/predict/housing", {}, GOOD))
 
 
 def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
-    front, engine = hold(max_in_flight=2)
+    asgi, engine = hold(max_in_flight=2)
 
     async def ask_three() -> list[Answer]:
-        first = [predict(front), predict(front)]
+        first = [predict(asgi), predict(asgi)]
         await asyncio.to_thread(engine.entered.wait, 10)
-        third = await predict(front)
-        ready = await ask_front(front, "GET", "/readyz", {})
+        third = await predict(asgi)
+        ready = await ask_asgi(asgi, "GET", "/readyz", {})
         assert ready.status == 200
         engine.go_on.set()
         return [*await asyncio.gather(*first), third]
@@ -290,17 +302,17 @@ def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
     one, two, three = asyncio.run(ask_three())
     assert [one.status, two.status, three.status] == [200, 200, 503]
     assert three.headers["retry-after"] == "1"
-    assert count(front, "vigie_rejected_total", reason="full") == 1
-    assert count(front, "vigie_http_requests_in_progress") == 0
+    assert count(asgi, "vigie_rejected_total", reason="full") == 1
+    assert count(asgi, "vigie_http_requests_in_progress") == 0
 
 
 def test_what_waits_past_its_deadline_is_not_run(hold: Hold) -> None:
-    front, engine = hold(request_timeout_ms=20)
+    asgi, engine = hold(request_timeout_ms=20)
 
     async def ask_two() -> tuple[Answer, Answer]:
-        first = predict(front)
+        first = predict(asgi)
         await asyncio.to_thread(engine.entered.wait, 10)
-        second = predict(front)
+        second = predict(asgi)
         await asyncio.sleep(0.03)  # the deadline itself
         engine.go_on.set()
         return await first, await second
@@ -309,40 +321,40 @@ def test_what_waits_past_its_deadline_is_not_run(hold: Hold) -> None:
     # the first hangs in the model: its deadline is told all the same
     assert (first.status, second.status) == (504, 504)
     assert second.json()["type"] == "/docs/errors/deadline-exceeded"
-    assert count(front, "vigie_rejected_total", reason="deadline") == 2
+    assert count(asgi, "vigie_rejected_total", reason="deadline") == 2
     assert engine.rows == 1
 
 
 def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
-    front, engine = hold()
+    asgi, engine = hold()
 
     async def ask_many() -> list[Answer]:
-        asked = [predict(front)]
+        asked = [predict(asgi)]
         await asyncio.to_thread(engine.entered.wait, 10)
-        asked += [predict(front) for _ in range(3)]
+        asked += [predict(asgi) for _ in range(3)]
         await asyncio.sleep(0.01)
         engine.go_on.set()
         return await asyncio.gather(*asked)
 
-    slot = front.services.fleet.slots["housing"]
+    slot = asgi.worker_state.manager.slots["housing"]
     assert slot.live is not None
     # the fourth would wait for longer than five calls of a row take on a machine that is idle
-    slot.swap(replace(slot.live, pace=Pace(3.0, 3.0, 1)))
-    pace = slot.live.pace
-    pace.seconds = lambda rows: {1: 7.0, 2: 15.0}.get(rows, 20.2)  # type: ignore[method-assign]
+    slot.swap(replace(slot.live, latency=LatencyModel(3.0, 3.0, 1)))
+    latency = slot.live.latency
+    latency.seconds = lambda rows: {1: 7.0, 2: 15.0}.get(rows, 20.2)  # type: ignore[method-assign]
     answers = asyncio.run(ask_many())
     assert [answer.status for answer in answers] == [200, 200, 200, 503]
     assert answers[-1].headers["retry-after"] == "21"
-    assert count(front, "vigie_rejected_total", reason="queue") == 1
+    assert count(asgi, "vigie_rejected_total", reason="queue") == 1
     assert engine.rows == 3
 
 
 def test_a_caller_may_ask_for_less_time_and_never_for_more(hold: Hold) -> None:
-    front, engine = hold(request_timeout_ms=200)
+    asgi, engine = hold(request_timeout_ms=200)
 
     async def ask_two() -> list[Answer]:
         asked = [
-            asyncio.create_task(ask_front(front, "POST", "/predict/housing", headers, GOOD))
+            asyncio.create_task(ask_asgi(asgi, "POST", "/predict/housing", headers, GOOD))
             for headers in ({"X-Request-Timeout-Ms": "20"}, {"X-Request-Timeout-Ms": "999999"})
         ]
         started = time.perf_counter()
@@ -358,20 +370,20 @@ def test_a_caller_may_ask_for_less_time_and_never_for_more(hold: Hold) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "-1", "1.5", "soon", "1" * 10])
-def test_a_deadline_that_is_no_number_is_refused(make_front: MakeFront, said: str) -> None:
-    front = make_front()
+def test_a_deadline_that_is_no_number_is_refused(make_asgi: MakeAsgi, said: str) -> None:
+    asgi = make_asgi()
     answer = asyncio.run(
-        ask_front(front, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
+        ask_asgi(asgi, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
     )
     assert answer.status == 400
     assert "whole number of milliseconds" in answer.json()["title"] + answer.json()["detail"]
 
 
 def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
-    front, engine = hold()
+    asgi, engine = hold()
 
     async def leave() -> Answer:
-        first = predict(front)
+        first = predict(asgi)
         await asyncio.to_thread(engine.entered.wait, 10)
         hung_up = asyncio.Event()
         messages = iter(body_messages(GOOD))
@@ -385,7 +397,7 @@ def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
         wire = Wire([])
         headers = {"host": "localhost", "content-length": str(len(GOOD))}
         scope = http_scope("POST", "/predict/housing", headers)
-        second = asyncio.create_task(front(scope, receive, wire.send))
+        second = asyncio.create_task(asgi(scope, receive, wire.send))
         await asyncio.sleep(0.01)
         hung_up.set()
         await second
@@ -395,30 +407,30 @@ def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
 
     assert asyncio.run(leave()).status == 200
     assert engine.rows == 1
-    assert count(front, "vigie_rejected_total", reason="gone") == 1
-    assert count(front, "vigie_http_requests_in_progress") == 0
+    assert count(asgi, "vigie_rejected_total", reason="gone") == 1
+    assert count(asgi, "vigie_http_requests_in_progress") == 0
 
 
 def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:
-    front, engine = hold(max_in_flight=1)
+    asgi, engine = hold(max_in_flight=1)
 
     async def leave() -> Answer:
-        first = predict(front)
+        first = predict(asgi)
         await asyncio.to_thread(engine.entered.wait, 10)
         first.cancel()
         await asyncio.wait([first])
         engine.go_on.set()
-        return await predict(front)
+        return await predict(asgi)
 
     assert asyncio.run(leave()).status == 200
-    assert count(front, "vigie_http_requests_in_progress") == 0
+    assert count(asgi, "vigie_http_requests_in_progress") == 0
 
 
 def test_the_front_keeps_nothing_of_unknown_models(
-    shared_services: Services, ask: AskFront
+    shared_worker_state: WorkerState, ask: AskAsgi
 ) -> None:
-    front, _ = watched(shared_services, fast_lane=True)
-    known = shared_services.pipeline.routes._known
+    asgi, _ = watched(shared_worker_state, fast_lane=True)
+    known = shared_worker_state.pipeline.routes._known
     before = set(known)
     for number in range(50):
         for path in (
@@ -430,37 +442,38 @@ def test_the_front_keeps_nothing_of_unknown_models(
             f"/v2/models/no{number}/infer",
             f"/v2/models/housing/versions/{number + 2}/infer",
         ):
-            assert ask(front, "POST", path, {}, GOOD).status in (400, 404)
+            assert ask(asgi, "POST", path, {}, GOOD).status in (400, 404)
     assert set(known) == before
 
 
 # --- start and stop
 
 
-def test_a_worker_says_when_it_has_started_and_stopped(make_front: MakeFront) -> None:
-    front = make_front()
+def test_a_worker_says_when_it_has_started_and_stopped(make_asgi: MakeAsgi) -> None:
+    asgi = make_asgi()
     wire = Wire([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-    asyncio.run(front({"type": "lifespan"}, wire.receive, wire.send))
+    asyncio.run(asgi({"type": "lifespan"}, wire.receive, wire.send))
     assert [message["type"] for message in wire.sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
-    assert front.services.stop.is_set()
+    assert asgi.worker_state.stop.is_set()
 
 
-def test_web_sockets_are_closed(make_front: MakeFront) -> None:
+def test_web_sockets_are_closed(make_asgi: MakeAsgi) -> None:
     wire = Wire([])
-    asyncio.run(make_front()({"type": "websocket"}, wire.receive, wire.send))
+    asyncio.run(make_asgi()({"type": "websocket"}, wire.receive, wire.send))
     assert wire.sent == [{"type": "websocket.close", "code": 1003}]
 
 
-def test_create_front_loads_and_follows(tmp_path: Path, ask: AskFront) -> None:
+def test_create_front_loads_and_follows(tmp_path: Path, ask: AskAsgi) -> None:
     cache = filled_cache(tmp_path / "cache")
-    front = create_front(
-        settings_for(cache, tmp_path / "state"), lambda services: create_app(services=services)
+    asgi = create_asgi_app(
+        settings_for(cache, tmp_path / "state"),
+        lambda worker_state: create_app(worker_state=worker_state),
     )
     try:
-        assert ask(front, "GET", "/readyz", {}).status == 200
-        assert count(front, "vigie_workers") == 1
+        assert ask(asgi, "GET", "/readyz", {}).status == 200
+        assert count(asgi, "vigie_workers") == 1
     finally:
-        front.services.close()
+        asgi.worker_state.close()

@@ -37,7 +37,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-def outcome(kind: type[PythonProtocol], parts: list[bytes]) -> list[Any]:
+def result(kind: type[PythonProtocol], parts: list[bytes]) -> list[Any]:
     """All that comes of feeding such bytes in such parts: what is called with what, what fails."""
     seen: list[Any] = []
     parser: Any
@@ -82,7 +82,7 @@ def test_it_agrees_with_gunicorns(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(1500):
         parts = parts_of(mutated(chance.choice(HEADS), chance), chance)
-        assert outcome(Parser, parts) == outcome(PythonProtocol, parts), parts
+        assert result(Parser, parts) == result(PythonProtocol, parts), parts
 
 
 def test_a_plain_head_needs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_a_plain_head_needs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError
 
     monkeypatch.setattr(PythonProtocol, "_parse_request_line", second_look)
-    assert outcome(Parser, [PLAIN])[-3] == "complete"
+    assert result(Parser, [PLAIN])[-3] == "complete"
 
 
 @pytest.mark.parametrize(

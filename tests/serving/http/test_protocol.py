@@ -1,4 +1,4 @@
-"""A connection by itself, on a real loop and a real socket, before the real front."""
+"""A connection by itself, on a real loop and a real socket, before the real application."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import orjson
 import pytest
 from gunicorn.config import Config
 
-from conftest import HOME, JSON, Answer, answer_of, ask_front
+from conftest import HOME, JSON, Answer, answer_of, ask_asgi
 from support.wire import head_of
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import Front
+from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.http.connections import Connections
 from vigie.serving.http.protocol import Connection
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 GRACE_SECONDS = 1
 GET = head_of("GET", "/livez")
@@ -28,28 +28,28 @@ VARIES = ("date", "server-timing")
 
 
 @pytest.fixture
-def front(services: Services) -> Front:
-    return Front(services, create_app(services=services))
+def asgi(worker_state: WorkerState) -> AsgiApplication:
+    return AsgiApplication(worker_state, create_app(worker_state=worker_state))
 
 
-def worker_of(front: Front) -> Any:
+def worker_of(asgi: AsgiApplication) -> Any:
     """What a connection needs of a worker."""
     loop = asyncio.get_running_loop()
     log = logging.getLogger("gunicorn.error")
     log.access_log_enabled = False  # type: ignore[attr-defined]
     config = Config()
     config.set("asgi_disconnect_grace_period", GRACE_SECONDS)
-    services = front.services
+    worker_state = asgi.worker_state
     return SimpleNamespace(
-        cfg=config, log=log, asgi=front, nr_conns=0, nr=0, alive=True, max_requests=10**9,
-        connections=Connections(services.settings, services.metrics, loop.time), loop=loop,
+        cfg=config, log=log, asgi=asgi, nr_conns=0, nr=0, alive=True, max_requests=10**9,
+        connections=Connections(worker_state.settings, worker_state.metrics, loop.time), loop=loop,
     )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
-async def listening(front: Front) -> AsyncIterator[tuple[Any, int]]:
+async def listening(asgi: AsgiApplication) -> AsyncIterator[tuple[Any, int]]:
     """A worker and the port on which it takes connections."""
-    worker = worker_of(front)
+    worker = worker_of(asgi)
     made = await worker.loop.create_server(lambda: Connection(worker), "127.0.0.1", 0)
     try:
         yield worker, made.sockets[0].getsockname()[1]
@@ -64,7 +64,7 @@ def asking(body: object, *headers: str) -> bytes:
     return head_of("POST", "/predict/housing", f"Content-Type: {JSON}", length, *headers) + said
 
 
-async def call(port: int, *requests: bytes, at_once: bool = False) -> list[Answer]:
+async def ask_over(port: int, *requests: bytes, at_once: bool = False) -> list[Answer]:
     """The answers over one connection; the last request may be half of one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answers = []
@@ -100,15 +100,17 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
         "predictions", "half the second prediction", "refused",
     ],
 )  # fmt: skip
-def test_a_connection_leaves_nothing_to_collect(front: Front, requests: list[bytes]) -> None:
+def test_a_connection_leaves_nothing_to_collect(
+    asgi: AsgiApplication, requests: list[bytes]
+) -> None:
     async def left_by_many() -> int:
-        async with listening(front) as (worker, port):
-            await call(port, *requests)
+        async with listening(asgi) as (worker, port):
+            await ask_over(port, *requests)
             gc.collect()
             gc.disable()
             try:
                 for _ in range(20):
-                    await call(port, *requests)
+                    await ask_over(port, *requests)
                 # gunicorn's grace holds each for that long
                 await asyncio.sleep(GRACE_SECONDS + 0.1)
                 assert worker.nr_conns == 0
@@ -133,14 +135,16 @@ def told(answer: Answer) -> tuple[int, dict[str, str], bytes]:
     "body", [HOME, {"instances": [HOME] * 3}, {**HOME, "rooms": "two"}, b"{", b"x" * 3_000_000],
     ids=["one", "three", "wrong", "broken", "too large"],
 )  # fmt: skip
-def test_a_prediction_is_answered_as_by_any_asgi_server(front: Front, body: object) -> None:
+def test_a_prediction_is_answered_as_by_any_asgi_server(
+    asgi: AsgiApplication, body: object
+) -> None:
     async def both() -> tuple[Answer, Answer]:
         request = asking(body, "X-Request-Id: mine")
         said = request.partition(b"\r\n\r\n")[2]
-        async with listening(front) as (_, port):
-            (here,) = await call(port, request)
+        async with listening(asgi) as (_, port):
+            (here,) = await ask_over(port, request)
         headers = {"content-type": JSON, "x-request-id": "mine"}
-        return here, await ask_front(front, "POST", "/predict/housing", headers, said)
+        return here, await ask_asgi(asgi, "POST", "/predict/housing", headers, said)
 
     here, there = asyncio.run(asyncio.wait_for(both(), 20))
     here_without = {name: value for name, value in here.headers.items() if name != "connection"}
@@ -149,22 +153,24 @@ def test_a_prediction_is_answered_as_by_any_asgi_server(front: Front, body: obje
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
-def test_predictions_over_one_connection_keep_their_order(front: Front, at_once: bool) -> None:
+def test_predictions_over_one_connection_keep_their_order(
+    asgi: AsgiApplication, at_once: bool
+) -> None:
     names = [f"call-{number}" for number in range(8)]
     requests = [asking(HOME, f"X-Request-Id: {name}") for name in names]
 
     async def answers() -> Sequence[Answer]:
-        async with listening(front) as (_, port):
-            return await call(port, *requests, at_once=at_once)
+        async with listening(asgi) as (_, port):
+            return await ask_over(port, *requests, at_once=at_once)
 
     said = asyncio.run(asyncio.wait_for(answers(), 20))
     assert [answer.json()["request_id"] for answer in said] == names
     assert all(answer.headers.get("connection") is None for answer in said)
 
 
-def test_a_caller_who_wants_no_more_is_let_go(front: Front) -> None:
+def test_a_caller_who_wants_no_more_is_let_go(asgi: AsgiApplication) -> None:
     async def last_words() -> tuple[Answer, bytes]:
-        async with listening(front) as (_, port):
+        async with listening(asgi) as (_, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(asking(HOME, "Connection: close"))
             answer = await read_answer(reader)
@@ -178,9 +184,9 @@ def test_a_caller_who_wants_no_more_is_let_go(front: Front) -> None:
     assert rest == b""
 
 
-def test_a_body_is_asked_for_where_the_caller_waits_to_send_it(front: Front) -> None:
+def test_a_body_is_asked_for_where_the_caller_waits_to_send_it(asgi: AsgiApplication) -> None:
     async def words() -> tuple[bytes, Answer]:
-        async with listening(front) as (_, port):
+        async with listening(asgi) as (_, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             head, _, body = asking(HOME, "Expect: 100-continue").partition(b"\r\n\r\n")
             writer.write(head + b"\r\n\r\n")
@@ -196,9 +202,9 @@ def test_a_body_is_asked_for_where_the_caller_waits_to_send_it(front: Front) -> 
 
 
 @pytest.mark.parametrize("request_", [asking(HOME), GET], ids=["prediction", "health"])
-def test_a_worker_that_stops_tells_callers_to_leave(front: Front, request_: bytes) -> None:
+def test_a_worker_that_stops_tells_callers_to_leave(asgi: AsgiApplication, request_: bytes) -> None:
     async def words() -> list[Answer]:
-        async with listening(front) as (worker, port):
+        async with listening(asgi) as (worker, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(request_)
             first = await read_answer(reader)

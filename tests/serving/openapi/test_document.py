@@ -17,7 +17,7 @@ from openapi_spec_validator import validate
 
 from conftest import FLOWER, HOME, JSON
 from vigie.serving.app import create_app
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 UNDOCUMENTED = {
     "/health": "an alias of /readyz",
@@ -33,8 +33,8 @@ ROWS = {"housing": HOME, "iris": FLOWER}
 
 
 @pytest.fixture(scope="module")
-def app(shared_services: Services) -> Flask:
-    return create_app(services=shared_services)
+def app(shared_worker_state: WorkerState) -> Flask:
+    return create_app(worker_state=shared_worker_state)
 
 
 @pytest.fixture(scope="module")

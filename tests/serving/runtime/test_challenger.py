@@ -16,8 +16,8 @@ from support.packages import housing_document, housing_graph, install, iris_docu
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
 from vigie.serving.app import create_app
 from vigie.serving.runtime import challenger as challengers
-from vigie.serving.runtime.messages import Call, Reply
-from vigie.serving.worker_state import Services
+from vigie.serving.runtime.messages import Request, Response
+from vigie.serving.worker_state import WorkerState
 
 
 def install_challenger(
@@ -36,58 +36,62 @@ def install_challenger(
 def make(tmp_path: Path, cache: ModelCache, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Services with every request copied, unless the test says otherwise; no rests."""
     monkeypatch.setattr(challengers, "BUSY_SHARE", 1.0)
-    made: list[Services] = []
+    made: list[WorkerState] = []
 
-    def services(**settings: object) -> Services:
+    def worker_state(**settings: object) -> WorkerState:
         wanted = {"challenger_share": 1.0, **settings}
         made.append(loaded(settings_for(cache, tmp_path / "state", **wanted)))
         return made[-1]
 
-    yield services
+    yield worker_state
     for one in made:
-        for slot in one.fleet.slots.values():
+        for slot in one.manager.slots.values():
             slot.challenge(None)
 
 
-def ask(services: Services, row: Any = HOME, model: str = "housing", **headers: str) -> Reply:
+def ask(
+    worker_state: WorkerState, row: Any = HOME, model: str = "housing", **headers: str
+) -> Response:
     path = f"/predict/{model}"
-    route = services.pipeline.route(path)
+    route = worker_state.pipeline.route(path)
     assert route is not None
     raw = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    return services.pipeline.answer(Call("POST", path, raw, orjson.dumps(row)), route)
+    return worker_state.pipeline.answer(Request("POST", path, raw, orjson.dumps(row)), route)
 
 
-def version_in(reply: Reply) -> str:
-    return dict(reply.headers)[b"x-model-version"].decode()
+def version_in(response: Response) -> str:
+    return dict(response.headers)[b"x-model-version"].decode()
 
 
-def told(services: Services, name: str, model: str = "housing", **labels: str) -> float:
+def told(worker_state: WorkerState, name: str, model: str = "housing", **labels: str) -> float:
     every = {"model": model, "version": "2", **labels}
-    found = services.metrics.registry.get_sample_value(f"vigie_challenger_{name}", every)
+    found = worker_state.metrics.registry.get_sample_value(f"vigie_challenger_{name}", every)
     return -1.0 if found is None else float(found)
 
 
 def test_a_challenger_gets_copies_and_the_champion_answers(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make()
-    assert told(services, "requests_total") == told(services, "dropped_total") == 0
+    worker_state = make()
+    assert told(worker_state, "requests_total") == told(worker_state, "dropped_total") == 0
     for _ in range(20):
-        assert version_in(ask(services, [HOME, HOME])) == "1"
-    wait_until(lambda: told(services, "requests_total") == 20)
-    assert told(services, "rows_total") == 40
-    assert told(services, "duration_seconds_count") == 20
-    assert told(services, "errors_total", reason="failed") == 0
+        assert version_in(ask(worker_state, [HOME, HOME])) == "1"
+    wait_until(lambda: told(worker_state, "requests_total") == 20)
+    assert told(worker_state, "rows_total") == 40
+    assert told(worker_state, "duration_seconds_count") == 20
+    assert told(worker_state, "errors_total", reason="failed") == 0
     price = 3000 * 54 + 1000 * 3 - 500 + 700 - 700
-    assert told(services, "relative_difference_total") / 40 == pytest.approx(162000 / price, 1e-3)
+    assert told(worker_state, "relative_difference_total") / 40 == pytest.approx(
+        162000 / price, 1e-3
+    )
 
 
 def test_labels_are_compared_for_a_classification(cache: ModelCache, make: Any) -> None:
     document = {**iris_document(), "labels": ["rose", "tulip", "daisy"]}
     install_challenger(cache, "iris", document=document)
-    services = make()
-    ask(services, [FLOWER, FLOWER, FLOWER], "iris")
-    wait_until(lambda: told(services, "requests_total", "iris") == 1)
-    assert told(services, "different_labels_total", "iris") == 3
+    worker_state = make()
+    ask(worker_state, [FLOWER, FLOWER, FLOWER], "iris")
+    wait_until(lambda: told(worker_state, "requests_total", "iris") == 1)
+    assert told(worker_state, "different_labels_total", "iris") == 3
 
 
 def test_other_inputs_are_counted_and_harm_nobody(cache: ModelCache, make: Any) -> None:
@@ -101,60 +105,62 @@ def test_other_inputs_are_counted_and_harm_nobody(cache: ModelCache, make: Any) 
         digest = write_package(incoming, document, housing_graph(), rows)
         cache.install("housing", incoming, digest, "2", "run2")
         cache.point("housing", digest, CHALLENGER)
-    services = make(canary_share=1.0)
-    assert version_in(ask(services)) == "1"
-    wait_until(lambda: told(services, "errors_total", reason="incompatible") == 1)
-    assert told(services, "requests_total") == 0
+    worker_state = make(canary_share=1.0)
+    assert version_in(ask(worker_state)) == "1"
+    wait_until(lambda: told(worker_state, "errors_total", reason="incompatible") == 1)
+    assert told(worker_state, "requests_total") == 0
 
 
 def test_a_slow_challenger_drops_copies_and_holds_up_nobody(
     cache: ModelCache, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_challenger(cache)
-    services = make()
-    stuck = services.fleet.slot("housing").challenger
+    worker_state = make()
+    stuck = worker_state.manager.slot("housing").challenger
     assert stuck is not None
     go_on = threading.Event()
     monkeypatch.setattr(stuck, "_run", lambda _: go_on.wait(10))
     for _ in range(3 * challengers.MOST_WAITING):
-        assert ask(services).status == 200
-    assert told(services, "dropped_total") >= challengers.MOST_WAITING
+        assert ask(worker_state).status == 200
+    assert told(worker_state, "dropped_total") >= challengers.MOST_WAITING
     large = [HOME] * 1000
-    before = told(services, "dropped_total")
-    assert ask(services, large).status == 200
-    assert told(services, "dropped_total") == before + 1
+    before = told(worker_state, "dropped_total")
+    assert ask(worker_state, large).status == 200
+    assert told(worker_state, "dropped_total") == before + 1
     go_on.set()
 
 
 def test_only_a_share_is_copied(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make(challenger_share=0.25)
+    worker_state = make(challenger_share=0.25)
     for _ in range(400):
-        ask(services)
-    wait_until(lambda: told(services, "requests_total") + told(services, "dropped_total") > 50)
-    assert told(services, "requests_total") + told(services, "dropped_total") < 160
+        ask(worker_state)
+    wait_until(
+        lambda: told(worker_state, "requests_total") + told(worker_state, "dropped_total") > 50
+    )
+    assert told(worker_state, "requests_total") + told(worker_state, "dropped_total") < 160
 
 
 def test_a_withdrawn_challenger_leaves_nothing(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make()
-    ask(services)
-    wait_until(lambda: told(services, "requests_total") == 1)
-    tried = services.fleet.slot("housing").challenger
+    worker_state = make()
+    ask(worker_state)
+    wait_until(lambda: told(worker_state, "requests_total") == 1)
+    tried = worker_state.manager.slot("housing").challenger
     assert tried is not None
     with cache.lock("housing"):
         cache.unpoint("housing", CHALLENGER)
-    services.fleet.refresh()
-    assert services.fleet.slot("housing").challenger is None
-    ask(services)
-    assert versions_in(services) == {"1"}
+    worker_state.manager.refresh()
+    assert worker_state.manager.slot("housing").challenger is None
+    ask(worker_state)
+    assert versions_in(worker_state) == {"1"}
     wait_until(lambda: not tried.thread.is_alive())
 
 
-def versions_in(services: Services) -> set[str]:
+def versions_in(worker_state: WorkerState) -> set[str]:
     return {
         sample.labels["version"]
-        for family in services.metrics.registry.collect()
+        for family in worker_state.metrics.registry.collect()
         for sample in family.samples
         if sample.labels.get("model") == "housing" and "version" in sample.labels
     }
@@ -165,39 +171,39 @@ def test_a_promoted_challenger_is_not_loaded_again(
     cache: ModelCache, make: Any, canary: float
 ) -> None:
     digest = install_challenger(cache)
-    services = make(canary_share=canary)
-    slot = services.fleet.slot("housing")
+    worker_state = make(canary_share=canary)
+    slot = worker_state.manager.slot("housing")
     assert slot.challenger is not None
     loaded_once = slot.challenger.live
     cache.point("housing", digest)
-    services.fleet.refresh()
+    worker_state.manager.refresh()
     assert slot.live is loaded_once
     assert slot.challenger is slot.canary is None
-    assert version_in(ask(services)) == "2"
-    assert told(services, "requests_total") == -1
-    assert versions_in(services) == {"1", "2"}
+    assert version_in(ask(worker_state)) == "2"
+    assert told(worker_state, "requests_total") == -1
+    assert versions_in(worker_state) == {"1", "2"}
 
 
 def test_a_share_of_nothing_loads_no_challenger(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make(challenger_share=0.0)
-    assert services.fleet.slot("housing").challenger is None
+    worker_state = make(challenger_share=0.0)
+    assert worker_state.manager.slot("housing").challenger is None
 
 
 def test_a_broken_challenger_harms_nothing(cache: ModelCache, make: Any) -> None:
     digest = install_challenger(cache)
     (cache.folder / "housing/versions" / digest / "vigie/model.onnx").write_bytes(b"no")
-    services = make()
-    services.fleet.refresh()
-    assert services.fleet.slot("housing").challenger is None
-    assert services.fleet.unready() == {}
-    assert ask(services).status == 200
+    worker_state = make()
+    worker_state.manager.refresh()
+    assert worker_state.manager.slot("housing").challenger is None
+    assert worker_state.manager.unready() == {}
+    assert ask(worker_state).status == 200
 
 
 def test_the_status_route_tells_of_the_challenger(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
     cache.refuse("housing", Refusal("3", "f" * 64, "worse"), CHALLENGER)
-    client = create_app(services=make()).test_client()
+    client = create_app(worker_state=make()).test_client()
     said = client.get("/v1/models/housing").get_json()
     states = [(version["version"], version["state"]) for version in said["versions"]]
     assert states == [("1", "serving"), ("2", "challenger")]
@@ -209,19 +215,19 @@ def test_the_status_route_tells_of_the_challenger(cache: ModelCache, make: Any) 
 
 def test_a_canary_answers_its_share_and_says_so(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make(canary_share=0.3)
-    seen = Counter(version_in(ask(services)) for _ in range(500))
+    worker_state = make(canary_share=0.3)
+    seen = Counter(version_in(ask(worker_state)) for _ in range(500))
     assert 90 < seen["2"] < 220
-    value = services.metrics.registry.get_sample_value
+    value = worker_state.metrics.registry.get_sample_value
     labels = {"model": "housing", "version": "2"}
     assert value("vigie_predictions_total", labels) == seen["2"]
 
 
 def test_a_key_always_gets_the_same_version(cache: ModelCache, make: Any) -> None:
     install_challenger(cache)
-    services = make(canary_share=0.5)
+    worker_state = make(canary_share=0.5)
     by_key = {
-        key: {version_in(ask(services, x_canary_key=key)) for _ in range(5)}
+        key: {version_in(ask(worker_state, x_canary_key=key)) for _ in range(5)}
         for key in map(str, range(60))
     }
     assert all(len(versions) == 1 for versions in by_key.values())
@@ -231,5 +237,5 @@ def test_a_key_always_gets_the_same_version(cache: ModelCache, make: Any) -> Non
 def test_without_a_share_no_key_leads_to_the_challenger(tmp_path: Path) -> None:
     cache = filled_cache(tmp_path / "other")
     install_challenger(cache)
-    services = loaded(settings_for(cache, tmp_path / "state"))
-    assert {version_in(ask(services, x_canary_key=str(n))) for n in range(50)} == {"1"}
+    worker_state = loaded(settings_for(cache, tmp_path / "state"))
+    assert {version_in(ask(worker_state, x_canary_key=str(n))) for n in range(50)} == {"1"}

@@ -1,4 +1,4 @@
-"""Slots: many jobs become one call, and every caller gets exactly its own rows."""
+"""Slots: many requests become one call, and every caller gets exactly its own rows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import HOME
+from support.contexts import context_of
 from support.packages import PRICE_PER_M2, install
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
@@ -25,10 +26,9 @@ from vigie.models.decoded import Decoded
 from vigie.models.profile import build_profile
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.latency_model import Pace
-from vigie.serving.runtime.loaded_model import LiveModel, load_live
-from vigie.serving.runtime.model_slot import Slot
+from vigie.serving.runtime.loaded_model import LatencyModel, LoadedModel, load_model
+from vigie.serving.runtime.messages import RequestContext, Result
+from vigie.serving.runtime.model_slot import ModelSlot
 
 RAISES, NOT_FINITE = 666.0, 999.0
 """Surfaces on which the watched engine fails."""
@@ -64,63 +64,65 @@ class WatchedEngine:
         return answers
 
 
-def load(cache: ModelCache, version: str = "1", factor: float = 1.0) -> LiveModel:
+def load(cache: ModelCache, version: str = "1", factor: float = 1.0) -> LoadedModel:
     """A version of `housing`, quick, on a watched engine."""
     install(cache, "housing", version, factor)
     cached = cache.champion("housing")
     assert cached is not None
-    live = load_live("housing", cached, "auto", 8)
+    live = load_model("housing", cached, "auto", 8)
     predictor = Predictor(live.predictor.package, WatchedEngine(live.predictor.engine))
-    return replace(live, predictor=predictor, pace=paced(0.0))
+    return replace(live, predictor=predictor, latency=paced(0.0))
 
 
-def paced(call_seconds: float) -> Pace:
-    """The pace of a model whose every call takes as long."""
-    return Pace(call_seconds, call_seconds, 10**6)
+def paced(call_seconds: float) -> LatencyModel:
+    """The latency of a model whose every call takes as long."""
+    return LatencyModel(call_seconds, call_seconds, 10**6)
 
 
-def engine_of(live: LiveModel) -> WatchedEngine:
+def engine_of(live: LoadedModel) -> WatchedEngine:
     engine = live.predictor.engine
     assert isinstance(engine, WatchedEngine)
     return engine
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> LiveModel:
+def live(tmp_path: Path) -> LoadedModel:
     return load(ModelCache(tmp_path / "cache"))
 
 
 @pytest.fixture
-def slot(live: LiveModel) -> Slot:
-    slot = Slot("housing", Metrics(), 64)
+def slot(live: LoadedModel) -> ModelSlot:
+    slot = ModelSlot("housing", Metrics(), 64)
     slot.swap(live)
     return slot
 
 
-def job_of(live: LiveModel, *surfaces: float, deadline: float = float("inf")) -> Job:
+def context_for(
+    live: LoadedModel, *surfaces: float, deadline: float = float("inf")
+) -> RequestContext:
     decoded = live.predictor.decoder.decode([HOME | {"surface_m2": s} for s in surfaces])
-    return Job(live, decoded, deadline)
+    return context_of(live, decoded, deadline)
 
 
-def surfaces_of(outcome: Outcome, factor: float = 1.0) -> list[float]:
+def surfaces_of(result: Result, factor: float = 1.0) -> list[float]:
     """The surfaces that were asked about, worked out from the answers."""
-    prices = outcome.answers.outputs["price_eur"]
+    prices = result.answers.outputs["price_eur"]
     return [round((price - 2500) / (PRICE_PER_M2 * factor), 2) for price in prices.tolist()]
 
 
-def submit_all(slot: Slot, *jobs: Job) -> list[Any]:
-    """Every outcome or error of jobs that arrive in one turn of the loop."""
+def submit_all(slot: ModelSlot, *contexts: RequestContext) -> list[Any]:
+    """Every result or error of requests that arrive in one turn of the loop."""
 
     async def submit() -> list[Any]:
         loop = asyncio.get_running_loop()
-        futures = [slot.submit(job, loop) for job in jobs]
+        futures = [slot.submit(context, loop) for context in contexts]
         return await asyncio.gather(*futures, return_exceptions=True)
 
     return asyncio.run(submit())
 
 
-def slow(live: LiveModel) -> LiveModel:
-    return replace(live, pace=paced(SLOW))
+def slow(live: LoadedModel) -> LoadedModel:
+    return replace(live, latency=paced(SLOW))
 
 
 def until(event: threading.Event) -> Callable[[], bool]:
@@ -130,17 +132,19 @@ def until(event: threading.Event) -> Callable[[], bool]:
 # --- batches
 
 
-def test_jobs_of_one_turn_become_one_call(slot: Slot, live: LiveModel) -> None:
-    outcomes = submit_all(slot, job_of(live, 20, 21), job_of(live, 30), job_of(live, 40, 41, 42))
+def test_jobs_of_one_turn_become_one_call(slot: ModelSlot, live: LoadedModel) -> None:
+    outcomes = submit_all(
+        slot, context_for(live, 20, 21), context_for(live, 30), context_for(live, 40, 41, 42)
+    )
     assert engine_of(live).calls == [6]
-    assert [surfaces_of(outcome) for outcome in outcomes] == [[20, 21], [30], [40, 41, 42]]
+    assert [surfaces_of(result) for result in outcomes] == [[20, 21], [30], [40, 41, 42]]
 
 
-def test_jobs_of_two_turns_are_two_calls(slot: Slot, live: LiveModel) -> None:
+def test_jobs_of_two_turns_are_two_calls(slot: ModelSlot, live: LoadedModel) -> None:
     async def submit() -> None:
         loop = asyncio.get_running_loop()
-        await slot.submit(job_of(live, 20), loop)
-        await slot.submit(job_of(live, 30), loop)
+        await slot.submit(context_for(live, 20), loop)
+        await slot.submit(context_for(live, 30), loop)
 
     asyncio.run(submit())
     assert engine_of(live).calls == [1, 1]
@@ -148,21 +152,21 @@ def test_jobs_of_two_turns_are_two_calls(slot: Slot, live: LiveModel) -> None:
 
 @pytest.mark.parametrize("call_seconds", [0.0, SLOW])
 def test_five_hundred_callers_get_their_own_rows(
-    slot: Slot, live: LiveModel, call_seconds: float
+    slot: ModelSlot, live: LoadedModel, call_seconds: float
 ) -> None:
-    live = replace(live, pace=paced(call_seconds))
+    live = replace(live, latency=paced(call_seconds))
     chance = random.Random(5)
     numbers = iter(chance.sample(range(900, 100_000), 2000))
     wanted = [[next(numbers) / 100 for _ in range(chance.randint(1, 4))] for _ in range(500)]
 
-    async def call(surfaces: list[float]) -> list[float]:
+    async def request(surfaces: list[float]) -> list[float]:
         for _ in range(chance.randint(0, 5)):
             await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
-        return surfaces_of(await slot.submit(job_of(live, *surfaces), loop))
+        return surfaces_of(await slot.submit(context_for(live, *surfaces), loop))
 
     async def call_all() -> list[list[float]]:
-        return await asyncio.gather(*map(call, wanted))
+        return await asyncio.gather(*map(request, wanted))
 
     got = asyncio.run(call_all())
     assert sum(one != other for one, other in zip(got, wanted, strict=True)) == 0
@@ -172,31 +176,38 @@ def test_five_hundred_callers_get_their_own_rows(
     assert len(calls) < 250
 
 
-def test_a_call_has_at_most_the_capped_rows(slot: Slot, live: LiveModel) -> None:
-    jobs = [job_of(live, *[20.0] * rows) for rows in (40, 24, 1, 63, 100, 2)]
-    outcomes = submit_all(slot, *jobs)
+def test_a_call_has_at_most_the_capped_rows(slot: ModelSlot, live: LoadedModel) -> None:
+    contexts = [context_for(live, *[20.0] * rows) for rows in (40, 24, 1, 63, 100, 2)]
+    outcomes = submit_all(slot, *contexts)
     assert engine_of(live).calls == [64, 64, 100, 2]
-    assert [len(surfaces_of(outcome)) for outcome in outcomes] == [40, 24, 1, 63, 100, 2]
+    assert [len(surfaces_of(result)) for result in outcomes] == [40, 24, 1, 63, 100, 2]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=40))
 def test_batches_lose_nothing_and_mix_nothing(shape: list[tuple[int, int]]) -> None:
     versions: list[Any] = [object(), object(), object()]
-    slot = Slot("housing", Metrics(), 10)
+    slot = ModelSlot("housing", Metrics(), 10)
     waiting: list[Any] = [
-        (Job(versions[version], Decoded(rows, {}), 0.0), None) for version, rows in shape
+        (context_of(versions[version], Decoded(rows, {}), 0.0), None) for version, rows in shape
     ]
     batches = list(slot.batches(waiting))
     assert [entry for batch in batches for entry in batch] == waiting
     for batch in batches:
-        assert len({id(job.live) for job, _ in batch}) == 1
-        assert len(batch) == 1 or sum(job.decoded.rows for job, _ in batch) <= 10
+        assert len({id(context.live) for context, _ in batch}) == 1
+        assert len(batch) == 1 or sum(context.decoded.rows for context, _ in batch) <= 10
 
 
-def test_two_versions_never_share_a_call(slot: Slot, live: LiveModel, tmp_path: Path) -> None:
+def test_two_versions_never_share_a_call(
+    slot: ModelSlot, live: LoadedModel, tmp_path: Path
+) -> None:
     other = load(ModelCache(tmp_path / "cache"), "2", factor=2.0)
-    jobs = [job_of(live, 20), job_of(live, 21), job_of(other, 30), job_of(live, 40)]
-    outcomes = submit_all(slot, *jobs)
+    contexts = [
+        context_for(live, 20),
+        context_for(live, 21),
+        context_for(other, 30),
+        context_for(live, 40),
+    ]
+    outcomes = submit_all(slot, *contexts)
     assert engine_of(live).calls == [2, 1]
     assert engine_of(other).calls == [1]
     factors = [1, 1, 2, 1]
@@ -204,15 +215,15 @@ def test_two_versions_never_share_a_call(slot: Slot, live: LiveModel, tmp_path: 
     assert found == [[20], [21], [30], [40]]
 
 
-def test_the_size_of_calls_is_measured(slot: Slot, live: LiveModel) -> None:
+def test_the_size_of_calls_is_measured(slot: ModelSlot, live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = Slot("housing", metrics, 64)
-    submit_all(slot, job_of(live, 20), job_of(live, 21, 22))
+    slot = ModelSlot("housing", metrics, 64)
+    submit_all(slot, context_for(live, 20), context_for(live, 21, 22))
     assert metrics.registry.get_sample_value("vigie_batch_rows_sum", {"model": "housing"}) == 3
     assert metrics.registry.get_sample_value("vigie_batch_rows_count", {"model": "housing"}) == 1
 
 
-def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LiveModel) -> None:
+def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LoadedModel) -> None:
     package = live.predictor.package
     rows = [{**HOME, "surface_m2": float(number), "land_m2": None} for number in range(20, 40)]
     rows[0]["land_m2"] = 60.0
@@ -221,10 +232,10 @@ def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LiveModel)
     profiled = replace(package, profile=profile)
     live = replace(live, predictor=Predictor(profiled, live.predictor.engine))
     metrics = Metrics()
-    slot = Slot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics, 64)
     slot.swap(live)
     decoded = [live.predictor.decoder.decode([row]) for row in (*rows, {**HOME, "land_m2": 50})]
-    submit_all(slot, *(Job(live, one, deadline=float("inf")) for one in decoded))
+    submit_all(slot, *(context_of(live, one, deadline=float("inf")) for one in decoded))
     assert engine_of(live).calls == [21]
     bins = metrics.bins.follow("housing", live.version, profile, package.document)
     bins.add_up()
@@ -241,10 +252,12 @@ def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LiveModel)
     ("marker", "reason"), [(RAISES, "internal"), (NOT_FINITE, "nonfinite_output")]
 )
 def test_a_failing_job_does_not_fail_its_neighbours(
-    slot: Slot, live: LiveModel, marker: float, reason: str, call_seconds: float
+    slot: ModelSlot, live: LoadedModel, marker: float, reason: str, call_seconds: float
 ) -> None:
-    live = replace(live, pace=paced(call_seconds))
-    one, bad, two = submit_all(slot, job_of(live, 20), job_of(live, marker), job_of(live, 30, 31))
+    live = replace(live, latency=paced(call_seconds))
+    one, bad, two = submit_all(
+        slot, context_for(live, 20), context_for(live, marker), context_for(live, 30, 31)
+    )
     assert surfaces_of(one) == [20]
     assert surfaces_of(two) == [30, 31]
     assert isinstance(bad, ModelFailure)
@@ -253,25 +266,25 @@ def test_a_failing_job_does_not_fail_its_neighbours(
 
 
 @pytest.mark.parametrize("call_seconds", [0.0, SLOW])
-def test_a_late_job_is_not_run(slot: Slot, live: LiveModel, call_seconds: float) -> None:
-    live = replace(live, pace=paced(call_seconds))
-    late = job_of(live, 30, deadline=time.perf_counter())
-    one, gone, two = submit_all(slot, job_of(live, 20), late, job_of(live, 40))
+def test_a_late_job_is_not_run(slot: ModelSlot, live: LoadedModel, call_seconds: float) -> None:
+    live = replace(live, latency=paced(call_seconds))
+    late = context_for(live, 30, deadline=time.perf_counter())
+    one, gone, two = submit_all(slot, context_for(live, 20), late, context_for(live, 40))
     assert isinstance(gone, DeadlineExceeded)
     assert [surfaces_of(one), surfaces_of(two)] == [[20], [40]]
     assert sum(engine_of(live).calls) == 2
 
 
-def test_when_all_are_late_nothing_is_run(slot: Slot, live: LiveModel) -> None:
-    jobs = [job_of(live, 30, deadline=time.perf_counter()) for _ in range(3)]
-    assert all(isinstance(one, DeadlineExceeded) for one in submit_all(slot, *jobs))
+def test_when_all_are_late_nothing_is_run(slot: ModelSlot, live: LoadedModel) -> None:
+    contexts = [context_for(live, 30, deadline=time.perf_counter()) for _ in range(3)]
+    assert all(isinstance(one, DeadlineExceeded) for one in submit_all(slot, *contexts))
     assert engine_of(live).calls == []
 
 
-def test_a_cancelled_job_is_not_run(slot: Slot, live: LiveModel) -> None:
+def test_a_cancelled_job_is_not_run(slot: ModelSlot, live: LoadedModel) -> None:
     async def submit() -> list[float]:
         loop = asyncio.get_running_loop()
-        futures = [slot.submit(job_of(live, surface), loop) for surface in (20, 30, 40)]
+        futures = [slot.submit(context_for(live, surface), loop) for surface in (20, 30, 40)]
         futures[1].cancel()
         return [*surfaces_of(await futures[0]), *surfaces_of(await futures[2])]
 
@@ -279,43 +292,43 @@ def test_a_cancelled_job_is_not_run(slot: Slot, live: LiveModel) -> None:
     assert engine_of(live).calls == [2]
 
 
-def test_one_job_in_the_callers_thread(slot: Slot, live: LiveModel) -> None:
-    assert surfaces_of(slot.run(job_of(live, 20, 30))) == [20, 30]
+def test_one_job_in_the_callers_thread(slot: ModelSlot, live: LoadedModel) -> None:
+    assert surfaces_of(slot.run(context_for(live, 20, 30))) == [20, 30]
     with pytest.raises(ModelFailure):
-        slot.run(job_of(live, RAISES))
+        slot.run(context_for(live, RAISES))
 
 
 # --- slow models
 
 
-def test_a_slow_model_leaves_the_loop_free(slot: Slot, live: LiveModel) -> None:
+def test_a_slow_model_leaves_the_loop_free(slot: ModelSlot, live: LoadedModel) -> None:
     live = slow(live)
     engine = engine_of(live)
     engine.go_on.clear()
 
     async def submit() -> list[list[float]]:
         loop = asyncio.get_running_loop()
-        first = slot.submit(job_of(live, 20), loop)
+        first = slot.submit(context_for(live, 20), loop)
         await asyncio.to_thread(until(engine.entered))
-        others = [slot.submit(job_of(live, surface), loop) for surface in (30, 40, 50)]
+        others = [slot.submit(context_for(live, surface), loop) for surface in (30, 40, 50)]
         for _ in range(100):
             await asyncio.sleep(0)
         assert not any(future.done() for future in (first, *others))
         engine.go_on.set()
-        return [surfaces_of(outcome) for outcome in await asyncio.gather(first, *others)]
+        return [surfaces_of(result) for result in await asyncio.gather(first, *others)]
 
     assert asyncio.run(submit()) == [[20], [30], [40], [50]]
     assert engine.calls == [1, 3]
     assert engine.threads == {"model-housing"}
 
 
-def test_a_quick_model_runs_in_the_loop(slot: Slot, live: LiveModel) -> None:
-    submit_all(slot, job_of(live, 20))
+def test_a_quick_model_runs_in_the_loop(slot: ModelSlot, live: LoadedModel) -> None:
+    submit_all(slot, context_for(live, 20))
     assert engine_of(live).threads == {threading.current_thread().name}
 
 
 def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
-    slot: Slot, live: LiveModel
+    slot: ModelSlot, live: LoadedModel
 ) -> None:
     live = slow(live)
     engine = engine_of(live)
@@ -323,9 +336,11 @@ def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
 
     async def submit() -> list[list[float]]:
         loop = asyncio.get_running_loop()
-        first = slot.submit(job_of(live, 20), loop)
+        first = slot.submit(context_for(live, 20), loop)
         await asyncio.to_thread(until(engine.entered))
-        leaver, *others = [slot.submit(job_of(live, surface), loop) for surface in (30, 40, 50)]
+        leaver, *others = [
+            slot.submit(context_for(live, surface), loop) for surface in (30, 40, 50)
+        ]
         left = threading.Event()
 
         def leave() -> None:
@@ -341,9 +356,9 @@ def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
     assert engine.calls == [1, 3]
 
 
-def test_the_queue_is_counted_in_and_out(live: LiveModel) -> None:
+def test_the_queue_is_counted_in_and_out(live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = Slot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics, 64)
     live = slow(live)
     engine = engine_of(live)
     engine.go_on.clear()
@@ -354,7 +369,7 @@ def test_the_queue_is_counted_in_and_out(live: LiveModel) -> None:
 
     async def submit() -> None:
         loop = asyncio.get_running_loop()
-        futures = [slot.submit(job_of(live, 20), loop) for _ in range(3)]
+        futures = [slot.submit(context_for(live, 20), loop) for _ in range(3)]
         assert depth() == 3
         engine.go_on.set()
         await asyncio.gather(*futures)
@@ -368,16 +383,16 @@ def test_the_queue_is_counted_in_and_out(live: LiveModel) -> None:
 
 @pytest.mark.parametrize("call_seconds", [0.0, SLOW])
 def test_a_swap_leaves_jobs_on_the_version_they_began(
-    slot: Slot, live: LiveModel, tmp_path: Path, call_seconds: float
+    slot: ModelSlot, live: LoadedModel, tmp_path: Path, call_seconds: float
 ) -> None:
     other = load(ModelCache(tmp_path / "cache"), "2", factor=2.0)
-    old, new = (replace(one, pace=paced(call_seconds)) for one in (live, other))
+    old, new = (replace(one, latency=paced(call_seconds)) for one in (live, other))
 
-    async def submit() -> list[Outcome]:
+    async def submit() -> list[Result]:
         loop = asyncio.get_running_loop()
-        before = slot.submit(job_of(old, 20), loop)
+        before = slot.submit(context_for(old, 20), loop)
         slot.swap(new)
-        return [await before, await slot.submit(job_of(new, 20), loop)]
+        return [await before, await slot.submit(context_for(new, 20), loop)]
 
     before, after = asyncio.run(submit())
     assert surfaces_of(before) == [20]
@@ -400,9 +415,9 @@ def info_of(metrics: Metrics) -> list[str]:
     return [sample.labels["version"] for sample in family.samples]
 
 
-def test_series_are_kept_for_two_versions(live: LiveModel) -> None:
+def test_series_are_kept_for_two_versions(live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = Slot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics, 64)
     for number, expected in enumerate([{"1"}, {"1", "2"}, {"2", "3"}, {"3", "4"}], 1):
         slot.swap(replace(live, version=str(number)))
         assert versions_in(metrics) == expected
@@ -413,9 +428,9 @@ def test_series_are_kept_for_two_versions(live: LiveModel) -> None:
 
 
 @pytest.mark.parametrize("order", ["121", "1212", "11", "1223", "12123", "1121"])
-def test_versions_may_come_back(live: LiveModel, order: str) -> None:
+def test_versions_may_come_back(live: LoadedModel, order: str) -> None:
     metrics = Metrics()
-    slot = Slot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics, 64)
     for version in order:
         slot.swap(replace(live, version=version, digest=version * 64))
         assert info_of(metrics) == [version]
@@ -424,9 +439,9 @@ def test_versions_may_come_back(live: LiveModel, order: str) -> None:
     assert versions_in(metrics) == set(order[-2:])
 
 
-def test_known_series_start_at_zero(live: LiveModel) -> None:
+def test_known_series_start_at_zero(live: LoadedModel) -> None:
     metrics = Metrics()
-    Slot("housing", metrics, 64).swap(live)
+    ModelSlot("housing", metrics, 64).swap(live)
     labels = {"model": "housing", "version": "1"}
     value = metrics.registry.get_sample_value
     assert value("vigie_predictions_total", labels) == 0

@@ -49,9 +49,9 @@ def browse(tmp_path: Path) -> Browse:
             models=("housing", "iris"),
             grafana_public_url="http://grafana.example:3000",
         )
-        services = assemble(settings)
-        services.fleet.refresh()
-        app = create_app(services=services)
+        worker_state = assemble(settings)
+        worker_state.manager.refresh()
+        app = create_app(worker_state=worker_state)
         app.jinja_env.undefined = StrictUndefined
         client = app.test_client()
         client.environ_base["HTTP_ACCEPT"] = HTML
@@ -387,7 +387,7 @@ def test_failures_keep_the_values(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("vigie.serving.runtime.model_slot.Slot.run", fail)
+    monkeypatch.setattr("vigie.serving.runtime.model_slot.ModelSlot.run", fail)
     response = client.post("/models/housing?lang=fr", data=HOME)
     assert response.status_code == status
     assert page_of(response).by_id("field-surface_m2")["value"] == "54"

@@ -38,7 +38,7 @@ from vigie.serving.auth.apikeys import add_key
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.web.formats import NOTHING, duration, latency, moment, rate, small_percent
 from vigie.serving.web.status_traffic import HEIGHT, WIDTH, traffic_of
-from vigie.serving.worker_state import Services, history_file, snapshot_folder
+from vigie.serving.worker_state import WorkerState, history_file, snapshot_folder
 
 ROUTE = "/predict/<model>"
 METRICS = {"mae": 10000.0, "rmse": 15000.0, "interval_coverage": 0.9}
@@ -84,16 +84,16 @@ class Board:
         install(self.cache, "housing", "3", document=document, profile=profile_of(homes(900)))
         settings = settings_for(self.cache, folder / "state", **overrides)
         snapshot_folder(settings).mkdir(parents=True)
-        self.workers: list[Services] = [loaded(settings), loaded(settings)]
+        self.workers: list[WorkerState] = [loaded(settings), loaded(settings)]
         self.history = History(history_file(settings), TEMPLATES)
         self._files = [snapshot_path(snapshot_folder(settings)) for _ in self.workers]
-        app = create_app(services=self.workers[0])
+        app = create_app(worker_state=self.workers[0])
         app.jinja_env.undefined = StrictUndefined
         self.client: FlaskClient = app.test_client()
         self.client.environ_base["HTTP_ACCEPT"] = "text/html"
 
     def answer(self, worker: int, rows: Sequence[dict[str, Any]], model: str = "housing") -> None:
-        app = create_app(services=self.workers[worker])
+        app = create_app(worker_state=self.workers[worker])
         said = app.test_client().post(f"/predict/{model}", json={"instances": list(rows)})
         assert said.status_code == 200
 
@@ -183,8 +183,8 @@ def test_without_history_the_page_says_that_there_is_none_yet(board: Board) -> N
     assert "There is no history yet" in board.words()
 
 
-def test_without_snapshots_it_shows_its_own_worker(shared_services: Services) -> None:
-    text = words_of(create_app(services=shared_services).test_client().get("/status").text)
+def test_without_snapshots_it_shows_its_own_worker(shared_worker_state: WorkerState) -> None:
+    text = words_of(create_app(worker_state=shared_worker_state).test_client().get("/status").text)
     assert "Home price" in text
     assert "Iris species" in text
     assert "There is no history yet" in text
@@ -211,11 +211,11 @@ def test_a_model_shows_its_version_engine_and_age(board: Board) -> None:
 def test_the_versions_that_served_are_listed_newest_first(board: Board) -> None:
     board.publish(ago=60)
     install(board.cache, "housing", "4", 1.1)
-    board.workers[0].fleet.refresh()
+    board.workers[0].manager.refresh()
     board.publish(ago=40)
     assert fact(board.page(), "Serving version") == "3, 4"
     assert "after 3" not in board.words()
-    board.workers[1].fleet.refresh()
+    board.workers[1].manager.refresh()
     board.publish(ago=20)
     page = board.page()
     assert fact(page, "Serving version") == "4"
@@ -243,7 +243,7 @@ def test_a_challenger_is_shown(make: MakeBoard) -> None:
     board.cache.point("housing", challenger.digest, CHALLENGER)
     board.cache.point("housing", champion.digest)
     for worker in board.workers:
-        worker.fleet.refresh()
+        worker.manager.refresh()
     board.publish()
     page = board.page()
     assert fact(page, "Serving version") == "3"
@@ -252,11 +252,11 @@ def test_a_challenger_is_shown(make: MakeBoard) -> None:
 
 def test_a_model_that_does_not_serve_says_why(tmp_path: Path) -> None:
     settings = settings_for(filled_cache(tmp_path / "cache"), tmp_path / "s", models=("cars",))
-    text = words_of(create_app(services=loaded(settings)).test_client().get("/status").text)
+    text = words_of(create_app(worker_state=loaded(settings)).test_client().get("/status").text)
     assert "cars is not served." in text
     assert "not served no verified version in the cache yet" in text
     empty = settings_for(ModelCache(tmp_path / "none"), tmp_path / "s", models=("*",))
-    said = create_app(services=loaded(empty)).test_client().get("/status")
+    said = create_app(worker_state=loaded(empty)).test_client().get("/status")
     assert said.status_code == 200
     assert "No model is ready yet" in said.text
 

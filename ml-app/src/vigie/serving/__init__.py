@@ -1,4 +1,4 @@
-"""The service: a Flask application, and an ASGI front with a fast lane for predictions."""
+"""The service: a Flask application, and an HTTP transport with a fast lane for predictions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from vigie.serving.worker_state import Services
+    from vigie.serving.worker_state import WorkerState
     from vigie.settings import Settings
 
 
@@ -26,8 +26,8 @@ def serve(settings: Settings) -> None:
     run(settings, _create_late)
 
 
-def _create_late(services: Services) -> Flask:
+def _create_late(worker_state: WorkerState) -> Flask:
     # Flask costs as much time as all else together, and no prediction of the fast lane needs it
     from vigie.serving.app import create_app as create
 
-    return create(services=services)
+    return create(worker_state=worker_state)

@@ -1,4 +1,4 @@
-"""The Flask application. It serves every route by itself; the front only answers some sooner."""
+"""The Flask application: it serves every route; the fast lane only answers some sooner."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from vigie.registry.audit import audited, now
 from vigie.serving.api import compat, feedback, operations, predictions
 from vigie.serving.auth.access import NEEDS
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
-from vigie.serving.runtime.messages import Call, request_id_of
+from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
-from vigie.serving.worker_state import Services, assemble
+from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import Settings, load_settings
 
 PAGE_HEADERS = {
@@ -40,22 +40,22 @@ class _Part(BaseConverter):
     regex = "[^/:]+"
 
 
-def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
+def create_app(settings: Settings | None = None, worker_state: WorkerState | None = None) -> Flask:
     """The service as a WSGI application.
 
     With neither argument it reads the environment, loads the cached models and follows the cache:
     `gunicorn -k gthread "vigie.serving:create_app()"`.
     """
-    if services is None:
-        services = assemble(settings or load_settings())
-        services.start()
+    if worker_state is None:
+        worker_state = assemble(settings or load_settings())
+        worker_state.start()
         # `vigie serve` has a process for it
-        services.prediction_log.keep()
+        worker_state.prediction_log.keep()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = services.settings.max_body_bytes
-    app.extensions["vigie"] = services
+    app.config["MAX_CONTENT_LENGTH"] = worker_state.settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = worker_state.settings.max_body_bytes
+    app.extensions["vigie"] = worker_state
     app.url_map.converters["default"] = _Part
     # a redirect would be no answer to a prediction, and its page would repeat the path
     app.url_map.merge_slashes = False
@@ -66,8 +66,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(status.blueprint)
     app.before_request(_start_clock)
-    app.before_request(_admit(services))
-    app.after_request(_finish(services))
+    app.before_request(_admit(worker_state))
+    app.after_request(_finish(worker_state))
     app.register_error_handler(VigieError, _explain)
     app.register_error_handler(HTTPException, _explain_http)
     app.register_error_handler(Exception, _explain_bug)
@@ -80,30 +80,30 @@ def _start_clock() -> None:
         name.lower().encode("latin-1"): value.encode("latin-1")
         for name, value in request.headers.items()
     }
-    g.call = Call(request.method, request.path, g.headers, b"", g.started)
-    g.request_id = request_id_of(g.call)
+    g.incoming = messages.Request(request.method, request.path, g.headers, b"", g.started)
+    g.request_id = messages.request_id_of(g.incoming)
 
 
-def _admit(services: Services):  # type: ignore[no-untyped-def]
+def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
     def admit() -> None:
         if request.endpoint == "predictions.predict" and request.method == "POST":
-            # the pipeline asks for the key, at both doors
+            # the pipeline asks for the key, behind both transports
             return
         needed = NEEDS.get(request.url_rule.rule if request.url_rule else "", "predict")
         try:
-            g.key = services.pipeline.access.admit(g.headers, needed)
+            g.key = worker_state.pipeline.access.admit(g.headers, needed)
         except (Denied, Unavailable) as refused:
-            services.metrics.rejected.labels(refused.reason).inc()
+            worker_state.metrics.rejected.labels(refused.reason).inc()
             raise
         if needed == "admin":
-            with audited(services.settings.audit_log) as record:
+            with audited(worker_state.settings.audit_log) as record:
                 what = f"{request.method} {request.path}"
                 record({"at": now(), "who": f"key {g.key}" if g.key else "no key", "what": what})
 
     return admit
 
 
-def _finish(services: Services):  # type: ignore[no-untyped-def]
+def _finish(worker_state: WorkerState):  # type: ignore[no-untyped-def]
     def finish(response: Response) -> Response:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if response.mimetype == "text/html":
@@ -112,20 +112,20 @@ def _finish(services: Services):  # type: ignore[no-untyped-def]
         if "X-Request-Id" not in response.headers:
             response.headers["X-Request-Id"] = g.request_id
         if not g.get("counted"):
-            _count(services, response.status_code)
+            _count(worker_state, response.status_code)
         return response
 
     return finish
 
 
-def _count(services: Services, status: int) -> None:
+def _count(worker_state: WorkerState, status: int) -> None:
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.started
-    services.metrics.count_request(g.call.known_method, route, status, seconds)
-    request_log = services.pipeline.request_log
+    worker_state.metrics.count_request(g.incoming.known_method, route, status, seconds)
+    request_log = worker_state.pipeline.request_log
     if status >= request_log.least_status:
         failure = g.get("failure")
-        request_log.note(g.call, route, g.request_id, status, failure=failure)
+        request_log.note(g.incoming, route, g.request_id, status, failure=failure)
 
 
 def _explain(error: VigieError) -> Response:

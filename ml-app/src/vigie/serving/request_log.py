@@ -7,8 +7,8 @@ import math
 import time
 from typing import Literal
 
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import Request
 
 log = logging.getLogger("vigie.request")
 
@@ -31,11 +31,11 @@ class RequestLog:
 
     def note(
         self,
-        call: Call,
+        request: Request,
         route: str,
         request_id: str,
         status: int,
-        live: LiveModel | None = None,
+        live: LoadedModel | None = None,
         rows: int | None = None,
         failure: BaseException | None = None,
     ) -> None:
@@ -44,11 +44,11 @@ class RequestLog:
             return
         fields: dict[str, object] = {
             "request_id": request_id,
-            "traceparent": call.traceparent,
-            "method": call.known_method,
+            "traceparent": request.traceparent,
+            "method": request.known_method,
             "route": route,
             "status": status,
-            "seconds": round(time.perf_counter() - call.received, 6),
+            "seconds": round(time.perf_counter() - request.received, 6),
         }
         if live is not None:
             fields |= {"model": live.name, "version": live.version}

@@ -11,10 +11,10 @@ from vigie.serving.dialects.invocations import InvocationsDialect
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.dialects.tfserving import TfServingDialect
 from vigie.serving.dialects.v2 import V2Dialect
-from vigie.serving.runtime.dialect import Dialect
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.manager import Fleet
-from vigie.serving.runtime.model_slot import Slot
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.manager import ModelManager
+from vigie.serving.runtime.messages import Dialect
+from vigie.serving.runtime.model_slot import ModelSlot
 from vigie.settings import MODEL_NAME, Settings
 
 _FAMILIES = {
@@ -72,8 +72,8 @@ class Route:
 class Routes:
     """The prediction routes of one worker."""
 
-    def __init__(self, settings: Settings, fleet: Fleet) -> None:
-        self._fleet = fleet
+    def __init__(self, settings: Settings, manager: ModelManager) -> None:
+        self._manager = manager
         rows = settings.max_rows
         self._dialects: dict[str, Dialect] = {
             "native": NativeDialect(rows),
@@ -96,7 +96,7 @@ class Routes:
                 found = Route(self._dialects[_FAMILIES[template]], template, **parts)
                 # whatever else a path may say is without end, and would fill the memory
                 if match.re.groups == 0 or (
-                    match.re.groups == 1 and found.model in self._fleet.slots
+                    match.re.groups == 1 and found.model in self._manager.slots
                 ):
                     self._known[path] = found
                 return found
@@ -109,11 +109,11 @@ class Routes:
 
     def serving(
         self, model: str | None, version: str | None = None, label: str | None = None
-    ) -> tuple[Slot, LiveModel]:
+    ) -> tuple[ModelSlot, LoadedModel]:
         """The slot and the version that are asked for. Raises `NotFound`, `Unavailable`."""
         if model is not None and not MODEL_NAME.fullmatch(model):
             raise NotFound("There is no such model here.")
-        slot = self._fleet.slot(model)
+        slot = self._manager.slot(model)
         live = slot.live
         if live is None:
             raise Unavailable("The model is served no longer.", "no_model")
@@ -122,7 +122,9 @@ class Routes:
         return slot, live
 
 
-def _chosen(slot: Slot, live: LiveModel, version: str | None, label: str | None) -> LiveModel:
+def _chosen(
+    slot: ModelSlot, live: LoadedModel, version: str | None, label: str | None
+) -> LoadedModel:
     """The version in memory with this number or label; `NotFound` where there is none."""
     challenger = slot.challenger
     labelled = {CHAMPION: live}

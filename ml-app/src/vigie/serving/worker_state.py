@@ -1,4 +1,4 @@
-"""What one worker is made of, wired together once and handed to the doors."""
+"""What one worker is made of, wired together once and handed to the transports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vigie.monitoring.snapshots import (
 from vigie.predictionlog.log import PredictionLog
 from vigie.registry.cache import ModelCache
 from vigie.serving.pipeline import Pipeline
-from vigie.serving.runtime.manager import Fleet
+from vigie.serving.runtime.manager import ModelManager
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
@@ -71,12 +71,12 @@ def registry_families(cache: ModelCache) -> list[Family]:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class WorkerState:
     """The parts of one worker."""
 
     settings: Settings
     metrics: Metrics
-    fleet: Fleet
+    manager: ModelManager
     pipeline: Pipeline
     stop: threading.Event
     last_words: list[threading.Thread] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Services:
         """The metrics of all workers; of this one alone where nothing adds them up."""
         total = SnapshotFolder(snapshot_folder(self.settings)).total()
         counted = total or take_snapshot(self.metrics.registry)
-        return merge([counted, registry_families(self.fleet.cache)])
+        return merge([counted, registry_families(self.manager.cache)])
 
     def metrics_text(self, accept: str) -> tuple[bytes, str]:
         """These metrics as text, and its media type."""
@@ -101,7 +101,7 @@ class Services:
         """Loads what the cache holds, then follows it and writes snapshots in the background."""
         self.metrics.workers.set(1)
         self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
-        self.fleet.refresh()
+        self.manager.refresh()
         self.prediction_log.start()
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -120,7 +120,7 @@ class Services:
             thread.join(LAST_SNAPSHOT_SECONDS)
 
     def _follow(self) -> None:
-        self.fleet.follow(self.stop)
+        self.manager.follow(self.stop)
 
     def _write_snapshots(self) -> None:
         folder = snapshot_folder(self.settings)
@@ -141,17 +141,17 @@ class Services:
         """Ends the worker where a model hangs: a thread cannot be ended, and none waits for it."""
         longest = self.settings.request_timeout_ms / 1000 + 1
         while not self.stop.wait(WATCH_SECONDS):
-            for slot in self.fleet.slots.values():
+            for slot in self.manager.slots.values():
                 if slot.busy_seconds() > longest:
                     log.error("%s has hung for %.0f s; this worker ends", slot.name, longest)
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
 
 
-def assemble(settings: Settings) -> Services:
+def assemble(settings: Settings) -> WorkerState:
     """The parts of one worker, not yet started."""
     metrics = Metrics()
-    fleet = Fleet(settings, metrics)
+    manager = ModelManager(settings, metrics)
     prediction_log = PredictionLog(settings, metrics.prediction_log, metrics.feedback)
-    pipeline = Pipeline(settings, fleet, metrics, prediction_log)
-    return Services(settings, metrics, fleet, pipeline, threading.Event())
+    pipeline = Pipeline(settings, manager, metrics, prediction_log)
+    return WorkerState(settings, metrics, manager, pipeline, threading.Event())

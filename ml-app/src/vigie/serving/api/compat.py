@@ -7,23 +7,23 @@ from flask import Blueprint, Response, current_app
 import vigie
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.model_slot import Slot
-from vigie.serving.runtime.readiness import RETRY_SECONDS, readiness
-from vigie.serving.worker_state import Services
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.manager import RETRY_SECONDS
+from vigie.serving.runtime.model_slot import ModelSlot
+from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("foreign", __name__)
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions["vigie"]
-    return services
+def _worker_state() -> WorkerState:
+    worker_state: WorkerState = current_app.extensions["vigie"]
+    return worker_state
 
 
 def _found(
     model: str | None, version: str | None = None, label: str | None = None
-) -> tuple[Slot, LiveModel]:
-    return _services().pipeline.routes.serving(model, version, label)
+) -> tuple[ModelSlot, LoadedModel]:
+    return _worker_state().pipeline.routes.serving(model, version, label)
 
 
 @blueprint.get("/v1/models/<model>/versions/<version>")
@@ -62,7 +62,7 @@ def v2_live() -> Response:
 @blueprint.get("/v2/health/ready")
 def v2_ready() -> Response:
     """200 while every configured model serves, else 503."""
-    status, _ = readiness(_services().fleet)
+    status, _ = _worker_state().manager.readiness()
     response = json_response({"ready": status == 200}, status)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_SECONDS)

@@ -12,8 +12,8 @@ from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.openapi.feedback import EXAMPLE
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
-from vigie.serving.runtime.messages import Call
-from vigie.serving.worker_state import Services
+from vigie.serving.runtime import messages
+from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("feedback", __name__)
 
@@ -23,26 +23,26 @@ _MOST_ERRORS = 20
 @blueprint.post("/feedback")
 def feedback() -> Response:
     """Stores what turned out to be true; says of each truth whether it is new."""
-    services: Services = current_app.extensions["vigie"]
-    call = Call(request.method, request.path, g.headers, request.get_data())
-    check_is_json(call)
-    body = parse_json(call.body)
+    worker_state: WorkerState = current_app.extensions["vigie"]
+    incoming = messages.Request(request.method, request.path, g.headers, request.get_data())
+    check_is_json(incoming)
+    body = parse_json(incoming.body)
     listed = type(body) is list
     try:
-        return _store(services, body if listed else [body])
+        return _store(worker_state, body if listed else [body])
     except (InvalidInput, Conflict) as error:
         return _refusal(error, listed)
     except Unavailable as error:
-        services.metrics.rejected.labels(error.reason).inc()
+        worker_state.metrics.rejected.labels(error.reason).inc()
         raise
 
 
-def _store(services: Services, items: list[object]) -> Response:
-    log: PredictionLog = services.prediction_log
+def _store(worker_state: WorkerState, items: list[object]) -> Response:
+    log: PredictionLog = worker_state.prediction_log
     taken = log.feedback
     from vigie.predictionlog.feedback import read_truths
 
-    stored = taken.store(read_truths(items, services.settings.max_rows))
+    stored = taken.store(read_truths(items, worker_state.settings.max_rows))
     conflicts = [index for index, one in enumerate(stored) if one.outcome == "conflict"]
     if conflicts:
         wrong = [

@@ -12,19 +12,18 @@ from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.openapi.document import build_openapi
 from vigie.serving.openapi.keys import with_keys
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.model_slot import Slot
-from vigie.serving.runtime.readiness import readiness
-from vigie.serving.worker_state import Services
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.model_slot import ModelSlot
+from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("operations", __name__)
 
 _TF_STATES = {"serving": "AVAILABLE", "challenger": "AVAILABLE", "ending": "UNLOADING"}
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions["vigie"]
-    return services
+def _worker_state() -> WorkerState:
+    worker_state: WorkerState = current_app.extensions["vigie"]
+    return worker_state
 
 
 def json_response(content: object, status: int = 200) -> Response:
@@ -42,7 +41,7 @@ def livez() -> Response:
 @blueprint.get("/health")
 def readyz() -> Response:
     """200 while every configured model has a verified, warm version and nothing is stopping."""
-    status, body = readiness(_services().fleet)
+    status, body = _worker_state().manager.readiness()
     response = Response(body, status, content_type="application/json")
     if status == 503:
         response.headers["Retry-After"] = "5"
@@ -54,7 +53,7 @@ def metrics() -> Response:
     """The metrics of all workers, for callers on this machine."""
     if not _is_loopback(request.remote_addr):
         raise NotFound("Metrics are on the metrics port.")
-    body, media_type = _services().metrics_text(request.headers.get("Accept", ""))
+    body, media_type = _worker_state().metrics_text(request.headers.get("Accept", ""))
     return Response(body, content_type=media_type)
 
 
@@ -68,17 +67,17 @@ def _is_loopback(address: str | None) -> bool:
 @blueprint.get("/v1/models")
 def models() -> Response:
     """Every model here: its version, digest, engine, age, and the candidate refused last."""
-    fleet = _services().fleet
-    serving = [_describe(slot.name, slot.live) for slot in fleet.slots.values()]
-    return json_response({"models": serving + [_describe(name, None) for name in fleet.refused]})
+    manager = _worker_state().manager
+    serving = [_describe(slot.name, slot.live) for slot in manager.slots.values()]
+    return json_response({"models": serving + [_describe(name, None) for name in manager.refused]})
 
 
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
     """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
-    fleet = _services().fleet
-    slot = fleet.slots.get(model)
-    if slot is None and model not in fleet.refused:
+    manager = _worker_state().manager
+    slot = manager.slots.get(model)
+    if slot is None and model not in manager.refused:
         raise NotFound("There is no such model here; GET /v1/models lists them.")
     versions = _in_memory(slot) if slot else []
     status = tfserving_status((str(v["version"]), _TF_STATES[str(v["state"])]) for v in versions)
@@ -86,7 +85,7 @@ def model(model: str) -> Response:
     return json_response(described | {"versions": versions} | status)
 
 
-def _in_memory(slot: Slot) -> list[dict[str, object]]:
+def _in_memory(slot: ModelSlot) -> list[dict[str, object]]:
     serving = [(slot.live, "serving")] if slot.live else []
     if slot.challenger:
         serving.append((slot.challenger.live, "challenger"))
@@ -101,12 +100,12 @@ def _in_memory(slot: Slot) -> list[dict[str, object]]:
     ]
 
 
-def _describe(name: str, live: LiveModel | None) -> dict[str, object]:
-    services = _services()
-    refusal = services.fleet.cache.refusal(name)
+def _describe(name: str, live: LoadedModel | None) -> dict[str, object]:
+    worker_state = _worker_state()
+    refusal = worker_state.manager.cache.refusal(name)
     described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
     if live is not None:
-        document = live.predictor.package.document
+        document = live.document
         described |= {
             "version": live.version,
             "digest": live.digest,
@@ -118,10 +117,10 @@ def _describe(name: str, live: LiveModel | None) -> dict[str, object]:
             "metrics": document.metrics,
         }
     else:
-        described["reason"] = services.fleet.why_not(name)
+        described["reason"] = worker_state.manager.why_not(name)
     if refusal is not None:
         described["refused"] = {"version": refusal.version, "reason": refusal.reason}
-    untried = services.fleet.cache.refusal(name, CHALLENGER)
+    untried = worker_state.manager.cache.refusal(name, CHALLENGER)
     if untried is not None:
         described["refused_challenger"] = {"version": untried.version, "reason": untried.reason}
     return described
@@ -130,9 +129,9 @@ def _describe(name: str, live: LiveModel | None) -> dict[str, object]:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The description of this API, built from the signatures of the models that serve now."""
-    lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
+    lives = [slot.live for slot in _worker_state().manager.slots.values() if slot.live]
     if not lives:
         raise Unavailable("No model is served yet.", "no_model", retry_after=5)
     document = build_openapi(lives)
-    asks = _services().pipeline.access.asks
+    asks = _worker_state().pipeline.access.asks
     return json_response(with_keys(document) if asks else document)

@@ -9,27 +9,26 @@ from typing import Any
 import orjson
 
 from vigie.errors import MalformedRequest, UnsupportedMediaType
-from vigie.serving.runtime.dialect import JSON
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.messages import JSON, Request
 
 
-def check_not_compressed(call: Call) -> None:
+def check_not_compressed(request: Request) -> None:
     """Refuses a compressed body: nobody unpacks what may grow a thousandfold."""
-    if call.header(b"content-encoding").lower() not in ("", "identity"):
+    if request.header(b"content-encoding").lower() not in ("", "identity"):
         raise UnsupportedMediaType("The body is compressed; send it as it is.")
 
 
-def check_is_json(call: Call) -> None:
+def check_is_json(request: Request) -> None:
     """Refuses a body that is compressed or not JSON by its media type."""
-    check_not_compressed(call)
-    media_type = call.headers.get(b"content-type", JSON)
+    check_not_compressed(request)
+    media_type = request.headers.get(b"content-type", JSON)
     if media_type in (JSON, b""):
         return
-    plain = call.header(b"content-type").split(";")[0].strip().lower()
+    plain = request.header(b"content-type").split(";")[0].strip().lower()
     if plain == "application/json" or plain.endswith("+json"):
         return
     # curl -d sends JSON under the form type unless it is told otherwise
-    if plain == "application/x-www-form-urlencoded" and call.body.lstrip()[:1] in (b"{", b"["):
+    if plain == "application/x-www-form-urlencoded" and request.body.lstrip()[:1] in (b"{", b"["):
         return
     raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
 

@@ -9,7 +9,7 @@ from vigie.errors import FieldError, InvalidInput
 from vigie.models.decoded import Decoded
 from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.document import Input
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
 
 Point = Callable[[FieldError], str]
 """Where a field stands in the caller's body: `inputs.rooms[2]`."""
@@ -29,7 +29,7 @@ def wrong(where: str, expected: str, got: str) -> InvalidInput:
 
 
 def checked_columns(
-    live: LiveModel, columns: Mapping[str, list[Any]], rows: int, point: Point
+    live: LoadedModel, columns: Mapping[str, list[Any]], rows: int, point: Point
 ) -> Decoded:
     """The columns against the version's inputs, with lists of one value taken for the value."""
     inputs = live.inputs
@@ -43,7 +43,7 @@ def checked_columns(
         raise pointed(invalid, point) from None
 
 
-def gathered(live: LiveModel, rows: Sequence[Any], point: Point) -> dict[str, list[Any]]:
+def gathered(live: LoadedModel, rows: Sequence[Any], point: Point) -> dict[str, list[Any]]:
     """Rows that are objects, as columns."""
     names = live.inputs.keys()
     if all(type(row) is dict and row.keys() <= names for row in rows):
@@ -55,7 +55,7 @@ def gathered(live: LiveModel, rows: Sequence[Any], point: Point) -> dict[str, li
     raise AssertionError("a decoder takes no unknown input and no row but objects")
 
 
-def only_input(live: LiveModel, where: str) -> str:
+def only_input(live: LoadedModel, where: str) -> str:
     """The name of the one input of a model; refused where there are several."""
     if len(live.inputs) != 1:
         names = ", ".join(live.inputs)

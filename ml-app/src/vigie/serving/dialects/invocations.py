@@ -19,10 +19,14 @@ from vigie.serving.dialects.body import check_is_json, check_not_compressed, par
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
 from vigie.serving.dialects.tfserving import TfServingDialect
-from vigie.serving.runtime.dialect import Asked, Written
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import (
+    DecodedRequest,
+    EncodedResponse,
+    Request,
+    RequestContext,
+    Result,
+)
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -47,21 +51,21 @@ class InvocationsDialect:
         self._max_rows = max_rows
         self._tensors = TfServingDialect(max_rows)
 
-    def decode(self, call: Call, live: LiveModel) -> Asked:
+    def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
         """The rows of a JSON or CSV body."""
-        media_type, *parameters = call.header(b"content-type").lower().split(";")
+        media_type, *parameters = request.header(b"content-type").lower().split(";")
         if media_type.strip() == "text/csv":
             _check_charset(parameters)
-            check_not_compressed(call)
-            return Asked(self._by_csv(call.body, live))
-        check_is_json(call)
-        return Asked(self._by_json(parse_json(call.body), live))
+            check_not_compressed(request)
+            return DecodedRequest(self._by_csv(request.body, live))
+        check_is_json(request)
+        return DecodedRequest(self._by_json(parse_json(request.body), live))
 
-    def _by_csv(self, body: bytes, live: LiveModel) -> Decoded:
+    def _by_csv(self, body: bytes, live: LoadedModel) -> Decoded:
         columns, rows = read_csv(body, self._max_rows)
         return checked_columns(live, with_numbers(columns, live.inputs), rows, _csv_place)
 
-    def _by_json(self, document: Any, live: LiveModel) -> Decoded:
+    def _by_json(self, document: Any, live: LoadedModel) -> Decoded:
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
         if document.get("params"):
@@ -78,7 +82,7 @@ class InvocationsDialect:
             return self._tensors.by_row(data, live, found[0])
         return self._tensors.by_column(data, live)
 
-    def _by_split(self, data: Any, live: LiveModel) -> Decoded:
+    def _by_split(self, data: Any, live: LoadedModel) -> Decoded:
         if type(data) is not dict or not {"columns", "data"} <= data.keys():
             raise wrong("dataframe_split", "object with columns and data", kind_of(data))
         names, rows = data["columns"], data["data"]
@@ -95,18 +99,18 @@ class InvocationsDialect:
 
         return checked_columns(live, columns, len(rows), point)
 
-    def _by_records(self, rows: Any, live: LiveModel) -> Decoded:
+    def _by_records(self, rows: Any, live: LoadedModel) -> Decoded:
         if type(rows) is not list:
             raise wrong("dataframe_records", "list of objects", kind_of(rows))
         check_rows(len(rows), self._max_rows, "dataframe_records")
         columns = gathered(live, rows, _record_place)
         return checked_columns(live, columns, len(rows), _record_place)
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+    def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"predictions": …}`: a list of values, or of objects by label or by output."""
-        document = job.live.predictor.package.document
+        document = context.live.document
         names = [output.name for output in document.outputs]
-        values = [outcome.answers.outputs[name].tolist() for name in names]
+        values = [result.answers.outputs[name].tolist() for name in names]
         answer: list[Any]
         if document.task == "classification":
             answer = [dict(zip(document.labels, row, strict=True)) for row in values[0]]
@@ -114,18 +118,18 @@ class InvocationsDialect:
             answer = values[0]
         else:
             answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-        return Written(orjson.dumps({"predictions": answer}))
+        return EncodedResponse(orjson.dumps({"predictions": answer}))
 
     def refuse(
-        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> Written:
+        self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
+    ) -> EncodedResponse:
         """`{"error_code": "…", "message": "…"}`."""
         code = _CODES.get(error.status, "INTERNAL_ERROR")
         status = 400 if isinstance(error, InvalidInput) else error.status
         text = str(error)
         if isinstance(error, MalformedRequest | UnsupportedMediaType):
             text += " JSON (application/json) and CSV (text/csv) are taken."
-        return Written(orjson.dumps({"error_code": code, "message": text}), status=status)
+        return EncodedResponse(orjson.dumps({"error_code": code, "message": text}), status=status)
 
 
 def _check_charset(parameters: list[str]) -> None:

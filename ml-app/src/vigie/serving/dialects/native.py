@@ -15,10 +15,14 @@ from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
-from vigie.serving.runtime.dialect import Asked, Written
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel, describe_outside
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.loaded_model import LoadedModel, describe_outside
+from vigie.serving.runtime.messages import (
+    DecodedRequest,
+    EncodedResponse,
+    Request,
+    RequestContext,
+    Result,
+)
 
 _WRAPPERS = ("instances", "features")
 
@@ -41,36 +45,36 @@ class NativeDialect:
     def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
 
-    def decode(self, call: Call, live: LiveModel) -> Asked:
-        """The rows of a call, checked against the live version's inputs."""
-        check_is_json(call)
-        body = _unwrap(parse_json(call.body), live)
+    def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
+        """The rows of a request, checked against the live version's inputs."""
+        check_is_json(request)
+        body = _unwrap(parse_json(request.body), live)
         count = len(body.rows)
         if not 1 <= count <= self._max_rows:
             wrong = FieldError(0, "", f"1 to {self._max_rows} rows", f"{count} rows")
             raise _Pointed(InvalidInput("The number of rows is wrong.", (wrong,)), body, True)
         try:
-            return Asked(live.predictor.decoder.decode(body.rows))
+            return DecodedRequest(live.predictor.decoder.decode(body.rows))
         except InvalidInput as invalid:
             raise _Pointed(invalid, body) from None
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+    def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"model", "version", "request_id", "predictions": [one object per row]}`."""
-        live = job.live
-        return Written(
+        live = context.live
+        return EncodedResponse(
             orjson.dumps(
                 {
                     "model": live.name,
                     "version": live.version,
-                    "request_id": request_id,
-                    "predictions": _predictions(job, outcome),
+                    "request_id": context.request_id,
+                    "predictions": _predictions(context, result),
                 }
             )
         )
 
     def refuse(
-        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> Written:
+        self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
+    ) -> EncodedResponse:
         """A problem document with pointers into the caller's body and an example that works."""
         errors: list[dict[str, str]] = []
         if isinstance(error, _Pointed):
@@ -81,9 +85,9 @@ class NativeDialect:
             errors = [{"pointer": "", "expected": "JSON", "got": "something else"}]
         example = None
         if live is not None and error.status in (400, 405, 415, 422):
-            example = {"instances": [live.predictor.package.document.example]}
+            example = {"instances": [live.document.example]}
         body = problem_body(error, request_id, errors, example)
-        return Written(body, MEDIA_TYPE, error.status)
+        return EncodedResponse(body, MEDIA_TYPE, error.status)
 
 
 class _Pointed(InvalidInput):
@@ -95,7 +99,7 @@ class _Pointed(InvalidInput):
         self.whole = whole
 
 
-def _unwrap(document: Any, live: LiveModel) -> _Body:
+def _unwrap(document: Any, live: LoadedModel) -> _Body:
     if type(document) is list:
         return _Body(document, "", True)
     if type(document) is not dict:
@@ -124,9 +128,9 @@ def _unwrap_member(document: dict[str, Any], wrapper: str) -> _Body:
     raise _Pointed(InvalidInput(f"{wrapper} is not a list of objects.", (wrong,)), body)
 
 
-def _predictions(job: Job, outcome: Outcome) -> list[dict[str, Any]]:
-    document = job.live.predictor.package.document
-    answers = outcome.answers
+def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]]:
+    document = context.live.document
+    answers = result.answers
     if document.task == "classification":
         rows = _labelled(answers.outputs[document.outputs[0].name].tolist(), document.labels)
     elif len(document.outputs) == 1:
@@ -144,8 +148,8 @@ def _predictions(job: Job, outcome: Outcome) -> list[dict[str, Any]]:
         for row, low, high in ends:
             row["interval"] = [low, high]
             row["warnings"] = []
-    for name, outside in job.decoded.outside.items():
-        warning = describe_outside(job.live.inputs[name])
+    for name, outside in context.decoded.outside.items():
+        warning = describe_outside(context.live.inputs[name])
         for index in outside:
             rows[index]["warnings"].append(warning)
     return rows

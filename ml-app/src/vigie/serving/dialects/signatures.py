@@ -7,7 +7,7 @@ from typing import Any
 
 from vigie.serving.dialects.tfserving import SIGNATURE
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
 
 _TF_TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING"}
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}
@@ -27,9 +27,9 @@ def tfserving_status(versions: Iterable[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def tfserving_metadata(live: LiveModel) -> dict[str, Any]:
+def tfserving_metadata(live: LoadedModel) -> dict[str, Any]:
     """The model's name and version, and its one signature."""
-    document = live.predictor.package.document
+    document = live.document
     signature = {
         "inputs": {
             item.name: _tensor_info(item.name, _TF_TYPES[item.dtype], item.shape)
@@ -58,9 +58,9 @@ def _tensor_info(tensor: str, dtype: str, shape: Sequence[int]) -> dict[str, Any
     }
 
 
-def v2_metadata(live: LiveModel, versions: Sequence[str]) -> dict[str, Any]:
+def v2_metadata(live: LoadedModel, versions: Sequence[str]) -> dict[str, Any]:
     """The model's name, the versions in memory, and its tensors; -1 is the number of rows."""
-    document = live.predictor.package.document
+    document = live.document
     return {
         "name": live.name,
         "versions": list(versions),

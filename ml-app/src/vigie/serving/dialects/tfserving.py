@@ -23,10 +23,14 @@ from vigie.serving.dialects.columns import (
     only_input,
     wrong,
 )
-from vigie.serving.runtime.dialect import Asked, Written
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import (
+    DecodedRequest,
+    EncodedResponse,
+    Request,
+    RequestContext,
+    Result,
+)
 
 SIGNATURE = "serving_default"
 
@@ -41,12 +45,12 @@ class TfServingDialect:
         self._max_rows = max_rows
         self._offered = offered
 
-    def decode(self, call: Call, live: LiveModel) -> Asked:
-        """The rows or columns of a call; the wish is the member that the answer stands in."""
+    def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
+        """The rows or columns of a request; the response format is the member it is answered in."""
         if not self._offered:
             raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
-        check_not_compressed(call)
-        document = parse_json(call.body)
+        check_not_compressed(request)
+        document = parse_json(request.body)
         if type(document) is not dict:
             raise wrong("body", "object with instances or inputs", kind_of(document))
         if document.get("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
@@ -56,10 +60,10 @@ class TfServingDialect:
         if ("instances" in document) == ("inputs" in document):
             raise InvalidInput("Send either instances (by row) or inputs (by column).")
         if "instances" in document:
-            return Asked(self.by_row(document["instances"], live), "predictions")
-        return Asked(self.by_column(document["inputs"], live), "outputs")
+            return DecodedRequest(self.by_row(document["instances"], live), "predictions")
+        return DecodedRequest(self.by_column(document["inputs"], live), "outputs")
 
-    def by_row(self, rows: Any, live: LiveModel, where: str = "instances") -> Decoded:
+    def by_row(self, rows: Any, live: LoadedModel, where: str = "instances") -> Decoded:
         """Rows: objects, or plain values where the model has one input."""
         if type(rows) is not list:
             raise wrong(where, "list", kind_of(rows))
@@ -72,7 +76,7 @@ class TfServingDialect:
         columns = gathered(live, rows, point) if named else {only_input(live, where): rows}
         return checked_columns(live, _as_text(columns, live), len(rows), point)
 
-    def by_column(self, inputs: Any, live: LiveModel) -> Decoded:
+    def by_column(self, inputs: Any, live: LoadedModel) -> Decoded:
         """The columns of `inputs`: an object of tensors, or one tensor."""
         if type(inputs) is list:
             columns = {only_input(live, "inputs"): inputs}
@@ -94,32 +98,32 @@ class TfServingDialect:
 
         return checked_columns(live, _as_text(columns, live), rows, point)
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+    def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
-        names = [output.name for output in job.live.predictor.package.document.outputs]
-        values = [outcome.answers.outputs[name].tolist() for name in names]
+        names = [output.name for output in context.live.document.outputs]
+        values = [result.answers.outputs[name].tolist() for name in names]
         answer: Any
         if len(names) == 1:
             answer = values[0]
-        elif job.wish == "outputs":
+        elif context.response_format == "outputs":
             answer = dict(zip(names, values, strict=True))
         else:
             answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-        return Written(orjson.dumps({job.wish: answer}))
+        return EncodedResponse(orjson.dumps({context.response_format: answer}))
 
     def refuse(
-        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> Written:
+        self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
+    ) -> EncodedResponse:
         """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
         status = 400 if isinstance(error, InvalidInput) else error.status
-        return Written(orjson.dumps({"error": str(error)}), status=status)
+        return EncodedResponse(orjson.dumps({"error": str(error)}), status=status)
 
 
 def _is_base64(value: Any) -> bool:
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
 
 
-def _as_text(columns: dict[str, list[Any]], live: LiveModel) -> dict[str, list[Any]]:
+def _as_text(columns: dict[str, list[Any]], live: LoadedModel) -> dict[str, list[Any]]:
     """The columns with each `{"b64": …}` of a text input replaced by its text."""
     texts = {name for name, item in live.inputs.items() if item.dtype == "string"}
     return {

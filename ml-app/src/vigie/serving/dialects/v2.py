@@ -24,10 +24,14 @@ from vigie.serving.dialects.v2_tensors import (
     output_tensors,
     output_values,
 )
-from vigie.serving.runtime.dialect import Asked, Written
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import (
+    DecodedRequest,
+    EncodedResponse,
+    Request,
+    RequestContext,
+    Result,
+)
 
 HEADER_LENGTH = b"inference-header-content-length"
 BINARY = b"application/octet-stream"
@@ -36,7 +40,7 @@ MOST_ID_CHARACTERS = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ResponseFormat:
     """The id to echo, if one came, and the outputs asked for: name, and whether as binary data."""
 
     id: str | None
@@ -49,14 +53,14 @@ class V2Dialect:
     def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
 
-    def decode(self, call: Call, live: LiveModel) -> Asked:
-        """The rows of the tensors; the wish is the form of the answer."""
-        check_not_compressed(call)
-        header, data = _split(call)
+    def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
+        """The rows of the tensors; the response format is what to answer and how."""
+        check_not_compressed(request)
+        header, data = _split(request)
         document = parse_json(header)
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
-        wish = _wish(document, live)
+        response_format = _wish(document, live)
         tensors = _tensors(document.get("inputs"), data)
         columns = self._columns(tensors, live)
         places = {tensor.name: tensor.where for tensor in tensors}
@@ -68,9 +72,11 @@ class V2Dialect:
             first = one.row * size
             return f"{places[one.field]}.data[{first}{f':{first + size}' if size > 1 else ''}]"
 
-        return Asked(checked_columns(live, columns, tensors[0].rows, point), wish)
+        return DecodedRequest(
+            checked_columns(live, columns, tensors[0].rows, point), response_format
+        )
 
-    def _columns(self, tensors: list[Tensor], live: LiveModel) -> dict[str, list[Any]]:
+    def _columns(self, tensors: list[Tensor], live: LoadedModel) -> dict[str, list[Any]]:
         rows = tensors[0].rows
         check_rows(rows, self._max_rows, f"{tensors[0].where}.shape")
         columns: dict[str, list[Any]] = {}
@@ -85,16 +91,16 @@ class V2Dialect:
             columns[name] = tensor.column(item)
         return columns
 
-    def encode(self, job: Job, outcome: Outcome, request_id: str) -> Written:
+    def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """The outputs asked for, as JSON, or as binary data behind the JSON."""
-        live, wish = job.live, job.wish
-        document = live.predictor.package.document
+        live, response_format = context.live, context.response_format
+        document = live.document
         offered = output_tensors(document)
         chunks: list[bytes] = []
         outputs: list[dict[str, Any]] = []
-        for name, binary in wish.outputs:
+        for name, binary in response_format.outputs:
             tensor = offered[name]
-            values = output_values(document, outcome.answers, name)
+            values = output_values(document, result.answers, name)
             shape = [len(values), *tensor.shape]
             output = {"name": name, "shape": shape, "datatype": tensor.datatype}
             if binary:
@@ -104,31 +110,31 @@ class V2Dialect:
                 output["data"] = as_json(values)
             outputs.append(output)
         answer: dict[str, Any] = {"model_name": live.name, "model_version": live.version}
-        if wish.id is not None:
-            answer["id"] = wish.id
+        if response_format.id is not None:
+            answer["id"] = response_format.id
         header = orjson.dumps({**answer, "outputs": outputs})
         if not chunks:
-            return Written(header)
+            return EncodedResponse(header)
         length = [(HEADER_LENGTH, b"%d" % len(header))]
-        return Written(b"".join([header, *chunks]), BINARY, headers=length)
+        return EncodedResponse(b"".join([header, *chunks]), BINARY, headers=length)
 
     def refuse(
-        self, call: Call, live: LiveModel | None, error: VigieError, request_id: str
-    ) -> Written:
+        self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
+    ) -> EncodedResponse:
         """`{"error": "…"}`."""
         status = 400 if isinstance(error, InvalidInput) else error.status
-        return Written(orjson.dumps({"error": str(error)}), status=status)
+        return EncodedResponse(orjson.dumps({"error": str(error)}), status=status)
 
 
-def _split(call: Call) -> tuple[bytes, memoryview]:
+def _split(request: Request) -> tuple[bytes, memoryview]:
     """The JSON of a body and the binary data behind it."""
-    given = call.headers.get(HEADER_LENGTH)
+    given = request.headers.get(HEADER_LENGTH)
     if given is None:
-        return call.body, memoryview(b"")
-    if not (given.isdigit() and len(given) < 12 and int(given) <= len(call.body)):
+        return request.body, memoryview(b"")
+    if not (given.isdigit() and len(given) < 12 and int(given) <= len(request.body)):
         raise MalformedRequest("Inference-Header-Content-Length is no length within the body.")
     length = int(given)
-    return call.body[:length], memoryview(call.body)[length:]
+    return request.body[:length], memoryview(request.body)[length:]
 
 
 def _tensors(sent: Any, data: memoryview) -> list[Tensor]:
@@ -189,15 +195,15 @@ def _parameters(one: dict[str, Any], where: str) -> dict[str, Any]:
     return parameters
 
 
-def _wish(document: dict[str, Any], live: LiveModel) -> Wish:
+def _wish(document: dict[str, Any], live: LoadedModel) -> ResponseFormat:
     name = document.get("id")
     if name is not None and (type(name) is not str or len(name) > MOST_ID_CHARACTERS):
         raise wrong("id", f"text of at most {MOST_ID_CHARACTERS} characters", kind_of(name))
     binary = _flag(_parameters(document, "body"), "binary_data_output", False, "parameters")
-    offered = output_tensors(live.predictor.package.document)
+    offered = output_tensors(live.document)
     asked = document.get("outputs")
     if asked is None or asked == []:
-        return Wish(name, tuple((output, binary) for output in offered))
+        return ResponseFormat(name, tuple((output, binary) for output in offered))
     if type(asked) is not list:
         raise wrong("outputs", "list of objects", kind_of(asked))
     chosen: dict[str, bool] = {}
@@ -212,7 +218,7 @@ def _wish(document: dict[str, Any], live: LiveModel) -> Wish:
         if parameters.get("classification"):
             raise InvalidInput(f"{where}: classification is not offered; ask for label.")
         chosen[output] = _flag(parameters, "binary_data", binary, f"{where}.parameters")
-    return Wish(name, tuple(chosen.items()))
+    return ResponseFormat(name, tuple(chosen.items()))
 
 
 def _flag(parameters: dict[str, Any], name: str, default: bool, where: str) -> bool:

@@ -20,7 +20,7 @@ from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, Vigi
 from vigie.serving.http.parser import Parser
 from vigie.serving.pipeline import NOSNIFF, ClientGone
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
-from vigie.serving.runtime.messages import Call, Reply
+from vigie.serving.runtime.messages import Request, Response
 
 Phase = Literal["header", "body", "work", "write", "idle", "closing"]
 """What a connection waits for: the caller's headers, its body, our answer, the caller to take that
@@ -153,17 +153,17 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
         Everything else is gunicorn's to answer. True where the connection may be kept.
         """
-        front = self.app
-        route = front.fast_route(request.method, request.path)
+        asgi = self.app
+        route = asgi.fast_route(request.method, request.path)
         if route is None:
             return bool(await super()._serve_http_request(request, sockname, peername))
         receiver = self._body_receiver
         # mostly the whole body has come in one piece with its head
         whole = receiver._complete and len(receiver._chunks) == 1
         body = receiver._pop_chunk()["body"] if whole else b""
-        call = Call(request.method, request.path, dict(request.headers_bytes), body)
+        prediction = Request(request.method, request.path, dict(request.headers_bytes), body)
         try:
-            reply = await front.predict(call, route, self.worker.loop, receiver.receive)
+            response = await asgi.predict(prediction, route, self.worker.loop, receiver.receive)
         except ClientGone:
             return False
         except Exception:
@@ -173,7 +173,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         receiver.expect_continue = False
         closes = self._will_close(request, False)
         if not self._closed:
-            self._safe_write(_written(reply, request.version, closes))
+            self._safe_write(_written(response, request.version, closes))
             if self._flow_control.write_paused:
                 await self._flow_control.drain()
         return not closes
@@ -254,12 +254,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             receiver._wake_waiter()
 
 
-def _written(reply: Reply, version: tuple[int, int], closes: bool) -> bytes:
-    lines = [b"%b: %b\r\n" % header for header in reply.headers]
+def _written(response: Response, version: tuple[int, int], closes: bool) -> bytes:
+    lines = [b"%b: %b\r\n" % header for header in response.headers]
     if closes:
         lines.append(b"connection: close\r\n")
-    status_line = _get_cached_status_line(version, reply.status)
-    return b"".join((status_line, *lines, _get_cached_date_header(), b"\r\n", reply.body))
+    status_line = _get_cached_status_line(version, response.status)
+    return b"".join((status_line, *lines, _get_cached_date_header(), b"\r\n", response.body))
 
 
 def _forget_unsent(transport: asyncio.Transport) -> None:

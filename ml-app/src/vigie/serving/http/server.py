@@ -113,9 +113,9 @@ class _Application(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        from vigie.serving.http.asgi import create_front
+        from vigie.serving.http.asgi import create_asgi_app
 
-        return create_front(self._settings, self._create_app)
+        return create_asgi_app(self._settings, self._create_app)
 
     def run(self) -> None:
         _Master(self, self._settings).run()

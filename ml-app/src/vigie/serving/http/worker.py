@@ -46,8 +46,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Loads the models, then hears signals in the loop."""
         super().load_wsgi()
-        services = self.asgi.services
-        self.connections = Connections(services.settings, services.metrics, self.loop.time)
+        worker_state = self.asgi.worker_state
+        self.connections = Connections(worker_state.settings, worker_state.metrics, self.loop.time)
         super().init_signals()
 
     def handle_exit_signal(self) -> None:
@@ -57,7 +57,9 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         taken note of the stop: so it may take note when nobody has been told so for a while.
         """
         self._drain()
-        self.loop.call_later(self.asgi.services.settings.drain_seconds, super().handle_exit_signal)
+        self.loop.call_later(
+            self.asgi.worker_state.settings.drain_seconds, super().handle_exit_signal
+        )
 
     def handle_quit_signal(self) -> None:
         """On SIGINT and SIGQUIT the same, at once."""
@@ -65,7 +67,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         super().handle_quit_signal()
 
     def _drain(self) -> None:
-        self.asgi.services.fleet.draining = True
+        self.asgi.worker_state.manager.draining = True
         self.connections.drain()
 
     async def _serve(self) -> None:

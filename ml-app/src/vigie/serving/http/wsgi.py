@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from vigie.serving.runtime.messages import Call, Reply
+from vigie.serving.runtime.messages import Request, Response
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -37,14 +37,14 @@ class LateApp:
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
-def call_wsgi(app: WsgiApp, call: Call, scope: dict[str, Any]) -> Reply:
+def call_wsgi(app: WsgiApp, request: Request, scope: dict[str, Any]) -> Response:
     """The application's whole answer. `scope` is the request's ASGI scope."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
         started.append((status, headers))
 
-    parts = app(_environ(call, scope), start_response)
+    parts = app(_environ(request, scope), start_response)
     try:
         body = b"".join(parts)
     finally:
@@ -52,19 +52,19 @@ def call_wsgi(app: WsgiApp, call: Call, scope: dict[str, Any]) -> Reply:
         if close is not None:
             close()
     status, headers = started[-1]
-    return Reply(
+    return Response(
         int(status.split(" ", 1)[0]),
         [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        b"" if call.method == "HEAD" else body,
+        b"" if request.method == "HEAD" else body,
     )
 
 
-def _environ(call: Call, scope: dict[str, Any]) -> dict[str, Any]:
+def _environ(request: Request, scope: dict[str, Any]) -> dict[str, Any]:
     host, port = scope.get("server") or ("localhost", 80)
     client = scope.get("client") or ("", 0)
-    raw_path = scope.get("raw_path") or call.path.encode()
+    raw_path = scope.get("raw_path") or request.path.encode()
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": call.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(raw_path.split(b"?")[0]).decode("latin-1"),
         "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
@@ -75,16 +75,16 @@ def _environ(call: Call, scope: dict[str, Any]) -> dict[str, Any]:
         "REMOTE_PORT": str(client[1]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(call.body),
+        "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for name, value in call.headers.items():
+    for name, value in request.headers.items():
         key = _UNPREFIXED.get(name)
         if key is None:
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         environ[key] = value.decode("latin-1")
-    environ["CONTENT_LENGTH"] = str(len(call.body))
+    environ["CONTENT_LENGTH"] = str(len(request.body))
     return environ

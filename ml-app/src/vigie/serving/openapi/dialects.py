@@ -8,7 +8,7 @@ from typing import Any
 from vigie.models.document import Input, PackageDocument
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 from vigie.serving.openapi.bodies import INVOCATIONS, TFSERVING, V2
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
 
 Schema = dict[str, Any]
 
@@ -32,9 +32,9 @@ _PARAMETERS = {
 }
 
 
-def dialect_paths(live: LiveModel) -> Schema:
+def dialect_paths(live: LoadedModel) -> Schema:
     """The paths, with an example for `live`, the first of the models."""
-    document = live.predictor.package.document
+    document = live.document
     row = {name: value for name, value in document.example.items() if value is not None}
     return {**_tfserving(row), **_v2(document, row), **_mlflow(row)}
 

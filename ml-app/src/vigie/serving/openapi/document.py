@@ -10,7 +10,7 @@ from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, tex
 from vigie.serving.openapi.dialects import dialect_paths
 from vigie.serving.openapi.feedback import feedback_path
 from vigie.serving.problems import KNOWN
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
 
 Schema = dict[str, Any]
 
@@ -26,12 +26,12 @@ _PROBLEM_STATUSES = {
 }
 
 
-def build_openapi(lives: Sequence[LiveModel]) -> Schema:
+def build_openapi(lives: Sequence[LoadedModel]) -> Schema:
     """The OpenAPI document; the first of `lives` also answers `/predict`."""
     paths: dict[str, Any] = {"/predict": _prediction_path(lives[0], "predict")}
     schemas: dict[str, Schema] = {"Problem": _problem_schema()}
     for live in lives:
-        document = live.predictor.package.document
+        document = live.document
         paths[f"/predict/{live.name}"] = _prediction_path(live, f"predict_{live.name}")
         schemas[f"{live.name}.Row"] = row_schema(document)
         schemas[f"{live.name}.Answer"] = _answer_schema(document)
@@ -127,8 +127,8 @@ def _output_schema(output: Output) -> Schema:
     return {**schema, "description": text_in(output.label, "en") + unit}
 
 
-def _prediction_path(live: LiveModel, operation: str) -> Schema:
-    document = live.predictor.package.document
+def _prediction_path(live: LoadedModel, operation: str) -> Schema:
+    document = live.document
     row = {"$ref": f"#/components/schemas/{live.name}.Row"}
     answer = {
         "type": "object",

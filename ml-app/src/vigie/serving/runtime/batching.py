@@ -1,11 +1,16 @@
-"""The one thread in which a slow model runs, and the bounded queue before it."""
+"""Adaptive batching of a slow model: one thread, and the bounded queue before it.
+
+What waits while the model runs is its next batch.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +18,18 @@ from collections.abc import Callable, Iterator, Sequence
 from prometheus_client import Gauge
 
 from vigie.errors import DeadlineExceeded, Unavailable, VigieError
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.latency_model import Pace
-from vigie.serving.runtime.priority import lower_thread_priority
+from vigie.serving.runtime.loaded_model import LatencyModel
+from vigie.serving.runtime.messages import RequestContext, Result
 
-Waiting = tuple[Job, "asyncio.Future[Outcome]"]
-Result = Outcome | VigieError
+Waiting = tuple[RequestContext, "asyncio.Future[Result]"]
+ResultOrError = Result | VigieError
 
 CALLS_AHEAD = 5
 SHORTEST_QUEUE_SECONDS = 0.05
+_NICENESS = 5
 
 
-class ModelThread:
+class BatchWorker:
     """Runs what waits in batches; a newcomer who would wait too long is sent away at once.
 
     All but `_work` is called from the event loop.
@@ -36,7 +41,7 @@ class ModelThread:
         loop: asyncio.AbstractEventLoop,
         depth: Gauge,
         batches: Callable[[Sequence[Waiting]], Iterator[list[Waiting]]],
-        run_batch: Callable[[Sequence[Waiting]], list[Result]],
+        run_batch: Callable[[Sequence[Waiting]], list[ResultOrError]],
     ) -> None:
         self._loop = loop
         self._depth = depth
@@ -48,20 +53,20 @@ class ModelThread:
         threading.Thread(target=self._work, name=f"model-{name}", daemon=True).start()
 
     def put(self, entry: Waiting) -> None:
-        """Adds a job to what waits. Raises `Unavailable` where the wait would be too long."""
-        job, future = entry
-        self.require_room(job.live.pace)
-        self._rows += job.decoded.rows
+        """Adds a request to what waits. Raises `Unavailable` where the wait would be too long."""
+        context, future = entry
+        self.require_room(context.live.latency)
+        self._rows += context.decoded.rows
         self._depth.inc()
         # the answer of a model that hangs would never come: the deadline's does
-        timer = self._loop.call_later(job.deadline - time.perf_counter(), _expire, future)
+        timer = self._loop.call_later(context.deadline - time.perf_counter(), _expire, future)
         future.add_done_callback(lambda _: timer.cancel())
         self._queue.put(entry)
 
-    def require_room(self, pace: Pace) -> None:
-        """Raises `Unavailable` where a newcomer would wait too long for a model of this pace."""
-        wait = pace.seconds(self._rows) if self._rows else 0.0
-        if wait > max(CALLS_AHEAD * pace.nominal_seconds(1), SHORTEST_QUEUE_SECONDS):
+    def require_room(self, latency: LatencyModel) -> None:
+        """Raises `Unavailable` where a newcomer would wait too long for a model of this speed."""
+        wait = latency.seconds(self._rows) if self._rows else 0.0
+        if wait > max(CALLS_AHEAD * latency.nominal_seconds(1), SHORTEST_QUEUE_SECONDS):
             raise Unavailable(
                 "The model has more to do than it can; try again soon.",
                 "queue",
@@ -95,13 +100,13 @@ class ModelThread:
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._hand_back, batch, results)
 
-    def _hand_back(self, batch: Sequence[Waiting], results: Sequence[Result]) -> None:
-        self._rows -= sum(job.decoded.rows for job, _ in batch)
+    def _hand_back(self, batch: Sequence[Waiting], results: Sequence[ResultOrError]) -> None:
+        self._rows -= sum(context.decoded.rows for context, _ in batch)
         self._depth.dec(len(batch))
         settle(batch, results)
 
 
-def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+def settle(batch: Sequence[Waiting], results: Sequence[ResultOrError]) -> None:
     """Gives every waiting caller exactly its own result."""
     for (_, future), result in zip(batch, results, strict=True):
         if future.done():
@@ -112,7 +117,7 @@ def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
             future.set_result(result)
 
 
-def _expire(future: asyncio.Future[Outcome]) -> None:
+def _expire(future: asyncio.Future[Result]) -> None:
     if not future.done():
         future.set_exception(too_late())
 
@@ -120,3 +125,10 @@ def _expire(future: asyncio.Future[Outcome]) -> None:
 def too_late() -> DeadlineExceeded:
     """The refusal of a prediction whose deadline has passed."""
     return DeadlineExceeded("The deadline passed before there was an answer.")
+
+
+def lower_thread_priority() -> None:
+    """Lets the event loop run before the calling thread (Linux; elsewhere it changes nothing)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

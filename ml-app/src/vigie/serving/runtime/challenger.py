@@ -21,11 +21,9 @@ from vigie.errors import InvalidInput, VigieError
 from vigie.models.document import PackageDocument
 from vigie.monitoring.challenger import ChallengerMetrics
 from vigie.registry.cache import CHALLENGER
-from vigie.serving.runtime.dialect import Dialect
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call
-from vigie.serving.runtime.priority import lower_thread_priority
+from vigie.serving.runtime.batching import lower_thread_priority
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import Dialect, Request, RequestContext, Result
 
 log = logging.getLogger("vigie.serving")
 
@@ -40,7 +38,7 @@ _TINY = 1e-9
 class Copy:
     """A request that was answered, and the answer of the champion, whose package is not kept."""
 
-    call: Call
+    request: Request
     dialect: Dialect
     document: PackageDocument
     answers: Answers
@@ -49,7 +47,7 @@ class Copy:
 class Challenger:
     """A loaded challenger of one model, and the thread that runs it on copies."""
 
-    def __init__(self, live: LiveModel, metrics: ChallengerMetrics, share: float) -> None:
+    def __init__(self, live: LoadedModel, metrics: ChallengerMetrics, share: float) -> None:
         self.live = live
         self._metrics = metrics
         self._series = metrics.bind(live.name, live.version)
@@ -62,15 +60,15 @@ class Challenger:
         )
         self.thread.start()
 
-    def offer(self, call: Call, dialect: Dialect, job: Job, outcome: Outcome) -> None:
-        """Takes a copy of a share of the requests; never waits."""
-        if random.random() >= self._share or job.live is self.live:  # noqa: S311 -- no secret
+    def shadow(self, context: RequestContext, result: Result) -> None:
+        """Takes a copy of a share of the requests (shadow traffic); never waits."""
+        if random.random() >= self._share or context.live is self.live:  # noqa: S311 -- no secret
             return
-        document = job.live.predictor.package.document
+        request, document = context.request, context.live.document
         try:
-            if len(call.body) > MOST_BYTES:
+            if len(request.body) > MOST_BYTES:
                 raise queue.Full
-            self._queue.put_nowait(Copy(call, dialect, document, outcome.answers))
+            self._queue.put_nowait(Copy(request, context.dialect, document, result.answers))
         except queue.Full:
             self._series.dropped.inc()
 
@@ -107,10 +105,10 @@ class Challenger:
 
     def _run(self, copy: Copy) -> None:
         started = time.perf_counter()
-        decoded = copy.dialect.decode(copy.call, self.live).decoded
+        decoded = copy.dialect.decode(copy.request, self.live).decoded
         answers = self.live.predictor.predict(decoded.columns)
         seconds = time.perf_counter() - started
-        document = self.live.predictor.package.document
+        document = self.live.document
         different, difference = compare(copy.document, copy.answers, document, answers)
         series = self._series
         series.requests.inc()
@@ -162,14 +160,14 @@ def labels_of(document: PackageDocument, scores: np.ndarray) -> list[str]:
 class Canary:
     """Chooses the requests that the challenger answers."""
 
-    def __init__(self, live: LiveModel, share: float, header: str) -> None:
+    def __init__(self, live: LoadedModel, share: float, header: str) -> None:
         self.live = live
         self._share = share
         self._header = header.lower().encode()
 
-    def takes(self, call: Call) -> bool:
+    def takes(self, request: Request) -> bool:
         """Whether a request is the challenger's: by its key if it has one, else by chance."""
-        key = call.headers.get(self._header)
+        key = request.headers.get(self._header)
         if key is None:
             return random.random() < self._share  # noqa: S311 -- no secret
         digest = hashlib.blake2b(key, digest_size=4).digest()

@@ -1,26 +1,75 @@
-"""A model version that serves: loaded, verified, warm, with all that a request needs bound."""
+"""A loaded model version: verified, warm, its speed known, all that a request needs bound."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage
-from vigie.models.document import Input
+from vigie.models.document import Input, PackageDocument
 from vigie.models.package import read_package
 from vigie.models.training_errors import training_errors
 from vigie.monitoring.metrics import STAGES, Metrics
 from vigie.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION, CachedVersion
-from vigie.serving.runtime.latency_model import Pace
 
 WARM_UP_CALLS = 3
+QUICK_SECONDS = 0.002
+"""A model that takes less for a full batch runs in the event loop, and holds nobody up."""
+SMOOTHING = 0.1
+WINDOW_CALLS = 32
+LARGEST_STEP = 4.0
+"""More than so many times what was thought is a pause of the machine, no news of the model."""
+
+
+class LatencyModel:
+    """A fixed time per call and one per row, seconds, times what the machine makes of it now."""
+
+    def __init__(self, one_row: float, full_batch: float, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+        self._per_row = max((full_batch - one_row) / max(batch_rows - 1, 1), 0.0)
+        self._per_call = max(one_row - self._per_row, 1e-6)
+        self._correction = 1.0
+        self.slow = full_batch > QUICK_SECONDS
+        """Whether the model needs a thread of its own; only a clear change changes it."""
+        self._seen = 0
+        self._least = math.inf
+
+    def nominal_seconds(self, rows: int) -> float:
+        """How long so many rows took when the model was loaded, in calls of at most the row cap."""
+        # a single request above the cap is one call
+        calls = max(-(-rows // self._batch_rows), 1)
+        return calls * self._per_call + rows * self._per_row
+
+    def seconds(self, rows: int) -> float:
+        """How long so many rows take now."""
+        return self.nominal_seconds(rows) * self._correction
+
+    def observe(self, rows: int, seconds: float, computed: float) -> None:
+        """Learns from a call: how long it took, and how much of that the model itself did."""
+        plain = self.nominal_seconds(rows)
+        before, ratio = self._correction, seconds / plain
+        found = min(max(ratio, before / LARGEST_STEP), before * LARGEST_STEP)
+        self._correction = before + SMOOTHING * (found - before)
+        self._least = min(self._least, computed / plain)
+        self._seen += 1
+        if self._seen == WINDOW_CALLS:
+            self._decide(self.nominal_seconds(self._batch_rows) * self._least)
+            self._seen, self._least = 0, math.inf
+
+    def _decide(self, full_batch: float) -> None:
+        """Judges by the quickest of many calls: on a busy machine others say little of a model."""
+        if full_batch > 2 * QUICK_SECONDS:
+            self.slow = True
+        elif full_batch < QUICK_SECONDS:
+            self.slow = False
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class LiveModel:
+class LoadedModel:
     """One served version of one model. Never changes; a swap replaces the whole object."""
 
     name: str
@@ -28,10 +77,15 @@ class LiveModel:
     digest: str
     run_id: str
     predictor: Predictor
-    pace: Pace
+    latency: LatencyModel
     headers: list[tuple[bytes, bytes]]
     inputs: dict[str, Input]
     loaded_at: float = field(default_factory=time.time)
+
+    @property
+    def document(self) -> PackageDocument:
+        """What the package says of itself."""
+        return self.predictor.package.document
 
     @property
     def engine(self) -> str:
@@ -39,20 +93,20 @@ class LiveModel:
         return self.predictor.engine.name
 
 
-def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) -> LiveModel:
+def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -> LoadedModel:
     """Opens a verified package, checks its golden rows, warms it up and measures it."""
     predictor = open_predictor(read_package(cached.root, cached.digest), engine)
     predictor.check_golden()
     document = predictor.package.document
     if document.name != name:
         raise RefusedPackage(f"the package says that it is {document.name}, not {name}")
-    return LiveModel(
+    return LoadedModel(
         name=name,
         version=cached.version,
         digest=cached.digest,
         run_id=cached.run_id,
         predictor=predictor,
-        pace=_measure(predictor, batch_rows),
+        latency=_measure(predictor, batch_rows),
         headers=[
             (b"x-model-name", name.encode()),
             (b"x-model-version", cached.version.encode()),
@@ -62,8 +116,8 @@ def load_live(name: str, cached: CachedVersion, engine: str, batch_rows: int) ->
     )
 
 
-def _measure(predictor: Predictor, batch_rows: int) -> Pace:
-    return Pace(_time_call(predictor, 1), _time_call(predictor, batch_rows), batch_rows)
+def _measure(predictor: Predictor, batch_rows: int) -> LatencyModel:
+    return LatencyModel(_time_call(predictor, 1), _time_call(predictor, batch_rows), batch_rows)
 
 
 def _time_call(predictor: Predictor, batch_rows: int) -> float:
@@ -92,13 +146,13 @@ def describe_outside(item: Input) -> str:
     return f"{item.name} is outside the range seen in training ({low:.6g} to {high:.6g})"
 
 
-class LiveMetrics:
+class VersionMetrics:
     """The series of one version, bound once so that a request only adds numbers."""
 
-    def __init__(self, metrics: Metrics, live: LiveModel) -> None:
+    def __init__(self, metrics: Metrics, live: LoadedModel) -> None:
         name, version = live.name, live.version
         metrics.start_version_at_zero(name, version)
-        document = live.predictor.package.document
+        document = live.document
         metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
         for kind, error in training_errors(document.metrics).items():
             metrics.training_error.labels(name, version, kind).set(error)

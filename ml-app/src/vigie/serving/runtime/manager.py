@@ -1,37 +1,45 @@
-"""All models that one worker serves: loads them from the cache, follows it, swaps."""
+"""The model manager of one worker: loads models from the cache, follows it, swaps."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
 
 from vigie.errors import NotFound, Unavailable, VigieError
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import CachedVersion, ModelCache
 from vigie.serving.runtime.challenger import Canary, Challenger
-from vigie.serving.runtime.loaded_model import load_live
-from vigie.serving.runtime.model_slot import Slot
-from vigie.serving.runtime.swap_lock import swap_turn
+from vigie.serving.runtime.loaded_model import load_model
+from vigie.serving.runtime.model_slot import ModelSlot
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
 LOOK_SECONDS = 1.0
 CROWDED_SECONDS = 30.0
+RETRY_SECONDS = 5
+LONGEST_WAIT_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.02
 
 
-class Fleet:
+class ModelManager:
     """The slots of one worker, by model name, in the order in which they are listed to people."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
         self.cache = ModelCache(settings.cache)
-        self.slots: dict[str, Slot] = {
-            name: Slot(name, metrics, settings.max_batch_rows) for name in settings.required_models
+        self.slots: dict[str, ModelSlot] = {
+            name: ModelSlot(name, metrics, settings.max_batch_rows)
+            for name in settings.required_models
         }
         self._failed: dict[str, tuple[str, str]] = {}
         self._failed_challengers: dict[str, tuple[str, str]] = {}
@@ -50,8 +58,8 @@ class Fleet:
                 self._retire(name)
         for name in wanted:
             if self._next(name):
-                with self._turn():
-                    # asked again: the pointer may have moved while the others had their turn
+                with self._swap_lock():
+                    # asked again: the pointer may have moved while the others swapped
                     if cached := self._next(name):
                         self._load(name, cached)
             if self._settings.tries_challengers and name in self.slots:
@@ -66,7 +74,7 @@ class Fleet:
             except Exception:
                 log.exception("the cache could not be read")
 
-    def slot(self, name: str | None) -> Slot:
+    def slot(self, name: str | None) -> ModelSlot:
         """The slot of a model, the first one for `None`. Raises `NotFound`, `Unavailable`."""
         if name is None:
             name = self.first
@@ -84,6 +92,15 @@ class Fleet:
         if not self.slots:
             raise Unavailable("No model is served yet.", "no_model", retry_after=5)
         return next(iter(self.slots))
+
+    def readiness(self) -> tuple[int, bytes]:
+        """Status and body of `/readyz`: 200 while each configured model serves, nothing stops."""
+        if self.draining:
+            return 503, orjson.dumps({"status": "draining"})
+        unready = self.unready()
+        if unready:
+            return 503, orjson.dumps({"status": "not ready", "models": unready})
+        return 200, orjson.dumps({"status": "ready"})
 
     def unready(self) -> dict[str, str]:
         """Why the worker is not ready, by model; empty where every configured model serves."""
@@ -122,20 +139,20 @@ class Fleet:
             return None
         return cached
 
-    def _turn(self) -> contextlib.AbstractContextManager[None]:
+    def _swap_lock(self) -> contextlib.AbstractContextManager[None]:
         # at the start nothing serves that a second load beside it could slow down
-        return swap_turn(self._settings.state) if self._follows else contextlib.nullcontext()
+        return swap_lock(self._settings.state) if self._follows else contextlib.nullcontext()
 
     def _load(self, name: str, cached: CachedVersion) -> None:
         started = time.perf_counter()
         settings = self._settings
-        slot = self.slots.get(name) or Slot(name, self._metrics, settings.max_batch_rows)
+        slot = self.slots.get(name) or ModelSlot(name, self._metrics, settings.max_batch_rows)
         tried = slot.challenger.live if slot.challenger else None
         try:
             if tried and (tried.digest, tried.version) == (cached.digest, cached.version):
                 live = tried
             else:
-                live = load_live(name, cached, settings.engine, settings.max_batch_rows)
+                live = load_model(name, cached, settings.engine, settings.max_batch_rows)
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
@@ -154,7 +171,7 @@ class Fleet:
         _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s serves on %s", name, cached.version, live.engine)
 
-    def _challenge(self, slot: Slot) -> None:
+    def _challenge(self, slot: ModelSlot) -> None:
         """Loads, replaces or ends the challenger of a model as the cache has it."""
         cached = self.cache.challenger(slot.name)
         champion, tried = slot.live, slot.challenger.live if slot.challenger else None
@@ -168,13 +185,13 @@ class Fleet:
             return
         # the old one goes first: never two challengers in memory
         slot.challenge(None)
-        with self._turn():
+        with self._swap_lock():
             self._load_challenger(slot, cached)
 
-    def _load_challenger(self, slot: Slot, cached: CachedVersion) -> None:
+    def _load_challenger(self, slot: ModelSlot, cached: CachedVersion) -> None:
         settings = self._settings
         try:
-            live = load_live(slot.name, cached, settings.engine, settings.max_batch_rows)
+            live = load_model(slot.name, cached, settings.engine, settings.max_batch_rows)
         except Exception as failure:
             # a challenger that cannot be loaded costs what it would have told, nothing else
             self._failed_challengers[slot.name] = (cached.digest, cached.version)
@@ -216,3 +233,30 @@ def _freeze_heap(thorough: bool) -> None:
         gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def swap_lock(folder: Path, longest: float = LONGEST_WAIT_SECONDS) -> Iterator[None]:
+    """Held while a worker loads and swaps: one after the other, as loading slows down answers.
+
+    Goes on without it after `longest` seconds. The system frees the lock of a worker that dies.
+    """
+    with contextlib.ExitStack() as stack:
+        # a folder that cannot be written costs the order of the swaps, never a swap
+        with contextlib.suppress(OSError):
+            held = stack.enter_context((folder / "swap.lock").open("w"))
+            deadline = time.monotonic() + longest
+            while not _lock(held.fileno()):
+                if time.monotonic() > deadline:
+                    log.warning("another worker swaps for more than %.0f s; not waiting", longest)
+                    break
+                time.sleep(_LOOK_AGAIN_SECONDS)
+        yield
+
+
+def _lock(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,4 +1,8 @@
-"""A request and its answer, free of any transport: what both doors pass to the pipeline."""
+"""A prediction request on its way, free of any transport: asked, decoded, run, encoded.
+
+A transport makes a `Request`, the pipeline a `RequestContext` of it, a dialect decodes and encodes,
+a slot gives the `Result`, and the transport writes the `Response`.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,29 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-Headers = dict[bytes, bytes]
+from vigie.engines.predictor import Answers
+from vigie.errors import VigieError
+from vigie.models.decoded import Decoded
+from vigie.serving.runtime.loaded_model import LoadedModel
 
+JSON = b"application/json"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
-class Call:
-    """One request: its method, path, headers (names in lower case) and whole body."""
+class Request:
+    """One HTTP request: its method, path, headers (names in lower case) and whole body.
+
+    `received` is a reading of `time.perf_counter()`, seconds.
+    """
 
     method: str
     path: str
-    headers: Headers
+    headers: dict[bytes, bytes]
     body: bytes
     received: float = field(default_factory=time.perf_counter)
 
@@ -41,18 +53,84 @@ class Call:
 
 
 @dataclass(slots=True)
-class Reply:
-    """One answer: status, headers in order, whole body."""
+class Response:
+    """One HTTP response: status, headers in order, whole body."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
 
-def request_id_of(call: Call) -> str:
+def request_id_of(request: Request) -> str:
     """The caller's own id, else its trace's, else a fresh one of 32 hexadecimal digits."""
-    given = call.headers.get(b"x-request-id")
+    given = request.headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    trace = call.traceparent
+    trace = request.traceparent
     return trace.split("-")[1] if trace is not None else os.urandom(16).hex()
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One prediction request between its first and its last step.
+
+    `template` is the route as metrics name it. The pipeline fills in the version that answers, what
+    was decoded for it and when it must be answered. `deadline` and `queued` are readings of
+    `time.perf_counter()`, seconds; `response_format` is what the dialect must know to encode.
+    """
+
+    request: Request
+    request_id: str
+    dialect: Dialect
+    template: str
+    live: LoadedModel = field(init=False)
+    decoded: Decoded = field(init=False)
+    deadline: float = field(init=False)
+    response_format: Any = None
+    decode_seconds: float = 0.0
+    queued: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answers to exactly the rows of one request; how long they waited and ran, seconds."""
+
+    answers: Answers
+    queue_seconds: float
+    infer_seconds: float
+
+
+@dataclass(slots=True)
+class DecodedRequest:
+    """Rows that were checked, and what the dialect must know to encode their answer."""
+
+    decoded: Decoded
+    response_format: Any = None
+
+
+@dataclass(slots=True)
+class EncodedResponse:
+    """An answer or a refusal as its dialect writes it."""
+
+    body: bytes
+    media_type: bytes = JSON
+    status: int = 200
+    headers: list[tuple[bytes, bytes]] | None = None
+
+
+class Dialect(Protocol):
+    """One way of asking for predictions, a protocol and its codec, free of any transport."""
+
+    def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
+        """What a request asks for; raises a `VigieError` that `refuse` can explain."""
+        ...
+
+    def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
+        """The answer to a request that this dialect decoded."""
+        ...
+
+    def refuse(
+        self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
+    ) -> EncodedResponse:
+        """The refusal, under the status that the dialect has for such an error."""
+        ...

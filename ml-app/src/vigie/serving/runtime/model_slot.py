@@ -1,8 +1,8 @@
-"""A slot: one served model. Holds the live version, swaps it, turns waiting jobs into batches.
+"""A slot: one served model. Holds the live version, swaps it, turns what waits into batches.
 
-A quick model runs in the event loop, and all jobs that arrived in one turn of the loop form a
-batch: no timer, no added wait. A slow one runs in one thread of lower priority; what waits
-meanwhile is the next batch.
+A quick model runs in the event loop, and all requests that arrived in one turn of the loop form a
+batch: no timer, no added wait. A slow one runs in a `BatchWorker`; what waits meanwhile is the
+next batch.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from collections.abc import Iterator, Sequence
 from vigie.errors import ModelFailure, VigieError
 from vigie.models.decoded import Decoded
 from vigie.monitoring.metrics import Metrics
-from vigie.serving.runtime.batching import ModelThread, Result, Waiting, settle, too_late
+from vigie.serving.runtime.batching import BatchWorker, ResultOrError, Waiting, settle, too_late
 from vigie.serving.runtime.challenger import Canary, Challenger
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveMetrics, LiveModel, clock_of
+from vigie.serving.runtime.loaded_model import LoadedModel, VersionMetrics, clock_of
+from vigie.serving.runtime.messages import RequestContext, Result
 
 
-class Slot:
+class ModelSlot:
     """One served model in one worker."""
 
     def __init__(self, name: str, metrics: Metrics, batch_rows: int) -> None:
         self.name = name
-        self.live: LiveModel | None = None
+        self.live: LoadedModel | None = None
         self.challenger: Challenger | None = None
         self.canary: Canary | None = None
-        self._bound: dict[str, LiveMetrics] = {}
+        self._bound: dict[str, VersionMetrics] = {}
         self._metrics = metrics
         self._batch_rows = batch_rows
         self._batch_sizes = metrics.batch_rows.labels(name)
         self._depth = metrics.queue_depth.labels(name)
         self._previous: str | None = None
-        self._replaced: list[weakref.ref[LiveModel]] = []
+        self._replaced: list[weakref.ref[LoadedModel]] = []
         self.swapped = 0.0
         self._waiting: list[Waiting] = []
-        self._thread: ModelThread | None = None
+        self._thread: BatchWorker | None = None
         metrics.start_at_zero(name)
 
-    def swap(self, live: LiveModel) -> None:
-        """Makes `live` the serving version. Jobs that are under way end on the one they began."""
+    def swap(self, live: LoadedModel) -> None:
+        """Makes `live` the serving version. Requests under way end on the one that they began."""
         metrics, replaced = self._metrics, self.live
-        bound = LiveMetrics(metrics, live)
+        bound = VersionMetrics(metrics, live)
         if replaced is not None:
             metrics.model_info.remove(*self._bound[replaced.version].info)
             # only requests keep the old version alive: what it takes goes when the last one ends
@@ -68,7 +68,7 @@ class Slot:
             self._metrics.model_info.labels(*challenger.info).set(1)
         if challenger is not None and challenger.live.version not in self._bound:
             # callers may ask for it by its version or label
-            self._bound[challenger.live.version] = LiveMetrics(self._metrics, challenger.live)
+            self._bound[challenger.live.version] = VersionMetrics(self._metrics, challenger.live)
         self._forget_versions()
 
     def _forget_versions(self) -> None:
@@ -81,7 +81,7 @@ class Slot:
         return self._thread.busy_seconds() if self._thread else 0.0
 
     def retire(self) -> None:
-        """Ends the model: its series go. Jobs that are under way end on the version they began."""
+        """Ends the model: its series go. Requests under way end on the version that they began."""
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
@@ -99,52 +99,54 @@ class Slot:
         lives = (self.live, self.challenger.live if self.challenger else None)
         return list(dict.fromkeys(live.version for live in lives if live is not None))
 
-    def ending(self) -> list[LiveModel]:
+    def ending(self) -> list[LoadedModel]:
         """The replaced versions that a request still runs on."""
         return [live for ref in self._still_there() if (live := ref()) is not None]
 
-    def _still_there(self) -> list[weakref.ref[LiveModel]]:
+    def _still_there(self) -> list[weakref.ref[LoadedModel]]:
         return [ref for ref in self._replaced if ref() is not None]
 
-    def bound_to(self, live: LiveModel) -> LiveMetrics | None:
+    def bound_to(self, live: LoadedModel) -> VersionMetrics | None:
         """The series of a version; `None` where neither it nor its successor serves any more."""
         return self._bound.get(live.version)
 
-    def run(self, job: Job) -> Outcome:
-        """Runs one job in the caller's thread."""
-        job.queued = time.perf_counter()
-        if job.queued > job.deadline:
+    def run(self, context: RequestContext) -> Result:
+        """Runs one request in the caller's thread."""
+        context.queued = time.perf_counter()
+        if context.queued > context.deadline:
             raise too_late()
-        result = self._run_jobs([job])[0]
+        result = self._predict([context])[0]
         if isinstance(result, VigieError):
             raise result
         return result
 
-    def require_room(self, live: LiveModel) -> None:
+    def require_room(self, live: LoadedModel) -> None:
         """Raises `Unavailable` where too much waits for a slow model already.
 
         Asked before a request is even decoded: what is refused should cost next to nothing.
         """
-        if self._thread is not None and live.pace.slow:
-            self._thread.require_room(live.pace)
+        if self._thread is not None and live.latency.slow:
+            self._thread.require_room(live.latency)
 
-    def submit(self, job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Outcome]:
-        """Queues a job from the event loop; the future gives its outcome or a `VigieError`.
+    def submit(
+        self, context: RequestContext, loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Future[Result]:
+        """Queues a request from the event loop; the future gives its result or a `VigieError`.
 
         Raises `Unavailable` where too much waits for a slow model already.
         """
-        job.queued = time.perf_counter()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        if job.live.pace.slow:
+        context.queued = time.perf_counter()
+        future: asyncio.Future[Result] = loop.create_future()
+        if context.live.latency.slow:
             if self._thread is None:
-                self._thread = ModelThread(
+                self._thread = BatchWorker(
                     self.name, loop, self._depth, self.batches, self.run_batch
                 )
-            self._thread.put((job, future))
+            self._thread.put((context, future))
         else:
             if not self._waiting:
                 loop.call_soon(self._flush)
-            self._waiting.append((job, future))
+            self._waiting.append((context, future))
         return future
 
     def _flush(self) -> None:
@@ -153,75 +155,75 @@ class Slot:
             settle(batch, self.run_batch(batch))
 
     def batches(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
-        """The waiting jobs in calls of at most the row cap, one version each, order kept."""
+        """The waiting requests in calls of at most the row cap, one version each, order kept."""
         batch: list[Waiting] = []
         rows = 0
         for entry in waiting:
-            job = entry[0]
-            full = rows + job.decoded.rows > self._batch_rows
-            if batch and (full or job.live is not batch[0][0].live):
+            context = entry[0]
+            full = rows + context.decoded.rows > self._batch_rows
+            if batch and (full or context.live is not batch[0][0].live):
                 yield batch
                 batch, rows = [], 0
             batch.append(entry)
-            rows += job.decoded.rows
+            rows += context.decoded.rows
         if batch:
             yield batch
 
-    def run_batch(self, batch: Sequence[Waiting]) -> list[Result]:
+    def run_batch(self, batch: Sequence[Waiting]) -> list[ResultOrError]:
         """One result per entry; what nobody waits for any more, or too late, is not run."""
         now = time.perf_counter()
         late = too_late()
         # asked once: a caller may leave while the model runs, and must not shift the others' rows
-        due = [now <= job.deadline and not future.done() for job, future in batch]
-        jobs = [job for (job, _), is_due in zip(batch, due, strict=True) if is_due]
-        ran = iter(self._run_jobs(jobs) if jobs else [])
+        due = [now <= context.deadline and not future.done() for context, future in batch]
+        contexts = [context for (context, _), is_due in zip(batch, due, strict=True) if is_due]
+        ran = iter(self._predict(contexts) if contexts else [])
         return [next(ran) if is_due else late for is_due in due]
 
-    def _run_jobs(self, jobs: Sequence[Job]) -> list[Result]:
-        """One result per job. Where a call fails, each job runs alone: one cannot fail another."""
-        live = jobs[0].live
+    def _predict(self, contexts: Sequence[RequestContext]) -> list[ResultOrError]:
+        """One result per request. Where a call fails, each runs alone: one cannot fail another."""
+        live = contexts[0].live
         clock = clock_of(live.predictor)
         started, computing = time.perf_counter(), clock()
         try:
-            decoded = _joined(jobs)
+            decoded = _joined(contexts)
             answers = live.predictor.predict(decoded.columns)
         except VigieError as failure:
-            if len(jobs) == 1:
+            if len(contexts) == 1:
                 return [failure]
-            return [self._run_jobs([job])[0] for job in jobs]
+            return [self._predict([context])[0] for context in contexts]
         except Exception as cause:
-            if len(jobs) == 1:
+            if len(contexts) == 1:
                 failed = ModelFailure("The model failed on this input.", "internal")
                 failed.__cause__ = cause
                 return [failed]
-            return [self._run_jobs([job])[0] for job in jobs]
+            return [self._predict([context])[0] for context in contexts]
         infer_seconds = time.perf_counter() - started
-        live.pace.observe(decoded.rows, infer_seconds, clock() - computing)
+        live.latency.observe(decoded.rows, infer_seconds, clock() - computing)
         bound = self._bound.get(live.version)
         if bound is not None and bound.bins is not None:
             bound.bins.observe(decoded, answers.outputs)
-        results: list[Result] = []
+        results: list[ResultOrError] = []
         start = 0
-        for job in jobs:
-            stop = start + job.decoded.rows
-            part = answers if len(jobs) == 1 else answers.rows(start, stop)
-            results.append(Outcome(part, started - job.queued, infer_seconds))
+        for context in contexts:
+            stop = start + context.decoded.rows
+            part = answers if len(contexts) == 1 else answers.rows(start, stop)
+            results.append(Result(part, started - context.queued, infer_seconds))
             start = stop
         self._batch_sizes.observe(start)
         return results
 
 
-def _joined(jobs: Sequence[Job]) -> Decoded:
-    first = jobs[0].decoded
-    if len(jobs) == 1:
+def _joined(contexts: Sequence[RequestContext]) -> Decoded:
+    first = contexts[0].decoded
+    if len(contexts) == 1:
         return first
     columns = {name: list(values) for name, values in first.columns.items()}
     missing = Counter(first.missing)
     rows = first.rows
-    for job in jobs[1:]:
-        rows += job.decoded.rows
-        for name, values in job.decoded.columns.items():
+    for context in contexts[1:]:
+        rows += context.decoded.rows
+        for name, values in context.decoded.columns.items():
             columns[name].extend(values)
-        if job.decoded.missing:
-            missing.update(job.decoded.missing)
+        if context.decoded.missing:
+            missing.update(context.decoded.missing)
     return Decoded(rows, columns, {}, missing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,8 @@ from vigie.models.document import Input, text_in
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
 from vigie.serving.problems import KNOWN
-from vigie.serving.runtime.job import Job, Outcome
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.messages import Request, RequestContext, Result
 from vigie.serving.web.form import limits_phrase
 from vigie.serving.web.formats import unit_symbol
 from vigie.serving.web.problem_texts import problem_meaning
@@ -107,7 +106,7 @@ class ProblemRow:
 
 
 def model_sections(
-    lives: Sequence[LiveModel], root: str, language: str, answers: dict[str, str]
+    lives: Sequence[LoadedModel], root: str, language: str, answers: dict[str, str]
 ) -> list[ModelSection]:
     """One section per model. `answers` keeps the example answers by digest between calls."""
     if not lives:
@@ -116,7 +115,7 @@ def model_sections(
     return [
         ModelSection(
             name=live.name,
-            title=text_in(live.predictor.package.document.title, language),
+            title=text_in(live.document.title, language),
             version=live.version,
             endpoint=f"/predict/{live.name}",
             first=live is lives[0],
@@ -124,16 +123,14 @@ def model_sections(
                 _input_row(item, schemas[f"{live.name}.Row"]["properties"][item.name], language)
                 for item in live.inputs.values()
             ],
-            curl=curl_command(
-                f"{root}/predict/{live.name}", body_of(live.predictor.package.document.example)
-            ),
+            curl=curl_command(f"{root}/predict/{live.name}", body_of(live.document.example)),
             answer=_example_answer(live, answers),
         )
         for live in lives
     ]
 
 
-def route_rows(lives: Sequence[LiveModel], language: str) -> list[RouteRow]:
+def route_rows(lives: Sequence[LoadedModel], language: str) -> list[RouteRow]:
     """The routes of the OpenAPI document that are no prediction routes of ours."""
     rows = []
     for path, methods in _paths(lives).items():
@@ -155,7 +152,7 @@ def problem_rows(language: str) -> list[ProblemRow]:
     return [ProblemRow(code, statuses[code], problem_meaning(code, language)) for code in KNOWN]
 
 
-def _paths(lives: Sequence[LiveModel]) -> Mapping[str, Any]:
+def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
     paths: Mapping[str, Any] = build_openapi(lives)["paths"] if lives else {}
     return paths
 
@@ -192,16 +189,23 @@ def _type_text(schema: Mapping[str, Any]) -> str:
     return " | ".join(str(name) for name in names)
 
 
-def _example_answer(live: LiveModel, answers: dict[str, str]) -> str:
+def _example_answer(live: LoadedModel, answers: dict[str, str]) -> str:
     """What the version answers to its example; computed once, empty where it has none."""
     key = f"{live.name} {live.version} {live.digest}"
     if key not in answers:
         answers[key] = ""
-        row = live.predictor.package.document.example
+        row = live.document.example
         with contextlib.suppress(VigieError):
+            dialect = NativeDialect(1)
             decoded = live.predictor.decoder.decode([row])
-            outcome = Outcome(live.predictor.predict(decoded.columns), 0.0, 0.0)
-            job = Job(live, decoded, time.perf_counter())
-            body = NativeDialect(1).encode(job, outcome, _EXAMPLE_ID).body
+            result = Result(live.predictor.predict(decoded.columns), 0.0, 0.0)
+            context = RequestContext(
+                Request("POST", f"/predict/{live.name}", {}, b""),
+                _EXAMPLE_ID,
+                dialect,
+                "/predict/<model>",
+            )
+            context.live, context.decoded = live, decoded
+            body = dialect.encode(context, result).body
             answers[key] = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     return answers[key]

@@ -13,21 +13,21 @@ from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaTy
 from vigie.models.document import Input, text_in
 from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.problems import KNOWN, problem_headers
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.messages import Call, Reply
+from vigie.serving.runtime import messages
+from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.web import formats
 from vigie.serving.web.docs import model_sections, problem_rows, route_rows
 from vigie.serving.web.form import fields_of, wrong_fields
 from vigie.serving.web.problem_texts import problem_advice, problem_meaning, problem_title
 from vigie.serving.web.quality import facts_of, metrics_of
-from vigie.serving.web.result import Result, body_of, curl_command, result_of
+from vigie.serving.web.result import ResultView, body_of, curl_command, result_of
 from vigie.serving.web.texts import (
     DEFAULT_LANGUAGE,
     LANGUAGES,
     translator,
 )
 from vigie.serving.web.typed import read_row
-from vigie.serving.worker_state import Services
+from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("pages", __name__)
 
@@ -65,26 +65,26 @@ def predict(model: str | None = None) -> Response:
     if request.mimetype not in _FORM_TYPES:
         raise UnsupportedMediaType("A form is taken here; send JSON to /predict.")
     typed = request.form.to_dict()
-    row = read_row(live.predictor.package.document.inputs, typed, asked_language())
+    row = read_row(live.document.inputs, typed, asked_language())
     body = body_of(row)
-    reply = _ask(live.name, body)
-    live = _answering(live, reply)
-    said = orjson.loads(reply.body)
-    if reply.status == 200:
+    response = _ask(live.name, body)
+    live = _answering(live, response)
+    said = orjson.loads(response.body)
+    if response.status == 200:
         prediction, outside = said["predictions"][0], _outside(live, row)
-        document = live.predictor.package.document
+        document = live.document
         result = result_of(document, prediction, outside, asked_language())
         curl = curl_command(f"{_root()}/predict/{live.name}", body)
         page = _model_page(live, 200, typed, result=result, curl=curl)
     else:
-        page = _model_page(live, reply.status, typed, problem=said)
-    return _with_headers(page, reply)
+        page = _model_page(live, response.status, typed, problem=said)
+    return _with_headers(page, response)
 
 
 @blueprint.get("/docs")
 def docs() -> Response:
     """The documentation of the API: every model, route and problem type."""
-    lives = [slot.live for slot in _services().fleet.slots.values() if slot.live]
+    lives = [slot.live for slot in _worker_state().manager.slots.values() if slot.live]
     answers = current_app.extensions.setdefault("vigie.example_answers", {})
     language = asked_language()
     return render_page(
@@ -122,42 +122,42 @@ def error_page(error: VigieError, request_id: str) -> Response:
     return page
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions["vigie"]
-    return services
+def _worker_state() -> WorkerState:
+    worker_state: WorkerState = current_app.extensions["vigie"]
+    return worker_state
 
 
-def _live(model: str | None) -> LiveModel | None:
+def _live(model: str | None) -> LoadedModel | None:
     """The serving version; without a name the first that is ready, `None` where none is."""
-    fleet = _services().fleet
+    manager = _worker_state().manager
     if model is None:
-        return next((slot.live for slot in fleet.slots.values() if slot.live), None)
+        return next((slot.live for slot in manager.slots.values() if slot.live), None)
     try:
-        return fleet.slot(model).live
+        return manager.slot(model).live
     except Unavailable:
         return None
 
 
-def _ask(model: str, body: bytes) -> Reply:
+def _ask(model: str, body: bytes) -> messages.Response:
     """The answer of the API itself: the same checks, limits, metrics and ids."""
-    pipeline = _services().pipeline
+    pipeline = _worker_state().pipeline
     path = f"/predict/{model}"
     headers = {b"content-type": b"application/json", b"x-request-id": g.request_id.encode()}
     headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
     route = pipeline.route(path)
     assert route is not None
-    return pipeline.answer(Call("POST", path, headers, body, g.started), route)
+    return pipeline.answer(messages.Request("POST", path, headers, body, g.started), route)
 
 
-def _answering(live: LiveModel, reply: Reply) -> LiveModel:
+def _answering(live: LoadedModel, response: messages.Response) -> LoadedModel:
     """The version that answered: `live`, unless another took its place meanwhile."""
-    answered = dict(reply.headers).get(b"x-model-digest")
+    answered = dict(response.headers).get(b"x-model-digest")
     if answered in (None, live.digest.encode()):
         return live
     return _live(live.name) or live
 
 
-def _outside(live: LiveModel, row: Mapping[str, Any]) -> Iterable[Input]:
+def _outside(live: LoadedModel, row: Mapping[str, Any]) -> Iterable[Input]:
     try:
         decoded = live.predictor.decoder.decode([row])
     except InvalidInput:
@@ -166,16 +166,16 @@ def _outside(live: LiveModel, row: Mapping[str, Any]) -> Iterable[Input]:
 
 
 def _model_page(
-    live: LiveModel,
+    live: LoadedModel,
     status: int,
     typed: Mapping[str, str] | None = None,
     *,
     problem: Mapping[str, Any] | None = None,
-    result: Result | None = None,
+    result: ResultView | None = None,
     curl: str = "",
 ) -> Response:
     language = asked_language()
-    document = live.predictor.package.document
+    document = live.document
     wrong = wrong_fields(document.inputs, problem or {}, language)
     fields = fields_of(document.inputs, typed, wrong, language)
     return render_page(
@@ -202,7 +202,7 @@ def _trouble(problem: Mapping[str, Any], language: str) -> tuple[str, str]:
 
 
 def _not_ready(model: str | None) -> Response:
-    unready = _services().fleet.unready()
+    unready = _worker_state().manager.unready()
     reasons = {name: why for name, why in unready.items() if model in (None, name)}
     page = render_page("not_ready.html", 503, reasons=reasons)
     page.headers["Retry-After"] = "5"
@@ -212,15 +212,15 @@ def _not_ready(model: str | None) -> Response:
 def render_page(template: str, status: int, **context: Any) -> Response:
     """A page from its template, in the language that is asked for."""
     language = asked_language()
-    services = _services()
+    worker_state = _worker_state()
     text = render_template(
         template,
         t=translator(language),
         language=language,
         languages=LANGUAGES,
         link=_link,
-        ready=_named(services),
-        settings=services.settings,
+        ready=_named(worker_state),
+        settings=worker_state.settings,
         formats=formats,
         text_in=text_in,
         meaning=problem_meaning,
@@ -234,11 +234,11 @@ def render_page(template: str, status: int, **context: Any) -> Response:
     return page
 
 
-def _named(services: Services) -> list[LiveModel]:
+def _named(worker_state: WorkerState) -> list[LoadedModel]:
     """The models that a page may name: none to a caller whose key was not asked for or taken."""
-    if services.pipeline.access.asks and not g.get("key"):
+    if worker_state.pipeline.access.asks and not g.get("key"):
         return []
-    return [slot.live for slot in services.fleet.slots.values() if slot.live]
+    return [slot.live for slot in worker_state.manager.slots.values() if slot.live]
 
 
 def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
@@ -246,8 +246,8 @@ def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
     return url_for(f"pages.{endpoint}", lang=language or asked_language(), **values)
 
 
-def _with_headers(page: Response, reply: Reply) -> Response:
-    for name, value in reply.headers:
+def _with_headers(page: Response, response: messages.Response) -> Response:
+    for name, value in response.headers:
         title = name.decode("latin-1").title()
         if title.startswith(_CARRIED):
             page.headers[title] = value.decode("latin-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vigie.models.document import PackageDocument, text_in
-from vigie.serving.runtime.loaded_model import LiveModel
+from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.web.formats import date, number, percent, quantity
 from vigie.serving.web.texts import translator
 
@@ -25,10 +25,10 @@ _SHARES = frozenset(
 )
 
 
-def facts_of(live: LiveModel, language: str) -> list[tuple[str, str]]:
+def facts_of(live: LoadedModel, language: str) -> list[tuple[str, str]]:
     """Names and texts about a served version, for a list of terms."""
     t = translator(language)
-    document = live.predictor.package.document
+    document = live.document
     origin = document.provenance
     facts = [(t("source"), text_in(origin.source, language))]
     if origin.rows is not None:

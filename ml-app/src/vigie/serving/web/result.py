@@ -39,7 +39,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ResultView:
     """Everything that a result page says about one prediction."""
 
     headline: str
@@ -56,14 +56,14 @@ def result_of(
     prediction: Mapping[str, Any],
     outside: Iterable[Input],
     language: str,
-) -> Result:
+) -> ResultView:
     """What one prediction of the API says. `outside` are the inputs with values never seen."""
     warnings = [_warning(item, language) for item in outside]
     if document.task == "classification":
         scores = _scores(document, prediction, language)
         best = next(score for score in scores if score.best)
         label = text_in(document.outputs[0].label, language)
-        return Result(best.label, label, "", None, scores, [], warnings)
+        return ResultView(best.label, label, "", None, scores, [], warnings)
     first, *others = document.outputs
     headline, label = "", ""
     if document.task == "regression" and isinstance(prediction[first.name], int | float):
@@ -76,7 +76,7 @@ def result_of(
         for one in others
     ]
     interval, bar = _interval(document, prediction, language)
-    return Result(headline, label, interval, bar, [], rows, warnings)
+    return ResultView(headline, label, interval, bar, [], rows, warnings)
 
 
 def curl_command(url: str, body: bytes) -> str:

@@ -18,7 +18,7 @@ from vigie.serving.web.status_models import Facts, ModelBoard, ModelState
 from vigie.serving.web.status_quality import PSI_MARKS
 from vigie.serving.web.status_traffic import Traffic, traffic_of
 from vigie.serving.web.texts import translator
-from vigie.serving.worker_state import Services, history_file
+from vigie.serving.worker_state import WorkerState, history_file
 
 blueprint = Blueprint("status", __name__)
 
@@ -50,13 +50,13 @@ class Look:
 @blueprint.get("/status")
 def status() -> Response:
     """Models, traffic, drift, errors and the prediction log of the whole service."""
-    services: Services = current_app.extensions["vigie"]
+    worker_state: WorkerState = current_app.extensions["vigie"]
     now, language = time.time(), asked_language()
-    samples = Samples(services.families())
-    record = read_history(history_file(services.settings))
-    models = ModelBoard(services.fleet, samples, record.changes, now, language).states()
+    samples = Samples(worker_state.families())
+    record = read_history(history_file(worker_state.settings))
+    models = ModelBoard(worker_state.manager, samples, record.changes, now, language).states()
     traffic = traffic_of(spans_of(record.points, now), now, language)
-    log = log_state(services, samples, now, language)
+    log = log_state(worker_state, samples, now, language)
     looks = [
         *_model_looks(models, language),
         *_traffic_looks(traffic, language),
@@ -77,10 +77,10 @@ def status() -> Response:
     )
 
 
-def log_state(services: Services, samples: Samples, now: float, language: str) -> LogState:
+def log_state(worker_state: WorkerState, samples: Samples, now: float, language: str) -> LogState:
     """Whether predictions are logged, and what became of the rows so far."""
     t = translator(language)
-    if not services.prediction_log.is_on:
+    if not worker_state.prediction_log.is_on:
         return LogState(t("log_off"), stuck=False, facts=[])
     waiting = samples.total("vigie_prediction_log_queue_rows")
     last = samples.total("vigie_prediction_log_last_success_timestamp_seconds")

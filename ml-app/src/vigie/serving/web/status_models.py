@@ -10,8 +10,8 @@ from vigie.monitoring.drift import drifts_of
 from vigie.monitoring.history import Change
 from vigie.monitoring.samples import Samples
 from vigie.registry.cache import CHALLENGER, CHAMPION
-from vigie.serving.runtime.loaded_model import LiveModel
-from vigie.serving.runtime.manager import Fleet
+from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.serving.runtime.manager import ModelManager
 from vigie.serving.web.formats import date, duration, moment, number
 from vigie.serving.web.status_quality import DriftBar, Truths, bars_of, truths_of
 from vigie.serving.web.texts import translator
@@ -51,24 +51,29 @@ class ModelBoard:
     """Gives the state of models at one moment, in one language."""
 
     def __init__(
-        self, fleet: Fleet, samples: Samples, changes: Sequence[Change], now: float, language: str
+        self,
+        manager: ModelManager,
+        samples: Samples,
+        changes: Sequence[Change],
+        now: float,
+        language: str,
     ) -> None:
-        self._fleet, self._samples, self._changes = fleet, samples, changes
+        self._manager, self._samples, self._changes = manager, samples, changes
         self._now, self._language = now, language
         self._t = translator(language)
         self._drifts = drifts_of(samples.all())
 
     def states(self) -> list[ModelState]:
         """Every model here, also those of which no version serves."""
-        return [self._state(name) for name in (*self._fleet.slots, *self._fleet.refused)]
+        return [self._state(name) for name in (*self._manager.slots, *self._manager.refused)]
 
     def _state(self, name: str) -> ModelState:
-        slot = self._fleet.slots.get(name)
+        slot = self._manager.slots.get(name)
         live = slot.live if slot else None
         refusals, changes = self._refusals(name), self._changed(name)
         if live is None:
-            return ModelState(name, name, self._fleet.why_not(name), refusals, changes)
-        document = live.predictor.package.document
+            return ModelState(name, name, self._manager.why_not(name), refusals, changes)
+        document = live.document
         mine = [d for d in self._drifts if (d.model, d.version) == (name, live.version)]
         return ModelState(
             name=name,
@@ -81,7 +86,7 @@ class ModelBoard:
             truths=truths_of(document, self._samples, live.version, self._language),
         )
 
-    def _facts(self, live: LiveModel) -> Facts:
+    def _facts(self, live: LoadedModel) -> Facts:
         t, language = self._t, self._language
         # while the workers take turns at loading a version, others still serve the one before
         champions = self._versions(live.name, CHAMPION) or {live.version: live.engine}
@@ -90,7 +95,7 @@ class ModelBoard:
             (t("engine"), ", ".join(dict.fromkeys(champions.values()))),
             (t("in_service"), duration(self._now - self._since(live), language)),
         ]
-        if trained_at := live.predictor.package.document.provenance.trained_at:
+        if trained_at := live.document.provenance.trained_at:
             facts.append((t("trained"), date(trained_at, language)))
         labels = {"model": live.name, "version": live.version}
         rows = self._samples.total("vigie_predictions_total", **labels)
@@ -104,7 +109,7 @@ class ModelBoard:
         found = self._samples.named("vigie_model_info", model=name, alias=alias)
         return {sample.labels["version"]: sample.labels["engine"] for sample in found}
 
-    def _since(self, live: LiveModel) -> float:
+    def _since(self, live: LoadedModel) -> float:
         """When the version took over; where nobody saw that, when it was loaded."""
         mine = [change for change in self._changes if change.model == live.name]
         if mine and mine[-1].version == live.version:
@@ -114,7 +119,7 @@ class ModelBoard:
 
     def _refusals(self, name: str) -> list[Refused]:
         kinds = ((CHAMPION, "refused_candidate"), (CHALLENGER, "refused_challenger"))
-        found = [(key, self._fleet.cache.refusal(name, alias)) for alias, key in kinds]
+        found = [(key, self._manager.cache.refusal(name, alias)) for alias, key in kinds]
         return [Refused(self._t(key, version=one.version), one.reason) for key, one in found if one]
 
     def _changed(self, name: str) -> Facts:
