@@ -1,0 +1,1 @@
+"""The recorded corpus: what the service answered once, and must answer again."""
