@@ -230,8 +230,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Returns as soon as `holds()` is true; fails when it has not been for so long."""
+def wait_until(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    """Returns as soon as `holds()` is true; fails when it has not been for so long.
+
+    No promise of the product's is in those seconds: a busy machine needs some of them.
+    """
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come true in time"

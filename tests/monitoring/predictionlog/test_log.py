@@ -139,8 +139,11 @@ def test_above_the_cap_the_rows_of_a_request_share_one_fate(
     assert outcome(services, "sampled_out") > 0
 
 
+AWAY = "the database of the prediction log is away; trying again"
+
+
 def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "later"
     blocked.write_text("a file where the folder should be")
@@ -149,7 +152,7 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     services.prediction_log.start()
     services.prediction_log.keep()
     assert all(post(services, "/predict/housing", HOME).status == 200 for _ in range(5))
-    time.sleep(0.6)
+    wait_until(lambda: AWAY in caplog.messages)
     assert (outcome(services, "written"), outcome(services, "failed")) == (0, 0)
     blocked.unlink()
     wait_until(lambda: outcome(services, "written") == 5)
@@ -215,7 +218,9 @@ def test_another_database_stops_the_start(url: str, tmp_path: Path) -> None:
         Database(url, tmp_path / "log.db")
 
 
-def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_path: Path) -> None:
+def test_postgresql_takes_the_same_rows_and_may_restart(
+    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with Postgres.of_its_own(free_port()) as server:
         services = loaded(log_settings(cache, tmp_path, database_url=server.url))
         services.prediction_log.start()
@@ -224,7 +229,7 @@ def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_p
         wait_until(lambda: outcome(services, "written") == 2)
         server.stop()
         assert post(services, "/predict/housing", HOME).status == 200
-        time.sleep(1)
+        wait_until(lambda: AWAY in caplog.messages)
         assert outcome(services, "failed") == 0
         server.start()
         wait_until(lambda: outcome(services, "written") == 3)
