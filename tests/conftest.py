@@ -308,7 +308,7 @@ class LiveService:
     def keeper(self) -> psutil.Process | None:
         """The child that keeps the prediction log."""
         others = {self.publisher, *self.workers}
-        return next((child for child in self.master.children() if child not in others), None)
+        return next((c for c in self.master.children() if c not in others and _runs(c)), None)
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -372,6 +372,13 @@ class LiveService:
         _, left = psutil.wait_procs(self._family, timeout=5)
         for child in left:
             child.kill()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _listens(process: psutil.Process, port: int) -> bool:
