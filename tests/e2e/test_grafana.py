@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import requests
 
 from compose import HOUSE, ROOT, Stack, require_engine, stack
+from conftest import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -26,7 +26,8 @@ def grafana() -> Iterator[tuple[Stack, str]]:
         made.up()
         for _ in range(50):
             made.predict("housing", HOUSE)
-        time.sleep(40)
+        # seen twice, so that there is a rate
+        wait_until(lambda: made.query("count_over_time(vigie_predictions_total[5m]) > 1"), 120)
         yield made, f"http://127.0.0.1:{made.environment['GRAFANA_PORT']}"
 
 
