@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from conftest import wait_until
 from support.compose import HOUSE, ROOT, Stack, require_engine, stack
 
 pytestmark = pytest.mark.docker
@@ -26,7 +26,8 @@ def grafana() -> Iterator[tuple[Stack, str]]:
         made.up()
         for _ in range(50):
             made.predict("housing", HOUSE)
-        time.sleep(40)
+        # seen twice, so that there is a rate
+        wait_until(lambda: made.query("count_over_time(vigie_predictions_total[5m]) > 1"), 120)
         yield made, f"http://127.0.0.1:{made.environment['GRAFANA_PORT']}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import psutil
 from sqlalchemy import func, select
 
 from conftest import HOME, JSON, LiveService, MakeService, value_of, wait_until
@@ -43,6 +44,8 @@ def test_two_workers_log_and_one_process_keeps(make_service: MakeService, tmp_pa
     # whoever joins is killed as well: another takes over, and nothing is counted twice
     for worker in service.workers:
         worker.kill()
+        # until then it counts among the workers, and what is left of it among the others
+        psutil.wait_procs([worker], timeout=60)
         wait_until(lambda: len(service.workers) == 2 and service.is_ready)
     keeper = service.keeper
     assert keeper is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from conftest import JSON, loaded, post
+from conftest import JSON, loaded, post, wait_until
 from support.prediction_log import join_all, keep_once
 from support.real_mlflow import real_mlflow
 from vigie.cli.main import main
@@ -25,6 +26,7 @@ from vigie.registry.follow import Follower
 from vigie.serving.app import create_app
 from vigie.settings import Settings, load_settings
 from vigie.training.dataset import split
+from vigie.training.retraining import Registered
 
 NEW_FLOWERS = 12
 EPOCHS = ("--epochs", "30")
@@ -152,7 +154,15 @@ def test_the_run_and_its_card_say_so_too(fresh: list[dict[str, Any]]) -> None:
     assert f"{NEW_FLOWERS} of them feedback" in card
 
 
+def age_of_newest(model: str) -> float:
+    """What the schedule goes by, seconds."""
+    registered = Registered(RegistryClient.of(load_settings()).versions(model), None, time.time())
+    assert registered.newest is not None
+    return registered.age(registered.newest)
+
+
 def test_retrain_trains_once_and_then_has_nothing_to_do(fresh: list[dict[str, Any]]) -> None:
+    wait_until(lambda: age_of_newest("iris") >= 1)
     due = vigie(
         "retrain", "iris", "--when", "schedule", "--every", "1s", "--with-feedback", *EPOCHS
     )

@@ -30,6 +30,7 @@ from conftest import (
 from support.memory import pss_mb, tell
 from support.openloop import ask_at, request_of
 from support.packages import install
+from support.wire import head_of
 from vigie.registry.cache import ModelCache
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -244,20 +245,26 @@ def test_the_publisher_does_not_outlive_a_killed_master(service: LiveService) ->
     assert left == []
 
 
-def test_a_stop_ends_what_it_began(service: LiveService) -> None:
+def test_a_stop_ends_what_it_began(make_service: MakeService) -> None:
     """A request whose body is under way when SIGTERM comes gets its answer."""
+    service = make_service(VIGIE_WORKERS="1")
+    service.start()
+    service.wait_ready()
     body = orjson.dumps(HOME)
-    head = (
-        "POST /predict/housing HTTP/1.1\r\nHost: localhost\r\n"
-        f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = head_of(
+        "POST", "/predict/housing", f"Content-Type: {JSON}", f"Content-Length: {len(body)}",
+        "Expect: 100-continue",
+    )  # fmt: skip
     codes: list[int] = []
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as caller:
-        caller.sendall(head.encode() + body[:10])
-        time.sleep(0.3)  # so that the worker has read the head: nothing outside tells it
+        caller.sendall(head)
+        # that the worker has read the head
+        assert caller.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(body[:10])
         stopping = threading.Thread(target=lambda: codes.append(service.stop()))
         stopping.start()
-        time.sleep(0.3)  # so that the signal has reached the worker
+        # that the signal has reached the worker
+        wait_until(lambda: not service.is_ready)
         caller.sendall(body[10:])
         said = caller.recv(65536)
     stopping.join()

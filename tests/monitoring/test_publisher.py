@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from conftest import free_port, wait_until
 from vigie.monitoring.history import read_history
 from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
@@ -57,13 +56,6 @@ def folder(tmp_path: Path) -> SnapshotFolder:
     return SnapshotFolder(tmp_path)
 
 
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
     """A process whose child publishes: the process, the child's number, the address."""
@@ -88,13 +80,6 @@ def is_served(url: str) -> bool:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_exposition_adds_workers_and_the_registry(folder: SnapshotFolder) -> None:

@@ -139,8 +139,11 @@ def test_above_the_cap_the_rows_of_a_request_share_one_fate(
     assert outcome(worker_state, "sampled_out") > 0
 
 
+AWAY = "the database of the prediction log is away; trying again"
+
+
 def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "later"
     blocked.write_text("a file where the folder should be")
@@ -149,7 +152,7 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     worker_state.prediction_log.start()
     worker_state.prediction_log.keep()
     assert all(post(worker_state, "/predict/housing", HOME).status == 200 for _ in range(5))
-    time.sleep(0.6)
+    wait_until(lambda: AWAY in caplog.messages)
     assert (outcome(worker_state, "written"), outcome(worker_state, "failed")) == (0, 0)
     blocked.unlink()
     wait_until(lambda: outcome(worker_state, "written") == 5)
@@ -215,7 +218,9 @@ def test_another_database_stops_the_start(url: str, tmp_path: Path) -> None:
         Database(url, tmp_path / "log.db")
 
 
-def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_path: Path) -> None:
+def test_postgresql_takes_the_same_rows_and_may_restart(
+    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with Postgres.of_its_own(free_port()) as server:
         worker_state = loaded(log_settings(cache, tmp_path, database_url=server.url))
         worker_state.prediction_log.start()
@@ -224,7 +229,7 @@ def test_postgresql_takes_the_same_rows_and_may_restart(cache: ModelCache, tmp_p
         wait_until(lambda: outcome(worker_state, "written") == 2)
         server.stop()
         assert post(worker_state, "/predict/housing", HOME).status == 200
-        time.sleep(1)
+        wait_until(lambda: AWAY in caplog.messages)
         assert outcome(worker_state, "failed") == 0
         server.start()
         wait_until(lambda: outcome(worker_state, "written") == 3)

@@ -16,7 +16,7 @@ MOST_SHOWN = 4000
 LONGEST_LINE = 100
 
 Entry = dict[str, Any]
-"""What was sent, and what each transport said: `answer`, and `without the fast lane` if it differs."""
+"""What was sent, and what each transport said: `answer`, and `without the fast lane`."""
 
 
 def file_of(part: str) -> Path:

@@ -203,7 +203,7 @@ def test_a_slow_server_is_not_waited_for(mlflow: FakeMlflow) -> None:
     done = threading.Event()
 
     def hang(_: BaseHTTPRequestHandler) -> None:
-        done.wait(5)
+        done.wait(60)
 
     mlflow.answers[ALIAS] = hang
     mlflow.answers["/health"] = mlflow.answers[ALIAS]
@@ -360,11 +360,14 @@ def test_a_full_disk_is_not_the_fault_of_the_version(
 
 
 def _drip(handler: BaseHTTPRequestHandler) -> None:
-    """A byte now and then: never silent for long, never done."""
+    """A byte now and then, two seconds at least, and then less than was promised.
+
+    Whoever did not break off before is told of that, and not that it took too long.
+    """
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
-    for _ in range(400):
+    for _ in range(200):
         handler.wfile.write(b" ")
         time.sleep(0.01)
 
@@ -375,18 +378,14 @@ def test_a_download_has_a_deadline_however_it_drips(
     assert files.is_dir()
     mlflow.answers[f"{ROOT}/MLmodel"] = _drip
     client = RegistryClient(mlflow.url, 5, download_seconds=0.2)
-    started = time.monotonic()
     with pytest.raises(RegistryError, match="VIGIE_DOWNLOAD_TIMEOUT_SECONDS"):
         client.download(ONE, tmp_path / "here", MUCH)
-    assert time.monotonic() - started < 2
 
 
 def test_an_answer_has_a_deadline_however_it_drips(mlflow: FakeMlflow) -> None:
     mlflow.answers[ALIAS] = _drip
-    started = time.monotonic()
     with pytest.raises(RegistryError, match="timeout"):
         RegistryClient(mlflow.url, 0.1).version_of("housing", "champion")
-    assert time.monotonic() - started < 2
 
 
 def test_an_answer_that_is_too_large_is_not_read(
@@ -425,10 +424,8 @@ def test_a_download_that_crawls_is_broken_off_long_before_its_deadline(
 ) -> None:
     assert files.is_dir()
     mlflow.answers[f"{ROOT}/MLmodel"] = _drip
-    started = time.monotonic()
     with pytest.raises(RegistryError, match="less than 16 kB a second"):
         RegistryClient(mlflow.url, 0.3).download(ONE, tmp_path / "here", MUCH)
-    assert time.monotonic() - started < 2
 
 
 def test_the_health_of_another_host_is_not_asked(mlflow: FakeMlflow) -> None:

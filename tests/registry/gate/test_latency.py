@@ -32,6 +32,12 @@ def opened(root: Path, slow: bool) -> Predictor:
     return open_predictor(read_package(root, ""))
 
 
+@pytest.fixture
+def none_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The factor alone decides: a slow graph is many times slower on any machine."""
+    monkeypatch.setattr(latency, "FREE_MS", 0.0)
+
+
 @pytest.mark.parametrize(
     ("candidate", "live", "factor", "refused"),
     [
@@ -80,6 +86,7 @@ def test_a_round_that_takes_long_is_not_repeated_often(
     assert set(calls) == {2}
 
 
+@pytest.mark.usefixtures("none_is_quick")
 def test_a_live_version_that_cannot_be_opened_holds_up_nobody(tmp_path: Path) -> None:
     candidate = opened(tmp_path / "new", slow=True).package
     for damaged in ("model.onnx", "package.json"):
@@ -92,6 +99,7 @@ def test_a_live_version_that_cannot_be_opened_holds_up_nobody(tmp_path: Path) ->
         admit(candidate, CachedVersion(root, "", "1", ""), load_settings())
 
 
+@pytest.mark.usefixtures("none_is_quick")
 def test_a_live_version_that_cannot_be_measured_holds_up_nobody(tmp_path: Path) -> None:
     candidate = opened(tmp_path / "new", slow=True).package
     live = opened(tmp_path / "live", slow=False).package

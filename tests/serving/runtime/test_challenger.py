@@ -118,16 +118,32 @@ def test_a_slow_challenger_drops_copies_and_holds_up_nobody(
     worker_state = make()
     stuck = worker_state.manager.slot("housing").challenger
     assert stuck is not None
-    go_on = threading.Event()
-    monkeypatch.setattr(stuck, "_run", lambda _: go_on.wait(10))
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        at_work.set()
+        go_on.wait()
+
+    monkeypatch.setattr(stuck, "_run", hang)
+    assert ask(worker_state).status == 200
+    # before that its copy would take a place of those that wait
+    assert at_work.wait(10)
     for _ in range(3 * challengers.MOST_WAITING):
         assert ask(worker_state).status == 200
-    assert told(worker_state, "dropped_total") >= challengers.MOST_WAITING
-    large = [HOME] * 1000
-    before = told(worker_state, "dropped_total")
-    assert ask(worker_state, large).status == 200
-    assert told(worker_state, "dropped_total") == before + 1
+    assert told(worker_state, "dropped_total") == 2 * challengers.MOST_WAITING
     go_on.set()
+
+
+def test_what_is_too_large_is_not_copied(cache: ModelCache, make: Any) -> None:
+    install_challenger(cache)
+    worker_state = make()
+    large = [HOME] * 2000
+    assert len(orjson.dumps(large)) > challengers.MOST_BYTES
+    assert ask(worker_state, large).status == 200
+    assert told(worker_state, "dropped_total") == 1
+    assert ask(worker_state).status == 200
+    wait_until(lambda: told(worker_state, "requests_total") == 1)
+    assert told(worker_state, "rows_total") == 1
 
 
 def test_only_a_share_is_copied(cache: ModelCache, make: Any) -> None:
