@@ -10,12 +10,13 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vigie.engines.predictor import Answers
-from vigie.errors import VigieError
-from vigie.models.decoded import Decoded
-from vigie.serving.runtime.loaded_model import LoadedModel
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.errors import VigieError
+    from vigie.models.decoded import Decoded
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
 JSON = b"application/json"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
