@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from vigie.errors import DataError
 from vigie.models.document import Input, PackageDocument
-from vigie.models.golden import Golden
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.models.reference_rows import Golden
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient

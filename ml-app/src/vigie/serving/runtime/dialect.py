@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vigie.errors import VigieError
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.serving.runtime.job import Job, Outcome
 from vigie.serving.runtime.loaded_model import LiveModel
 from vigie.serving.runtime.messages import Call

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.engines.predictor import Answers
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.serving.runtime.loaded_model import LiveModel
 
 
