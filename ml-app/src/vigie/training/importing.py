@@ -1,4 +1,4 @@
-"""Makes a package of somebody else's model and registers it."""
+"""Makes a package of a model that was trained elsewhere, and registers it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def write_imported(
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = run_confined(
-            "vigie.training.foreign_task:convert",
+            "vigie.training.conversion:to_package",
             {
                 "source": str(source.resolve()),
                 "labels": wanted.labels,
