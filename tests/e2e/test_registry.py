@@ -18,10 +18,10 @@ import pytest
 import tensorflow as tf
 
 from conftest import Answer, LiveService, value_of, wait_until
-from support.foreign_models import (
+from support.imported_models import (
     COLUMNS,
     MAKERS,
-    Foreign,
+    ImportedModel,
     by_vector,
     classifier,
     keras_file,
@@ -42,7 +42,7 @@ class Stack:
     environment: Mapping[str, str]
     registry: OperatorClient
     service: LiveService
-    models: dict[str, Foreign]
+    models: dict[str, ImportedModel]
     told: dict[str, str]
     follower: psutil.Process
 
@@ -66,7 +66,7 @@ def vigie(environment: Mapping[str, str], *arguments: str) -> subprocess.Complet
     )  # fmt: skip
 
 
-def log_bare_model(url: str) -> Foreign:
+def log_bare_model(url: str) -> ImportedModel:
     """Version 1 of `bare`, as `mlflow.keras.log_model` writes it."""
     import mlflow
 
@@ -77,10 +77,10 @@ def log_bare_model(url: str) -> Foreign:
             model, name="model", registered_model_name="bare", pip_requirements=["keras"]
         )
     rows = by_vector(numbers())
-    return Foreign("rebuilt", "models:/bare/1", rows, model(numbers()).numpy())
+    return ImportedModel("rebuilt", "models:/bare/1", rows, model(numbers()).numpy())
 
 
-def imported(model: Foreign, folder: Path, environment: Mapping[str, str]) -> str:
+def imported(model: ImportedModel, folder: Path, environment: Mapping[str, str]) -> str:
     """Imports a model with the command and its own rows; gives what the command said."""
     examples = folder / f"{model.name}.json"
     examples.write_text(json.dumps(model.rows))
@@ -141,7 +141,7 @@ def numbers_in(answer: Answer, labels: bool) -> np.ndarray:
     return np.array(rows)
 
 
-def difference(answer: Answer, model: Foreign) -> float:
+def difference(answer: Answer, model: ImportedModel) -> float:
     """The largest difference of an answer from the model's own answers."""
     labels = "label" in answer.json()["predictions"][0]
     return float(np.abs(numbers_in(answer, labels) - model.answers).max())
@@ -244,7 +244,7 @@ def _tried(service: LiveService) -> bool:
     )
 
 
-def _check_canary(stack: Stack, challenger: Foreign) -> None:
+def _check_canary(stack: Stack, challenger: ImportedModel) -> None:
     folder = stack.folder / "canary"
     folder.mkdir()
     canary = LiveService(

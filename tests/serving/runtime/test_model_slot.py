@@ -22,8 +22,8 @@ from support.packages import PRICE_PER_M2, install
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure
-from vigie.models.decoded import Decoded
 from vigie.models.profile import build_profile
+from vigie.models.rows import Decoded
 from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.loaded_model import LatencyModel, LoadedModel, load_model

@@ -11,7 +11,7 @@ from typing import Any
 
 from vigie.engines.predictor import Answers, Predictor
 from vigie.errors import DataError, InvalidInput, ModelFailure
-from vigie.models.cells import number_in
+from vigie.models.rows import number_in
 
 ROWS_AT_ONCE = 1000
 PREDICTION, ERROR = "prediction", "prediction_error"

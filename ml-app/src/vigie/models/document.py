@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +13,15 @@ INT64_MAX = float(2**63 - 1024)
 
 Text = str | dict[str, str]
 """A text for people: one for every language, or one per language code (`en`, `fr`)."""
+
+TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
+    "absolute": ("mae", lambda mean: mean),
+    "squared": ("rmse", lambda root: root**2),
+    "absolute_percentage": ("mape", lambda mean: mean),
+    "wrong": ("accuracy", lambda share: 1 - share),
+    "outside_interval": ("interval_coverage", lambda share: 1 - share),
+}
+"""Each kind of live error: the figure of training it compares with, and how that becomes one."""
 
 Number = int | float
 Scalar = str | int | float
@@ -171,3 +180,11 @@ class PackageDocument(_Frozen):
     def answer_names(self) -> Mapping[str, Output]:
         """The outputs by name."""
         return {output.name: output for output in self.outputs}
+
+    def training_errors(self) -> dict[str, float]:
+        """What training measured on held-out rows, as means of the kinds of the live error."""
+        return {
+            kind: as_error(self.metrics[name])
+            for kind, (name, as_error) in TRAINING_ERRORS.items()
+            if name in self.metrics
+        }

@@ -16,9 +16,9 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
 from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
+from vigie.models.rows import Decoded
 
 log = logging.getLogger("vigie.monitoring")
 

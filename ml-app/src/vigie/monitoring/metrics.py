@@ -6,7 +6,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
-from vigie.models.training_errors import TRAINING_ERRORS
+from vigie.models.document import TRAINING_ERRORS
 from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger import ChallengerMetrics
 from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import orjson
 
-from vigie.models.decoded import Decoded
 from vigie.models.document import Input, PackageDocument
+from vigie.models.rows import Decoded
 
 TruthKind = Literal["number", "label", "none"]
 Row = dict[str, Any]

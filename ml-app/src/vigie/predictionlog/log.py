@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound
-from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
+from vigie.models.rows import Decoded
 from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
 from vigie.predictionlog.entry import Answered
 from vigie.predictionlog.queue import LogQueue

@@ -6,8 +6,8 @@ import threading
 import time
 from collections import deque
 
-from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
+from vigie.models.rows import Decoded
 from vigie.predictionlog.entry import Answered, Entry
 from vigie.predictionlog.sampling import RateCap, Share
 

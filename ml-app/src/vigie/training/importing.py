@@ -1,4 +1,4 @@
-"""Makes a package of somebody else's model and registers it."""
+"""Makes a package of a model that was trained elsewhere, and registers it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from vigie.errors import DataError
 from vigie.models.document import Input, PackageDocument
-from vigie.models.golden import Golden
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.models.reference_rows import Golden
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
@@ -105,7 +105,7 @@ def write_imported(
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = run_confined(
-            "vigie.training.foreign_task:convert",
+            "vigie.training.conversion:to_package",
             {
                 "source": str(source.resolve()),
                 "labels": wanted.labels,

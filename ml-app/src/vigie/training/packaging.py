@@ -18,12 +18,11 @@ from pydantic import BaseModel
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
-from vigie.models.golden import Golden
-from vigie.models.held_out import HeldOut
 from vigie.models.interval import Interval
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
+from vigie.models.reference_rows import Golden, HeldOut
 from vigie.training.dataset import Dataset
 from vigie.training.export import check_export, export_onnx, predict_keras
 from vigie.training.plan import Plan

@@ -37,7 +37,7 @@ def write_saved_model(root: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if (root / KERAS_MODEL).is_file():
-            task = "vigie.training.saved_model_task:write"
+            task = "vigie.training.conversion:to_saved_model"
             run_confined(task, {"root": str(root.resolve())}, work, [root])
             made = work / "saved_model"
         else:

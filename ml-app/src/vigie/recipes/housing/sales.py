@@ -14,7 +14,7 @@ from vigie.recipes.housing.dvf import DvfError, Sales, clean_sales, read_sales
 from vigie.recipes.housing.market import generate_market
 from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import build_dataset, files_digest, frame_digest
-from vigie.settings import load_settings
+from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 
 SOURCE = {"en": "French property sales (DVF)", "fr": "Demandes de valeurs foncières (DVF)"}
@@ -24,11 +24,15 @@ GENERATED = {
 }
 
 
-def load_sales(spec: TableSpec, paths: Sequence[Path], say: Callable[[str], None]) -> Dataset:
-    """Clean sales as training rows; says where they come from."""
+def load_sales(
+    spec: TableSpec, paths: Sequence[Path], settings: Settings, say: Callable[[str], None]
+) -> Dataset:
+    """Clean sales: of the files, else of the department in the settings, else made up.
+
+    `say` is told which.
+    """
     if paths:
         return _from_files(spec, paths)
-    settings = load_settings()
     try:
         say(f"Downloading the sales of department {settings.housing_department} …")
         files = download_department(

@@ -11,8 +11,8 @@ import numpy as np
 
 from vigie.engines.predictor import Predictor
 from vigie.errors import InvalidInput, ModelFailure
-from vigie.models.held_out import HeldOut
 from vigie.models.package import read_held_out
+from vigie.models.reference_rows import HeldOut
 
 FEWEST_ROWS = 10
 ROWS_AT_ONCE = 100

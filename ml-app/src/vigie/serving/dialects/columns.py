@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.decoded import Decoded
 from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.document import Input
+from vigie.models.rows import Decoded
 from vigie.serving.runtime.loaded_model import LoadedModel
 
 Point = Callable[[FieldError], str]

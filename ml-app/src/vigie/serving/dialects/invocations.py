@@ -13,7 +13,7 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong

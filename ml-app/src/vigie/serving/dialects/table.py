@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vigie.errors import InvalidInput, MalformedRequest
-from vigie.models.cells import number_in
 from vigie.models.document import Input
+from vigie.models.rows import number_in
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, parse_json
 from vigie.serving.dialects.columns import (

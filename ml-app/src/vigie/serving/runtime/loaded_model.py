@@ -11,7 +11,6 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.document import Input, PackageDocument
 from vigie.models.package import read_package
-from vigie.models.training_errors import training_errors
 from vigie.monitoring.metrics import STAGES, Metrics
 from vigie.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION, CachedVersion
@@ -154,7 +153,7 @@ class VersionMetrics:
         metrics.start_version_at_zero(name, version)
         document = live.document
         metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
-        for kind, error in training_errors(document.metrics).items():
+        for kind, error in document.training_errors().items():
             metrics.training_error.labels(name, version, kind).set(error)
         self.rows = metrics.predictions.labels(name, version)
         self.queue, self.decode, self.infer, self.encode = (

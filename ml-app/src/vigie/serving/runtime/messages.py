@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
     from vigie.errors import VigieError
-    from vigie.models.decoded import Decoded
+    from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
 
 JSON = b"application/json"

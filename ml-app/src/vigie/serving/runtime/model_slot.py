@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vigie.errors import ModelFailure, VigieError
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.runtime.batching import BatchWorker, ResultOrError, Waiting, settle, too_late
 from vigie.serving.runtime.challenger import Canary, Challenger

@@ -1,7 +1,7 @@
-"""Somebody else's SavedModel: what it may hold, and its graph with the inputs of a package.
+"""An imported SavedModel: what it may hold, and its graph with the inputs of a package.
 
 Run it in the sandbox. TensorFlow runs a SavedModel's initialisers when it loads it, so its
-operators are looked through before.
+operators are checked before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.document import Input
 from vigie.training.export import compare_graph, export_function
-from vigie.training.foreign_inputs import Tensor, safe_name
+from vigie.training.imported_inputs import InputTensor, safe_name
 
 MOST_GRAPH_BYTES = 2**30
 _REACHES_OUT = re.compile(
@@ -33,11 +33,11 @@ _REACHES_OUT = re.compile(
 
 @dataclass
 class Graph:
-    """A loaded signature and what was found out about it."""
+    """A loaded signature: its inputs, and the outputs and labels that `choose_outputs` settles."""
 
     owner: Any
     call: Any
-    tensors: list[Tensor]
+    tensors: list[InputTensor]
     outputs: dict[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ def check_saved_model(path: Path) -> None:
 
 
 def load_saved_model(path: Path) -> Graph:
-    """The serving signature of a SavedModel that was looked through."""
+    """The serving signature of a SavedModel, whose operators are checked first."""
     check_saved_model(path)
     owner = tf.saved_model.load(str(path))
     names = list(owner.signatures)
@@ -80,7 +80,7 @@ def load_saved_model(path: Path) -> Graph:
     call = owner.signatures[chosen]
     specs = call.structured_input_signature[1]
     tensors = [
-        Tensor(name, spec.dtype.name, tuple(spec.shape.as_list()[1:]))
+        InputTensor(name, spec.dtype.name, tuple(spec.shape.as_list()[1:]))
         for name, spec in sorted(specs.items())
     ]
     return Graph(owner, call, tensors)
@@ -100,7 +100,7 @@ def answer(graph: Graph, inputs: Sequence[Input], feeds: dict[str, Any]) -> dict
 
 
 def choose_outputs(graph: Graph, answers: dict[str, np.ndarray], labels: tuple[str, ...]) -> None:
-    """Settles which outputs are served, and the labels where the model gives them as text."""
+    """Settles which outputs are served, and the labels where the model answers them as text."""
     numbers = {n: v for n, v in answers.items() if np.issubdtype(v.dtype, np.floating)}
     texts = {n: v for n, v in answers.items() if v.dtype == object and v.ndim == 2}
     graph.labels = labels

@@ -1,4 +1,4 @@
-"""What the sandbox runs to turn somebody else's model into the parts of a package."""
+"""What the sandbox runs: a model to the parts of a package, a package to a SavedModel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 import tf2onnx.optimizer
 import tf2onnx.tf_loader
 import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
@@ -15,12 +16,13 @@ import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
 from vigie.errors import DataError
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Input
-from vigie.training import foreign_keras, foreign_saved
-from vigie.training.export import check_export, export_onnx, predict_keras
-from vigie.training.foreign_inputs import describe_inputs, example_rows
+from vigie.models.package import read_package
+from vigie.training import imported_keras, imported_saved_model
+from vigie.training.export import check_export, export_onnx, named_outputs, predict_keras
+from vigie.training.imported_inputs import describe_inputs, example_rows
 
 
-def convert(
+def to_package(
     folder: Path,
     source: str,
     labels: Sequence[str],
@@ -30,31 +32,31 @@ def convert(
     """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says."""
     path = Path(source)
     if path.is_dir():
-        return _convert_saved(folder, path, tuple(labels), columns, list(examples))
-    model = foreign_keras.load_keras(path, folder)
-    inputs = describe_inputs(foreign_keras.tensors_of(model), columns)
+        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
+    model = imported_keras.load_keras(path, folder)
+    inputs = describe_inputs(imported_keras.tensors_of(model), columns)
     rows, feeds = _rows(inputs, list(examples))
-    served = foreign_keras.with_inputs(model, inputs, bool(columns), len(labels))
+    served = imported_keras.with_inputs(model, inputs, bool(columns), len(labels))
     served.save(folder / "model.keras")
     difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
     answers = predict_keras(served, feeds)
     return _parts(inputs, rows, answers, tuple(labels), difference, problem)
 
 
-def _convert_saved(
+def _saved_model_to_package(
     folder: Path,
     path: Path,
     labels: tuple[str, ...],
     columns: Sequence[str],
     examples: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    graph = foreign_saved.load_saved_model(path)
+    graph = imported_saved_model.load_saved_model(path)
     inputs = describe_inputs(graph.tensors, columns)
     rows, feeds = _rows(inputs, examples)
-    found = foreign_saved.answer(graph, inputs, foreign_saved.tensors_for(feeds))
-    foreign_saved.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
+    found = imported_saved_model.answer(graph, inputs, imported_saved_model.tensors_for(feeds))
+    imported_saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
     try:
-        difference = foreign_saved.export_saved(graph, inputs, folder / "model.onnx", feeds)
+        difference = imported_saved_model.export_saved(graph, inputs, folder / "model.onnx", feeds)
     except DataError:
         raise
     except Exception as failure:
@@ -62,7 +64,7 @@ def _convert_saved(
             f"this SavedModel cannot be turned into ONNX ({type(failure).__name__}); "
             "import the Keras model it was made from"
         ) from None
-    answers = {n: v.numpy() for n, v in foreign_saved.numbers_of(graph, found).items()}
+    answers = {n: v.numpy() for n, v in imported_saved_model.numbers_of(graph, found).items()}
     return _parts(inputs, rows, answers, graph.labels, difference, None)
 
 
@@ -103,8 +105,8 @@ def _parts(
                 f"the model answers with a {name} that is not finite; give rows with --examples"
             )
         shape = () if values.shape[1:] == (1,) else values.shape[1:]
-        outputs.append({"name": name, "label": name.replace("_", " "), "tensor": name,
-                        "shape": shape})  # fmt: skip
+        label = name.replace("_", " ")
+        outputs.append({"name": name, "label": label, "tensor": name, "shape": shape})
     return {
         "inputs": [item.model_dump() for item in inputs],
         "outputs": outputs,
@@ -117,3 +119,29 @@ def _parts(
         "difference": difference,
         "problem": problem,
     }
+
+
+def to_saved_model(folder: Path, root: str) -> bool:
+    """Writes `saved_model` with the signature `serving_default`: named inputs, named outputs."""
+    package = read_package(Path(root), "")
+    model = imported_keras.load_keras(package.keras_path, folder)
+    names = {output.tensor: output.name for output in package.document.outputs}
+
+    def answer(**feeds: Any) -> dict[str, Any]:
+        found = named_outputs(list(model.output_names), model(feeds, training=False))
+        return {names[tensor]: value for tensor, value in found.items() if tensor in names}
+
+    specs = {
+        tensor.name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    }
+    owner = tf.Module()
+    # what the function captures: with the model itself, Keras would trace functions of its own
+    owner.kept = [variable.value for variable in model.variables]
+    owner.tables = [
+        layer.lookup_table for layer in model._flatten_layers() if hasattr(layer, "lookup_table")
+    ]
+    owner.answer = tf.function(answer, autograph=False)
+    signature = owner.answer.get_concrete_function(**specs)
+    tf.saved_model.save(owner, str(folder / "saved_model"), {"serving_default": signature})
+    return True

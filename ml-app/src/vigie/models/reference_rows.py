@@ -1,11 +1,15 @@
-"""`golden.json`: a few rows with the answers that the trained model gave."""
+"""The rows that a package carries to be checked by.
+
+`golden.json`: a few rows with the answers that the trained model gave. `held_out.json`: rows that
+no version was trained on, with their truths.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vigie.errors import RefusedPackage
 
@@ -36,6 +40,21 @@ class Golden(BaseModel):
                     f"golden rows: output {name} differs by up to {worst:.3g} "
                     "from the recorded answers"
                 )
+
+
+class HeldOut(BaseModel):
+    """Rows as a caller sends them, and the true value of each: a number, or a label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rows: tuple[dict[str, Any], ...] = Field(min_length=1)
+    actual: tuple[float | str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _agree(self) -> HeldOut:
+        if len(self.rows) != len(self.actual):
+            raise ValueError("there is not one truth per row")
+        return self
 
 
 def _numbers(name: str, values: tuple[Any, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from vigie.errors import RefusedPackage
-from vigie.models.golden import Golden
+from vigie.models.reference_rows import Golden
 
 
 def golden(*values: Any, **more: Any) -> Golden:

@@ -1,4 +1,4 @@
-"""Somebody else's Keras model, given the inputs of a package. Run it in the sandbox."""
+"""An imported Keras model, given the inputs of a package. Run it in the sandbox."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vigie.errors import DataError
 from vigie.models.document import Input
 from vigie.sandbox.keras_archive import check_config, check_keras_file
 from vigie.sandbox.weights import check_hdf5, check_keras_weights
-from vigie.training.foreign_inputs import Tensor, safe_name
+from vigie.training.imported_inputs import InputTensor, safe_name
 
 
 def load_keras(path: Path, folder: Path) -> keras.Model:
-    """The model in a `.keras` or `.h5` file, looked through first."""
+    """The model in a `.keras` or `.h5` file, checked before Keras opens it."""
     if path.suffix == ".keras":
         check_keras_file(path, path.name)
         check_keras_weights(path, folder, path.name)
@@ -37,9 +37,9 @@ def load_keras(path: Path, folder: Path) -> keras.Model:
     return model
 
 
-def tensors_of(model: keras.Model) -> list[Tensor]:
+def tensors_of(model: keras.Model) -> list[InputTensor]:
     """What the model takes."""
-    return [Tensor(t.name, str(t.dtype), tuple(t.shape[1:])) for t in model.inputs]
+    return [InputTensor(t.name, str(t.dtype), tuple(t.shape[1:])) for t in model.inputs]
 
 
 def with_inputs(

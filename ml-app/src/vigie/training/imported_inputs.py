@@ -1,4 +1,4 @@
-"""What somebody else's model takes, as the inputs of a package, and rows to try it on."""
+"""What an imported model takes, as the inputs of a package, and rows to try it on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Tensor:
+class InputTensor:
     """An input of the model itself; `shape` is without the rows, `None` for a size left open."""
 
     name: str
@@ -31,7 +31,9 @@ def safe_name(name: str) -> str:
     return text if text[:1].isalpha() else f"x_{text}"
 
 
-def describe_inputs(tensors: Sequence[Tensor], columns: Sequence[str] = ()) -> tuple[Input, ...]:
+def describe_inputs(
+    tensors: Sequence[InputTensor], columns: Sequence[str] = ()
+) -> tuple[Input, ...]:
     """The inputs of the package; `columns` names the numbers of the one vector that it takes."""
     if columns:
         return _split(tensors, columns)
@@ -41,7 +43,7 @@ def describe_inputs(tensors: Sequence[Tensor], columns: Sequence[str] = ()) -> t
     return tuple(_describe(name, tensor) for name, tensor in zip(names, tensors, strict=True))
 
 
-def _split(tensors: Sequence[Tensor], columns: Sequence[str]) -> tuple[Input, ...]:
+def _split(tensors: Sequence[InputTensor], columns: Sequence[str]) -> tuple[Input, ...]:
     if len(tensors) != 1 or len(tensors[0].shape) != 1 or tensors[0].dtype == "string":
         raise DataError("--columns is for a model that takes one list of numbers")
     if tensors[0].shape != (len(columns),):
@@ -49,10 +51,10 @@ def _split(tensors: Sequence[Tensor], columns: Sequence[str]) -> tuple[Input, ..
             f"--columns names {len(columns)} columns, the model takes {tensors[0].shape[0]}"
         )
     kind = tensors[0].dtype
-    return describe_inputs([Tensor(column, kind, ()) for column in columns])
+    return describe_inputs([InputTensor(column, kind, ()) for column in columns])
 
 
-def _describe(name: str, tensor: Tensor) -> Input:
+def _describe(name: str, tensor: InputTensor) -> Input:
     shape = () if tensor.shape == (1,) else tensor.shape
     sizes = tuple(size for size in shape if size)
     if len(sizes) != len(shape):

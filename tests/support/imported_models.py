@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ImportedModel:
     """A model to import under `name`: its file, the options, rows, and its own answers."""
 
     name: str
@@ -57,16 +57,16 @@ def by_vector(values: np.ndarray) -> list[Row]:
     return [{"measures": row.tolist()} for row in values]
 
 
-def keras_file(folder: Path, name: str = "flowers", seed: int = 3) -> Foreign:
+def keras_file(folder: Path, name: str = "flowers", seed: int = 3) -> ImportedModel:
     """A `.keras` file whose columns and labels its owner knows."""
     model = classifier(seed)
     path = folder / f"{name}{seed}.keras"
     model.save(path)
     options = ["--columns", ",".join(COLUMNS), "--labels", "rose,tulip,daisy"]
-    return Foreign(name, str(path), by_column(numbers()), model(numbers()).numpy(), options)
+    return ImportedModel(name, str(path), by_column(numbers()), model(numbers()).numpy(), options)
 
 
-def legacy_file(folder: Path) -> Foreign:
+def legacy_file(folder: Path) -> ImportedModel:
     """A `.h5` file with one number as its answer."""
     keras.utils.set_random_seed(4)
     model = keras.Sequential(
@@ -78,18 +78,18 @@ def legacy_file(folder: Path) -> Foreign:
     )
     path = folder / "prices.h5"
     model.save(path)
-    return Foreign("prices", str(path), by_vector(numbers()), model(numbers()).numpy())
+    return ImportedModel("prices", str(path), by_vector(numbers()), model(numbers()).numpy())
 
 
-def exported_folder(folder: Path) -> Foreign:
+def exported_folder(folder: Path) -> ImportedModel:
     """What `model.export()` writes."""
     model = classifier()
     path = folder / "exported"
     model.export(path, verbose=False)
-    return Foreign("exported", str(path), by_vector(numbers()), model(numbers()).numpy())
+    return ImportedModel("exported", str(path), by_vector(numbers()), model(numbers()).numpy())
 
 
-def bigquery_folder(folder: Path, name: str, version: str = "") -> Foreign:
+def bigquery_folder(folder: Path, name: str, version: str = "") -> ImportedModel:
     """A SavedModel of BigQuery ML's shape, plain or below a version folder."""
     written = folder / name / version
     written.parent.mkdir(parents=True, exist_ok=True)
@@ -105,10 +105,10 @@ def bigquery_folder(folder: Path, name: str, version: str = "") -> Foreign:
         kind=tf.constant([row["kind"] for row in rows]),
     )["label_probs"]
     assert answers.shape[1] == len(LABELS)
-    return Foreign(name, str(folder / name), rows, answers.numpy())
+    return ImportedModel(name, str(folder / name), rows, answers.numpy())
 
 
-def hashing_file(folder: Path) -> Foreign:
+def hashing_file(folder: Path) -> ImportedModel:
     """A `.keras` file with a layer that tf2onnx cannot convert."""
     word = keras.Input((1,), name="word", dtype="string")
     wide = keras.layers.Embedding(64, 2)(keras.layers.Hashing(64)(word))
@@ -122,10 +122,10 @@ def hashing_file(folder: Path) -> Foreign:
     yes = model(tf.constant([[word] for word in words])).numpy()
     rows = [{"word": word} for word in words]
     options = ["--labels", "no,yes"]
-    return Foreign("words", str(path), rows, np.hstack([1 - yes, yes]), options, "tensorflow")
+    return ImportedModel("words", str(path), rows, np.hstack([1 - yes, yes]), options, "tensorflow")
 
 
-MAKERS: tuple[Callable[[Path], Foreign], ...] = (
+MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
     hashing_file,
     keras_file,
     legacy_file,
