@@ -252,8 +252,8 @@ def test_a_stop_at_any_step_of_a_burial_neither_loses_nor_doubles(
         return step
 
     with monkeypatch.context() as patch:
-        for name in ("replace", "unlink", "write_bytes"):
-            patch.setattr(Path, name, stopping(getattr(Path, name)))
+        for owner, name in ((os, "open"), (Path, "replace"), (Path, "unlink")):
+            patch.setattr(owner, name, stopping(getattr(owner, name)))
         with pytest.raises(KeyboardInterrupt):
             folder.bury()
         assert requests_in(folder.total()) == 21

@@ -17,6 +17,7 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from vigie.files import write_atomically
 from vigie.monitoring.log_metrics import OTHER
 from vigie.monitoring.metrics import GAUGE_MERGE
 
@@ -53,9 +54,8 @@ def snapshot_path(folder: Path) -> Path:
 
 def write_snapshot(path: Path, registry: CollectorRegistry) -> None:
     """Writes the snapshot of this process, readable whole or not at all."""
-    fresh = path.with_name(f".{path.name}")
-    fresh.write_bytes(orjson.dumps(take_snapshot(registry)))
-    fresh.replace(path)
+    # once a second: the next one is nearer than the disk, and a new start begins at zero
+    write_atomically(path, orjson.dumps(take_snapshot(registry)))
 
 
 def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
@@ -132,7 +132,8 @@ class SnapshotFolder:
     def clear(self) -> None:
         """Empties the folder: a new master starts at zero, which Prometheus takes for a restart."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.glob("*.json"):
+        # with those that somebody was writing who was killed
+        for path in self.folder.glob("*.json*"):
             path.unlink(missing_ok=True)
 
     def total(self) -> list[Family]:
@@ -185,9 +186,8 @@ class SnapshotFolder:
         return found.get("families", []), set(found.get("buried", []))
 
     def _keep(self, families: list[Family], buried: list[str]) -> None:
-        fresh = self.folder / f".{DEAD}"
-        fresh.write_bytes(orjson.dumps({"families": families, "buried": buried}))
-        fresh.replace(self.folder / DEAD)
+        content = {"families": families, "buried": buried}
+        write_atomically(self.folder / DEAD, orjson.dumps(content))
 
 
 def _read(path: Path, default: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from vigie.errors import ConfigurationError, Unavailable
+from vigie.files import locked
 from vigie.predictionlog.tables import REVISION
 
 CONNECT_SECONDS = 5
@@ -86,8 +86,7 @@ class Database:
         """Holds up the other threads and workers of this service: all at once they take longest."""
         file = self._file.with_suffix(".migrating")
         file.parent.mkdir(parents=True, exist_ok=True)
-        with self._turn, file.open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+        with self._turn, locked(file):
             yield
 
     def doubt(self) -> None:
@@ -123,8 +122,7 @@ class Database:
         self._make_folder()
         with contextlib.ExitStack() as stack:
             if self.is_sqlite and self.url.database:
-                lock = stack.enter_context(Path(f"{self.url.database}.lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                stack.enter_context(locked(Path(f"{self.url.database}.lock")))
             connection = stack.enter_context(self.engine.begin())
             if not self.is_sqlite:
                 number = {"number": _LOCK_NUMBER}

@@ -6,7 +6,6 @@ Several may be started in one folder; one of them works at a time.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from vigie.files import locked
 from vigie.predictionlog.database import Database
 from vigie.predictionlog.joiner import Joiner
 from vigie.predictionlog.recorder import Recorder
@@ -89,10 +89,8 @@ def _held(path: Path) -> Iterator[bool]:
     """Whether this process got the lock, which it has until the end of the block."""
     with contextlib.ExitStack() as stack:
         ours = False
-        # a folder that cannot be written, or another process at work
+        # without the folder there is nothing to keep
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = True
+            ours = stack.enter_context(locked(path, longest=0))
         yield ours

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from vigie.files import write_atomically
 from vigie.monitoring.log_metrics import LogMetrics
 from vigie.predictionlog.entry import Row
 from vigie.predictionlog.queue import LogQueue
@@ -47,10 +48,9 @@ class Spool:
         self._folder.mkdir(parents=True, exist_ok=True)
         # sorted by name is sorted by time
         path = self._folder / f"{time.time_ns()}-{os.getpid()}.json"
-        fresh = path.with_suffix(".part")
         content = {"rows": batch.rows, "versions": batch.versions, "shares": batch.shares}
-        fresh.write_bytes(orjson.dumps(content))
-        fresh.rename(path)
+        # a worker must not wait for the disk: a power cut costs the last seconds
+        write_atomically(path, orjson.dumps(content))
         return path
 
     def files(self) -> list[Path]:

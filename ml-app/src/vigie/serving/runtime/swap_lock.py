@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from vigie.files import locked
 
 log = logging.getLogger("vigie.serving")
 
 LONGEST_WAIT_SECONDS = 30.0
-_LOOK_SECONDS = 0.02
 
 
 @contextlib.contextmanager
@@ -24,19 +23,6 @@ def swap_turn(folder: Path, longest: float = LONGEST_WAIT_SECONDS) -> Iterator[N
     with contextlib.ExitStack() as stack:
         # a folder that cannot be written costs the order of the swaps, never a swap
         with contextlib.suppress(OSError):
-            held = stack.enter_context((folder / "swap.lock").open("w"))
-            deadline = time.monotonic() + longest
-            while not _take(held.fileno()):
-                if time.monotonic() > deadline:
-                    log.warning("another worker swaps for more than %.0f s; not waiting", longest)
-                    break
-                time.sleep(_LOOK_SECONDS)
+            if not stack.enter_context(locked(folder / "swap.lock", longest)):
+                log.warning("another worker swaps for more than %.0f s; not waiting", longest)
         yield
-
-
-def _take(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
