@@ -302,10 +302,10 @@ class LiveService:
         return [child for child in self.master.children() if _listens(child, self.port)]
 
     @property
-    def keeper(self) -> psutil.Process | None:
-        """The child that keeps the prediction log."""
+    def log_writer(self) -> psutil.Process | None:
+        """The child that writes the prediction log."""
         others = {self.publisher, *self.workers}
-        return next((child for child in self.master.children() if child not in others), None)
+        return next((c for c in self.master.children() if c not in others and _runs(c)), None)
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -369,6 +369,13 @@ class LiveService:
         _, left = psutil.wait_procs(self._family, timeout=5)
         for child in left:
             child.kill()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

@@ -197,8 +197,8 @@ def test_the_dead_keep_the_versions_that_somebody_shows(
     assert value(folder.total(), rows, model="housing", version="2") == 3
 
 
-def keeper(*versions: str) -> CollectorRegistry:
-    """The keeper of the log, which joined a truth to a prediction of each of these versions."""
+def log_writer(*versions: str) -> CollectorRegistry:
+    """The log writer, which joined a truth to a prediction of each of these versions."""
     registry = CollectorRegistry()
     LogMetrics(registry)
     feedback = FeedbackMetrics(registry)
@@ -208,12 +208,12 @@ def keeper(*versions: str) -> CollectorRegistry:
     return registry
 
 
-def test_the_keeper_of_the_log_alone_makes_nobody_forget_the_dead(
+def test_the_log_writer_alone_makes_nobody_forget_the_dead(
     folder: SnapshotFolder, dead_pid: int
 ) -> None:
     rows = "vigie_predictions_total"
     write(folder, dead_pid, serving("2"))
-    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper())
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", log_writer())
     folder.bury()
     assert value(folder.total(), rows, model="housing", version="2") == 1
     # a worker that has not loaded its models yet knows no more of them
@@ -224,9 +224,9 @@ def test_the_keeper_of_the_log_alone_makes_nobody_forget_the_dead(
     assert value(folder.total(), "vigie_queue_depth", model="iris") == 0
 
 
-def test_the_keeper_of_the_log_shows_the_versions_that_workers_show(folder: SnapshotFolder) -> None:
+def test_the_log_writer_shows_the_versions_that_workers_show(folder: SnapshotFolder) -> None:
     joined = "vigie_feedback_joined_total"
-    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper("1", "2"))
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", log_writer("1", "2"))
     assert value(folder.total(), joined, model="housing", version="1") == 1
     write(folder, os.getpid(), serving("2", "3"))
     total = folder.total()

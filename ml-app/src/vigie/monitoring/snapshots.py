@@ -86,7 +86,7 @@ def _combine(family: Family, one: float, other: float) -> float:
 
 
 def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) -> list[Family]:
-    """What the dead or the log's keeper counted, without models and versions that nobody shows.
+    """What the dead or the log writer counted, without models and versions that nobody shows.
 
     Else every version that ever served would keep its series. While nobody serves nothing is left
     out: who comes next may serve the same.
@@ -106,7 +106,7 @@ def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) ->
 
 
 def _serves(snapshot: list[Family]) -> bool:
-    """True for a worker with a model; the keeper of the prediction log has none."""
+    """True for a worker with a model; the log writer has none."""
     return any(family["name"] == "vigie_model_info" and family["samples"] for family in snapshot)
 
 

@@ -1,7 +1,7 @@
 """Rows on their way from the workers to the database: small files in a folder of the service.
 
-A worker writes one a second and needs no database for it; one process reads them, writes the rows
-and removes the files. What is not written when a service stops is written after its next start.
+A worker writes one a second and needs no database for it; the log writer reads them, inserts the
+rows and removes the files. What is left when a service stops is inserted after its next start.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import orjson
 from vigie.files import write_atomically
 from vigie.monitoring.log_metrics import LogMetrics
 from vigie.predictionlog.entry import Row
-from vigie.predictionlog.queue import LogQueue
+from vigie.predictionlog.log_queue import LogQueue
 from vigie.predictionlog.sampling import Share
+from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
 
@@ -56,6 +57,11 @@ class Spool:
     def files(self) -> list[Path]:
         """The files, the oldest first."""
         return sorted(self._folder.glob("*.json"))
+
+
+def spool_of(settings: Settings) -> Spool:
+    """Where the workers of a service leave rows for its log writer."""
+    return Spool(settings.state / "predictions")
 
 
 def read_batch(path: Path) -> Batch:

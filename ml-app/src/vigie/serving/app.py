@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         services = assemble(settings or load_settings())
         services.start()
         # `vigie serve` has a process for it
-        services.prediction_log.keep()
+        services.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
