@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from vigie.monitoring.log_metrics import FeedbackMetrics
+from vigie.predictionlog.metrics import FeedbackMetrics
 
 
 def test_versions_that_are_gone_share_one_series() -> None:

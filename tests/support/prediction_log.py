@@ -20,11 +20,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from conftest import HOME, JSON, Samples, post, samples_of, settings_for, value_of
-from vigie.monitoring.log_metrics import FeedbackMetrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import take_snapshot
 from vigie.predictionlog.database import Database, migrate, open_database
 from vigie.predictionlog.joins import Joiner
+from vigie.predictionlog.metrics import FeedbackMetrics
 from vigie.predictionlog.tables import predictions, truths
 from vigie.predictionlog.writer import start_log_writer
 from vigie.registry.cache import ModelCache

@@ -23,8 +23,8 @@ from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure
 from vigie.models.decoded import Decoded
 from vigie.models.profile import build_profile
-from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.runtime.job import Job, Outcome
 from vigie.serving.runtime.latency_model import Pace
 from vigie.serving.runtime.loaded_model import LiveModel, load_live
@@ -420,7 +420,7 @@ def test_versions_may_come_back(live: LiveModel, order: str) -> None:
         slot.swap(replace(live, version=version, digest=version * 64))
         assert info_of(metrics) == [version]
         assert slot.bound_to(slot.live or live) is not None
-        metrics.predictions.labels("housing", version).observe(1)
+        metrics.models.predictions.labels("housing", version).observe(1)
     assert versions_in(metrics) == set(order[-2:])
 
 

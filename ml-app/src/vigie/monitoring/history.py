@@ -17,7 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vigie.files import write_atomically
-from vigie.monitoring.metrics import LATENCY_SECONDS
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
 
 STEP_SECONDS = 10.0

@@ -18,33 +18,36 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from vigie.files import write_atomically
-from vigie.monitoring.log_metrics import OTHER
-from vigie.monitoring.metrics import GAUGE_MERGE
 
 DEAD = "dead.json"
 _ACCUMULATING = ("counter", "histogram", "summary")
 
-Sample = list[Any]
-"""`[sample name, labels, value]`, as JSON keeps it."""
+OTHER = "other"
+"""As a label: whatever is not shown by a name of its own, which so stays few."""
 Family = dict[str, Any]
-"""`{"name", "help", "type", "samples"}`."""
+"""`{"name", "help", "type", "merge", "samples"}`, of a sample `[its name, labels, value]`.
+
+`merge` is there for gauges: how those of several processes become one.
+"""
 
 
 def take_snapshot(registry: CollectorRegistry) -> list[Family]:
     """The families of a registry without their creation times."""
-    return [
-        {
-            "name": metric.name,
-            "help": metric.documentation,
-            "type": metric.type,
-            "samples": [
-                [sample.name, sample.labels, sample.value]
-                for sample in metric.samples
-                if not sample.name.endswith("_created")
-            ],
-        }
-        for metric in registry.collect()
-    ]
+    return [_family(metric) for metric in registry.collect()]
+
+
+def _family(metric: Metric) -> Family:
+    family = {
+        "name": metric.name,
+        "help": metric.documentation,
+        "type": metric.type,
+        "samples": [
+            [sample.name, sample.labels, sample.value]
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        ],
+    }
+    return family if metric.type in _ACCUMULATING else {**family, "merge": metric.merge}
 
 
 def snapshot_path(folder: Path) -> Path:
@@ -59,9 +62,9 @@ def write_snapshot(path: Path, registry: CollectorRegistry) -> None:
 
 
 def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
-    """One family per name over all snapshots: counters added, gauges as `GAUGE_MERGE` says."""
+    """One family per name over all snapshots: counters added, gauges as they say themselves."""
     families: dict[str, Family] = {}
-    sums: dict[str, dict[tuple[Any, ...], Sample]] = {}
+    sums: dict[str, dict[tuple[Any, ...], list[Any]]] = {}
     for snapshot in snapshots:
         for family in snapshot:
             name = family["name"]
@@ -79,7 +82,7 @@ def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
 
 
 def _combine(family: Family, one: float, other: float) -> float:
-    how = "sum" if family["type"] in _ACCUMULATING else GAUGE_MERGE[family["name"]]
+    how = "sum" if family["type"] in _ACCUMULATING else family["merge"]
     if how == "sum":
         return one + other
     return max(one, other) if how == "max" else min(one, other)
@@ -119,8 +122,8 @@ def _lasts(labels: dict[str, str], known: set[Any]) -> bool:
     subject = _subject(labels)
     if subject is None or subject in known:
         return True
-    # truths about versions of long ago, or about none that is known
-    return subject == ("", "") or OTHER in subject
+    # an empty label is no label
+    return not any(subject) or OTHER in subject
 
 
 class SnapshotFolder:

@@ -11,9 +11,9 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from vigie.errors import ConfigurationError, DataError
-from vigie.monitoring.log_metrics import FeedbackMetrics
 from vigie.predictionlog.database import Database, explained, open_database
 from vigie.predictionlog.feedback import Allowed, allowed_truths
+from vigie.predictionlog.metrics import FeedbackMetrics
 from vigie.predictionlog.sampling import halvings_of
 from vigie.predictionlog.tables import predictions, sample_shares, truths
 from vigie.settings import Settings

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from vigie.errors import NotFound
 from vigie.models.decoded import Decoded
 from vigie.models.document import PackageDocument
-from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
 from vigie.predictionlog.entry import Answered
 from vigie.predictionlog.log_queue import LogQueue
+from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 from vigie.predictionlog.spool import Spooler, spool_of
 from vigie.settings import Settings
 
@@ -28,7 +28,9 @@ LONGEST_CLOSE_SECONDS = 3.0
 class PredictionLog:
     """Takes answers at once, and spools them behind that for the log writer."""
 
-    def __init__(self, settings: Settings, log: LogMetrics, feedback: FeedbackMetrics) -> None:
+    def __init__(
+        self, settings: Settings, log: PredictionLogMetrics, feedback: FeedbackMetrics
+    ) -> None:
         self._settings = settings
         self._log_metrics = log
         self._feedback_metrics = feedback

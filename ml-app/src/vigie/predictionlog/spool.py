@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 
 from vigie.files import write_atomically
-from vigie.monitoring.log_metrics import LogMetrics
 from vigie.predictionlog.entry import Row
 from vigie.predictionlog.log_queue import LogQueue
+from vigie.predictionlog.metrics import PredictionLogMetrics
 from vigie.predictionlog.sampling import Share
 from vigie.settings import Settings
 
@@ -83,7 +83,7 @@ class Spooler:
     """The thread of a worker that moves the queue to the spool."""
 
     def __init__(
-        self, queue: LogQueue, spool: Spool, metrics: LogMetrics, with_inputs: bool
+        self, queue: LogQueue, spool: Spool, metrics: PredictionLogMetrics, with_inputs: bool
     ) -> None:
         self._queue = queue
         self._spool = spool

@@ -16,16 +16,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 from sqlalchemy import ColumnElement, Table, and_, delete, select, tuple_
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from vigie.files import locked
-from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
+from vigie.monitoring.gauges import add_process_gauges
 from vigie.monitoring.snapshots import snapshot_path, write_snapshot
 from vigie.predictionlog.database import Database, open_database
 from vigie.predictionlog.entry import Row
 from vigie.predictionlog.joins import Joiner
+from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 from vigie.predictionlog.spool import Batch, Spool, age_of, read_batch, spool_of
 from vigie.predictionlog.tables import predictions, sample_shares, served_versions, truths
 from vigie.settings import Settings
@@ -55,8 +56,8 @@ def run_log_writer(settings: Settings, snapshots: Path, parent: int) -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     registry = CollectorRegistry(auto_describe=False)
-    rows, feedback = LogMetrics(registry), FeedbackMetrics(registry)
-    ProcessCollector(registry=registry)
+    rows, feedback = PredictionLogMetrics(registry), FeedbackMetrics(registry)
+    add_process_gauges(registry)
     stopped.wait(FIRST_SECONDS)
     writer = start_log_writer(settings, rows, feedback)
     path = snapshot_path(snapshots)
@@ -75,7 +76,9 @@ def _leave_metrics(path: Path, registry: CollectorRegistry) -> None:
         write_snapshot(path, registry)
 
 
-def start_log_writer(settings: Settings, rows: LogMetrics, feedback: FeedbackMetrics) -> LogWriter:
+def start_log_writer(
+    settings: Settings, rows: PredictionLogMetrics, feedback: FeedbackMetrics
+) -> LogWriter:
     """Starts the log writer of a service in a thread of this process."""
     wait = settings.prediction_log_wait_seconds
     database = open_database(settings)
@@ -158,7 +161,7 @@ class BatchWriter:
         self,
         spool: Spool,
         database: Database,
-        metrics: LogMetrics,
+        metrics: PredictionLogMetrics,
         feedback: FeedbackMetrics,
         wait_seconds: float,
     ) -> None:

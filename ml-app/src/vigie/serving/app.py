@@ -93,7 +93,7 @@ def _admit(services: Services):  # type: ignore[no-untyped-def]
         try:
             g.key = services.pipeline.access.admit(g.headers, needed)
         except (Denied, Unavailable) as refused:
-            services.metrics.rejected.labels(refused.reason).inc()
+            services.metrics.http.rejected.labels(refused.reason).inc()
             raise
         if needed == "admin":
             with audited(services.settings.audit_log) as record:
@@ -121,7 +121,7 @@ def _finish(services: Services):  # type: ignore[no-untyped-def]
 def _count(services: Services, status: int) -> None:
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.started
-    services.metrics.count_request(g.call.known_method, route, status, seconds)
+    services.metrics.http.count_request(g.call.known_method, route, status, seconds)
     request_log = services.pipeline.request_log
     if status >= request_log.least_status:
         failure = g.get("failure")

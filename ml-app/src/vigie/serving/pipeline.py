@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
 from vigie.predictionlog.log import PredictionLog
 from vigie.serving.auth.access import Access
+from vigie.serving.metrics import Metrics
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
 from vigie.serving.routing import TEMPLATES, Route, Routes
@@ -55,7 +55,8 @@ class Pipeline:
         self, settings: Settings, fleet: Fleet, metrics: Metrics, prediction_log: PredictionLog
     ) -> None:
         self._fleet = fleet
-        self._metrics = metrics
+        self._metrics = metrics.http
+        self._failures = metrics.models.failures
         self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
@@ -64,9 +65,9 @@ class Pipeline:
         self.access = Access(settings.api_keys)
         self.routes = Routes(settings, fleet)
         self.route = self.routes.find
-        metrics.in_progress.set_function(lambda: self._in_flight)
+        metrics.http.in_progress.set_function(lambda: self._in_flight)
         for template in TEMPLATES:
-            metrics.start_route_at_zero("POST", template)
+            metrics.http.start_route_at_zero("POST", template)
 
     def answer(self, call: Call, route: Route) -> Reply:
         """Answers in the caller's thread (the Flask door)."""
@@ -187,7 +188,7 @@ class Pipeline:
             cause, failure = failure, VigieError("The service failed; its log has the cause.")
         live = work.live
         if isinstance(failure, ModelFailure) and live and work.slot and work.slot.bound_to(live):
-            self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
+            self._failures.labels(live.name, live.version, failure.reason).inc()
         if isinstance(failure, Unavailable | Denied):
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:

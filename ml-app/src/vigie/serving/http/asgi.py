@@ -124,7 +124,7 @@ class Front:
         routes = self._pipeline.routes
         route = routes.find(call.path)
         template = route.template if route else "(none)"
-        self.services.metrics.count_request(call.known_method, template, error.status, 0.0)
+        self.services.metrics.http.count_request(call.known_method, template, error.status, 0.0)
         self._note(call, template, request_id, error.status)
         dialect = routes.dialect_of(call.path)
         if dialect is not None:
@@ -136,7 +136,7 @@ class Front:
         status, body = 200, b'{"status":"alive"}'
         if call.path == "/readyz":
             status, body = readiness(self.services.fleet)
-        self.services.metrics.count_request(call.method, call.path, status, 0.0)
+        self.services.metrics.http.count_request(call.method, call.path, status, 0.0)
         request_id = request_id_of(call)
         self._note(call, call.path, request_id, status)
         headers = _headers(body, JSON, request_id)

@@ -11,9 +11,10 @@ from vigie.errors import RefusedPackage
 from vigie.models.document import Input
 from vigie.models.package import read_package
 from vigie.models.training_errors import training_errors
-from vigie.monitoring.metrics import STAGES, Metrics
+from vigie.monitoring.model_metrics import STAGES
 from vigie.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION, CachedVersion
+from vigie.serving.metrics import Metrics
 from vigie.serving.runtime.latency_model import Pace
 
 WARM_UP_CALLS = 3
@@ -97,17 +98,17 @@ class LiveMetrics:
 
     def __init__(self, metrics: Metrics, live: LiveModel) -> None:
         name, version = live.name, live.version
-        metrics.start_version_at_zero(name, version)
+        metrics.models.start_version_at_zero(name, version)
         document = live.predictor.package.document
         metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
         for kind, error in training_errors(document.metrics).items():
-            metrics.training_error.labels(name, version, kind).set(error)
-        self.rows = metrics.predictions.labels(name, version)
+            metrics.models.training_error.labels(name, version, kind).set(error)
+        self.rows = metrics.models.predictions.labels(name, version)
         self.queue, self.decode, self.infer, self.encode = (
-            metrics.stage_seconds.labels(name, version, stage) for stage in STAGES
+            metrics.models.stage_seconds.labels(name, version, stage) for stage in STAGES
         )
         self.outside = {
-            item: metrics.outside_range.labels(name, version, item) for item in live.inputs
+            item: metrics.models.outside_range.labels(name, version, item) for item in live.inputs
         }
         package = live.predictor.package
         self.bins = (

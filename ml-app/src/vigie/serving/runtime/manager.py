@@ -9,8 +9,8 @@ import threading
 import time
 
 from vigie.errors import NotFound, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
 from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.runtime.challenger import Canary, Challenger
 from vigie.serving.runtime.loaded_model import load_live
 from vigie.serving.runtime.model_slot import Slot
@@ -139,7 +139,7 @@ class Fleet:
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
-            self._metrics.model_reloads.labels(name, "failed").inc()
+            self._metrics.models.reloads.labels(name, "failed").inc()
             unexplained = None if isinstance(failure, VigieError) else failure
             log.error(
                 "%s version %s cannot be loaded: %s",
@@ -148,7 +148,7 @@ class Fleet:
             return
         seconds = time.perf_counter() - started
         self._failed.pop(name, None)
-        self._metrics.model_load_seconds.labels(name).set(seconds)
+        self._metrics.models.load_seconds.labels(name).set(seconds)
         slot.swap(live)
         self.slots = {**self.slots, name: slot}
         _freeze_heap(thorough=live.engine != "onnx")
