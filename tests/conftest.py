@@ -305,8 +305,8 @@ class LiveService:
         return [child for child in self.master.children() if _listens(child, self.port)]
 
     @property
-    def keeper(self) -> psutil.Process | None:
-        """The child that keeps the prediction log."""
+    def log_writer(self) -> psutil.Process | None:
+        """The child that writes the prediction log."""
         others = {self.publisher, *self.workers}
         return next((c for c in self.master.children() if c not in others and _runs(c)), None)
 

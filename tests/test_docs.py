@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from vigie.cli.main import main
-from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.snapshots import merge, take_snapshot
+from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
+from vigie.serving.metrics import Metrics
 from vigie.serving.problems import KNOWN
-from vigie.serving.worker_state import WorkerState
+from vigie.serving.worker_state import WorkerState, registry_families
 from vigie.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +43,13 @@ def test_every_setting_is_documented_with_its_meaning() -> None:
 
 def test_every_metric_is_documented_with_its_meaning() -> None:
     text = read("metrics.md")
-    families = [m for m in Metrics().registry.collect() if m.name.startswith("vigie_")]
-    names = {m.name + ("_total" if m.type == "counter" else "") for m in families}
+    registry = registry_families(ModelCache(Path("absent")))
+    exported = merge([take_snapshot(Metrics().registry), registry])
+    families = [family for family in exported if family["name"].startswith("vigie_")]
+    names = {f["name"] + ("_total" if f["type"] == "counter" else "") for f in families}
     assert first_cells(text) == names
     for family in families:
-        assert f"| {family.type} | {family.documentation} |" in text
+        assert f"| {family['type']} | {family['help']} |" in text
 
 
 def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:

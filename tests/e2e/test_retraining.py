@@ -14,11 +14,11 @@ import requests
 from click.testing import CliRunner, Result
 
 from conftest import JSON, loaded, post, wait_until
-from support.prediction_log import join_all, keep_once
+from support.prediction_log import join_all, write_once
 from support.real_mlflow import real_mlflow
 from vigie.cli.main import main
 from vigie.models.document import PackageDocument
-from vigie.predictionlog.log import open_database
+from vigie.predictionlog.database import open_database
 from vigie.recipes.catalogue import find_recipe
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.documents import document_of
@@ -82,7 +82,7 @@ def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     for number, flower in enumerate(asked):
         said = post(worker_state, "/predict/iris", flower, x_request_id=f"flower-{number}")
         assert said.status == 200
-    keep_once(worker_state)
+    write_once(worker_state)
     body = orjson.dumps(
         [{"request_id": f"flower-{n}", "actual": species} for n, species in enumerate(actual)]
     )

@@ -16,8 +16,8 @@ from support.fake_mlflow import fake_mlflow
 from support.prediction_log import microseconds, migrated
 from vigie.errors import ConfigurationError, DataError, RegistryError
 from vigie.models.document import PackageDocument
-from vigie.predictionlog.joined import JoinedRow, joined_rows
-from vigie.predictionlog.log import open_database
+from vigie.predictionlog.database import open_database
+from vigie.predictionlog.joins import JoinedRow, joined_rows
 from vigie.predictionlog.tables import predictions, truths
 from vigie.recipes.catalogue import Recipe, find_recipe
 from vigie.recipes.feedback import PREFIX, feedback_dataset, load_feedback

@@ -29,7 +29,7 @@ from support.packages import HOUSING_INPUTS, housing_document, install
 from vigie.models.document import PackageDocument
 from vigie.models.profile import Profile, build_profile
 from vigie.monitoring.history import History, Span
-from vigie.monitoring.metrics import LATENCY_SECONDS
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
 from vigie.monitoring.snapshots import snapshot_path, write_snapshot
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal, RegistryState
@@ -99,7 +99,7 @@ class Board:
 
     def ask(self, worker: int, number: int, status: int = 200, seconds: float = 0.003) -> None:
         for _ in range(number):
-            self.workers[worker].metrics.count_request("POST", ROUTE, status, seconds)
+            self.workers[worker].metrics.http.count_request("POST", ROUTE, status, seconds)
 
     def publish(self, ago: float = 0.0) -> None:
         """What the workers and the publisher do every few seconds."""

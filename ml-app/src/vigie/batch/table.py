@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vigie.engines.predictor import Answers, Predictor
 from vigie.errors import DataError, InvalidInput, ModelFailure
+from vigie.files import replacing
 from vigie.models.rows import number_in
 
 ROWS_AT_ONCE = 1000
@@ -32,22 +34,17 @@ def score_table(predictor: Predictor, source: Path, target: Path) -> Score:
     what is wrong with it, in the column `prediction_error`. Memory does not grow with the file.
     Raises `DataError` where the file is no table; then there is no `target`.
     """
-    part = target.with_name(f".{target.name}.part")
     try:
-        with (
-            source.open(encoding="utf-8-sig", newline="") as given,
-            part.open("w", encoding="utf-8", newline="") as made,
-        ):
-            score = _score(predictor, csv.DictReader(given, strict=True), made)
-        part.replace(target)
+        with source.open(encoding="utf-8-sig", newline="") as given, replacing(target) as made:
+            text = TextIOWrapper(made, encoding="utf-8", newline="")
+            score = _score(predictor, csv.DictReader(given, strict=True), text)
+            text.flush()
     except UnicodeDecodeError:
         raise DataError(f"{source.name} is not UTF-8") from None
     except csv.Error as broken:
         raise DataError(f"{source.name} is not CSV: {broken}") from None
     except OSError as failure:
         raise DataError(f"the table cannot be read or written ({failure.strerror})") from None
-    finally:
-        part.unlink(missing_ok=True)
     return score
 
 

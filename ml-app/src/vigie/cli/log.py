@@ -24,9 +24,8 @@ def _model_name(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.command()
 def migrate() -> None:
     """Bring the tables of the prediction log up to date. The service does it by itself."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
-    from vigie.predictionlog.migrate import migrate as run
+    from vigie.predictionlog.database import explained, open_database
+    from vigie.predictionlog.database import migrate as run
 
     with closing(open_database(load_settings())) as database, explained():
         run(database)
@@ -37,9 +36,8 @@ def migrate() -> None:
 @click.argument("request_id")
 def forget(request_id: str) -> None:
     """Erase the predictions and truths of REQUEST_ID from the prediction log."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
-    from vigie.predictionlog.retention import forget as erase
+    from vigie.predictionlog.database import explained, open_database
+    from vigie.predictionlog.writer import forget as erase
     from vigie.registry.audit import audited, now, who_am_i
 
     settings = load_settings()
@@ -58,8 +56,7 @@ def forget(request_id: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, unrounded.")
 def quality(model: str, number: str | None, inputs: tuple[str, ...], as_json: bool) -> None:
     """Show how good the logged predictions of MODEL were, where the truth is known."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
+    from vigie.predictionlog.database import explained, open_database
     from vigie.predictionlog.quality import quality_of
 
     with closing(open_database(load_settings())) as database, explained():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vigie.cli.stack_certificate import make_stopgap
 from vigie.errors import ConfigurationError, NotFound
+from vigie.files import write_atomically
 
 RANDOM_BYTES = 32
 OWNER_READS = 0o400
@@ -138,14 +139,6 @@ def _hand_out(path: Path, text: str, file: SecretFile) -> None:
 
 def _write(path: Path, text: str, owner: int, mode: int = OWNER_READS) -> None:
     """Writes a file, whole or not at all, for those alone who shall read it."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_READS)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-        if os.getuid() != owner:
-            os.fchown(descriptor, owner, owner)
-    fresh.replace(path)
+    # made once, and PostgreSQL keeps the first: it must not be lost
+    others = None if os.getuid() == owner else (owner, owner)
+    write_atomically(path, text.encode(), durable=True, mode=mode, owner=others)

@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from vigie.models.document import PackageDocument
 from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
 from vigie.models.rows import Decoded
+from vigie.monitoring.gauges import Merge, MergedGauges
 
 log = logging.getLogger("vigie.monitoring")
 
@@ -125,7 +126,11 @@ class BinMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._versions: dict[tuple[str, str], VersionBins] = {}
-        registry.register(self)
+        merges: dict[str, Merge] = {
+            "vigie_feature_reference_ratio": "max",
+            "vigie_prediction_reference_ratio": "max",
+        }
+        MergedGauges(self, merges, registry)
 
     def follow(
         self, model: str, version: str, profile: Profile, document: PackageDocument

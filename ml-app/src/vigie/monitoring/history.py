@@ -16,7 +16,8 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vigie.monitoring.metrics import LATENCY_SECONDS
+from vigie.files import write_atomically
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
 
 STEP_SECONDS = 10.0
@@ -166,9 +167,8 @@ class History:
             points=(*points[1 - MOST_POINTS :], self._point(samples, now)),
             changes=_changes(kept.changes, samples, now),
         )
-        fresh = self._path.with_name(f".{self._path.name}")
-        fresh.write_bytes(orjson.dumps(record.model_dump()))
-        fresh.replace(self._path)
+        # ten minutes that the next ten replace are not worth waiting for the disk
+        write_atomically(self._path, orjson.dumps(record.model_dump()))
 
     def _point(self, samples: Samples, now: float) -> Point:
         requests, refused, failed = 0.0, 0.0, 0.0

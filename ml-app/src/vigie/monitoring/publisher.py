@@ -57,6 +57,12 @@ def publish(
 
 
 def _handler(folder: SnapshotFolder, extra: Extra) -> type[BaseHTTPRequestHandler]:
+    """Answers `GET /metrics` and nothing else.
+
+    `start_http_server` of prometheus_client would give the metrics on every path, tell which Python
+    runs, and wait for ever for a caller that connects and asks for nothing.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         server_version = "vigie"

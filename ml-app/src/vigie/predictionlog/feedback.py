@@ -16,9 +16,9 @@ from sqlalchemy import Connection, select
 from vigie.errors import FieldError, InvalidInput
 from vigie.models.document import FLOAT32_MAX
 from vigie.models.wording import kind_of
-from vigie.monitoring.log_metrics import FeedbackMetrics
 from vigie.predictionlog.database import Database, explained
 from vigie.predictionlog.entry import TRUTH_LABEL
+from vigie.predictionlog.metrics import FeedbackMetrics
 from vigie.predictionlog.tables import predictions, served_versions, truths
 
 Outcome = Literal["stored", "duplicate", "conflict"]

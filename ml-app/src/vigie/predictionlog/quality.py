@@ -13,8 +13,7 @@ from sqlalchemy import func, select
 
 from vigie.errors import NotFound
 from vigie.predictionlog.database import Database
-from vigie.predictionlog.joined import joined_predictions
-from vigie.predictionlog.joiner import errors_of
+from vigie.predictionlog.joins import errors_of, joined_predictions
 from vigie.predictionlog.tables import predictions
 
 MOST_SLICES = 20

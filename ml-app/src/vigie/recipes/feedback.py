@@ -10,7 +10,7 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.models.document import Input, PackageDocument, Rule
-from vigie.predictionlog.joined import JoinedRow, joined_rows
+from vigie.predictionlog.joins import JoinedRow, joined_rows
 from vigie.recipes.catalogue import Recipe
 from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import apply_rule, listed, present, unusable

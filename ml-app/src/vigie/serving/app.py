@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
         worker_state = assemble(settings or load_settings())
         worker_state.start()
         # `vigie serve` has a process for it
-        worker_state.prediction_log.keep()
+        worker_state.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = worker_state.settings.max_body_bytes
@@ -93,7 +93,7 @@ def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
         try:
             g.key = worker_state.pipeline.access.admit(g.headers, needed)
         except (Denied, Unavailable) as refused:
-            worker_state.metrics.rejected.labels(refused.reason).inc()
+            worker_state.metrics.http.rejected.labels(refused.reason).inc()
             raise
         if needed == "admin":
             with audited(worker_state.settings.audit_log) as record:
@@ -121,7 +121,7 @@ def _finish(worker_state: WorkerState):  # type: ignore[no-untyped-def]
 def _count(worker_state: WorkerState, status: int) -> None:
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.started
-    worker_state.metrics.count_request(g.incoming.known_method, route, status, seconds)
+    worker_state.metrics.http.count_request(g.incoming.known_method, route, status, seconds)
     request_log = worker_state.pipeline.request_log
     if status >= request_log.least_status:
         failure = g.get("failure")

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
 from vigie.predictionlog.log import PredictionLog
 from vigie.serving.auth.access import Access
+from vigie.serving.metrics import Metrics
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
 from vigie.serving.routing import TEMPLATES, Route, Routes
@@ -51,7 +51,8 @@ class Pipeline:
         prediction_log: PredictionLog,
     ) -> None:
         self._manager = manager
-        self._metrics = metrics
+        self._metrics = metrics.http
+        self._failures = metrics.models.failures
         self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
@@ -60,9 +61,9 @@ class Pipeline:
         self.access = Access(settings.api_keys)
         self.routes = Routes(settings, manager)
         self.route = self.routes.find
-        metrics.in_progress.set_function(lambda: self._in_flight)
+        metrics.http.in_progress.set_function(lambda: self._in_flight)
         for template in TEMPLATES:
-            metrics.start_route_at_zero("POST", template)
+            metrics.http.start_route_at_zero("POST", template)
 
     def answer(self, request: Request, route: Route) -> Response:
         """Answers in the caller's thread (Flask)."""
@@ -189,7 +190,7 @@ class Pipeline:
         if isinstance(failure, ModelFailure) and live is not None:
             slot = self._manager.slots.get(live.name)
             if slot is not None and slot.bound_to(live):
-                self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
+                self._failures.labels(live.name, live.version, failure.reason).inc()
         if isinstance(failure, Unavailable | Denied):
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import vigie
-from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import (
     Family,
@@ -25,6 +24,7 @@ from vigie.monitoring.snapshots import (
 )
 from vigie.predictionlog.log import PredictionLog
 from vigie.registry.cache import ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.pipeline import Pipeline
 from vigie.serving.runtime.manager import ModelManager
 from vigie.settings import Settings
@@ -59,6 +59,7 @@ def registry_families(cache: ModelCache) -> list[Family]:
             "name": "vigie_registry_last_success_timestamp_seconds",
             "help": "When the registry last answered; 0 before the first time.",
             "type": "gauge",
+            "merge": "max",
             "samples": [["vigie_registry_last_success_timestamp_seconds", {}, state.last_success]],
         },
         {

@@ -33,7 +33,7 @@ def feedback() -> Response:
     except (InvalidInput, Conflict) as error:
         return _refusal(error, listed)
     except Unavailable as error:
-        worker_state.metrics.rejected.labels(error.reason).inc()
+        worker_state.metrics.http.rejected.labels(error.reason).inc()
         raise
 
 

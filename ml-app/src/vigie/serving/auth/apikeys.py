@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Literal, get_args
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from vigie.errors import ConfigurationError, NotFound
+from vigie.files import locked, write_atomically
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.settings import Settings
 
@@ -125,34 +124,24 @@ def _entry(what: str, key: ApiKey) -> dict[str, object]:
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Makes the caller the only one who changes files of this folder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held = os.open(path.parent, os.O_RDONLY)
-    except OSError as failure:
-        raise ConfigurationError(_not_written(failure)) from None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(path.parent))
+        except OSError as failure:
+            raise ConfigurationError(_not_written(failure)) from None
         yield
-        os.fsync(held)
-    finally:
-        os.close(held)
 
 
 def _write(path: Path, keys: Sequence[ApiKey]) -> None:
     """Replaces the file whole, for its owner alone to read; the owner stays who it was."""
     text = "".join(key.model_dump_json(exclude_none=True) + "\n" for key in keys)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            if path.exists():
-                found = path.stat()
-                # else a key that root adds would shut the service out of its own file
-                os.fchown(descriptor, found.st_uid, found.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        fresh.replace(path)
+        # else a key that root adds would shut the service out of its own file
+        found = path.stat() if path.exists() else None
+        owner = (found.st_uid, found.st_gid) if found else None
+        # a key that is revoked must not come back with a power cut
+        write_atomically(path, text.encode(), durable=True, mode=0o600, owner=owner)
     except OSError as failure:
         raise ConfigurationError(_not_written(failure)) from None
 

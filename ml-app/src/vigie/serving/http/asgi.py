@@ -130,7 +130,9 @@ class AsgiApplication:
         routes = self._pipeline.routes
         route = routes.find(request.path)
         template = route.template if route else "(none)"
-        self.worker_state.metrics.count_request(request.known_method, template, error.status, 0.0)
+        self.worker_state.metrics.http.count_request(
+            request.known_method, template, error.status, 0.0
+        )
         self._note(request, template, request_id, error.status)
         dialect = routes.dialect_of(request.path)
         if dialect is not None:
@@ -142,7 +144,7 @@ class AsgiApplication:
         status, body = 200, b'{"status":"alive"}'
         if request.path == "/readyz":
             status, body = self.worker_state.manager.readiness()
-        self.worker_state.metrics.count_request(request.method, request.path, status, 0.0)
+        self.worker_state.metrics.http.count_request(request.method, request.path, status, 0.0)
         request_id = request_id_of(request)
         self._note(request, request.path, request_id, status)
         headers = _headers(body, JSON, request_id)

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Callable
 
 from vigie.errors import TooSlow, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
 from vigie.serving.http.protocol import Connection, Phase
+from vigie.serving.metrics import Metrics
 from vigie.settings import Settings
 
 SWEEP_SECONDS = 0.5
@@ -34,12 +34,12 @@ class Connections:
         }
         self.sweep_seconds = min(SWEEP_SECONDS, *(limit / 4 for limit in self._limits.values()))
         self._most = settings.max_connections
-        self._metrics = metrics
+        self._metrics = metrics.http
         self._clock = clock
         self._open: set[Connection] = set()
         self._no_room_until = 0.0
         self.draining = False
-        metrics.connections.set_function(self._open.__len__)
+        metrics.http.connections.set_function(self._open.__len__)
 
     def add(self, connection: Connection) -> None:
         """Takes a connection, or turns it away where there is no place.

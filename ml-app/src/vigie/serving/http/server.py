@@ -132,7 +132,7 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which also keeps two companions alive: publisher and keeper of the log."""
+    """gunicorn's master, which also keeps two companions alive: publisher and log writer."""
 
     def __init__(self, app: _Application, settings: Settings) -> None:
         self._settings = settings
@@ -142,7 +142,7 @@ class _Master(Arbiter):  # type: ignore[misc]
     def manage_workers(self) -> None:
         super().manage_workers()
         logs = self._settings.prediction_log != "off"
-        for work in (self._publish, self._keep_log) if logs else (self._publish,):
+        for work in (self._publish, self._write_log) if logs else (self._publish,):
             if work not in self._companions or not _is_running(self._companions[work]):
                 self._companions[work] = self._fork(work)
 
@@ -191,10 +191,10 @@ class _Master(Arbiter):  # type: ignore[misc]
             parent=master,
         )  # fmt: skip
 
-    def _keep_log(self, master: int) -> None:
-        from vigie.predictionlog.process import keep_log
+    def _write_log(self, master: int) -> None:
+        from vigie.predictionlog.writer import run_log_writer
 
-        keep_log(self._settings, snapshot_folder(self._settings), master)
+        run_log_writer(self._settings, snapshot_folder(self._settings), master)
 
 
 def _is_running(pid: int) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from vigie.engines.predictor import Answers
 from vigie.errors import InvalidInput, VigieError
 from vigie.models.document import PackageDocument
-from vigie.monitoring.challenger import ChallengerMetrics
+from vigie.monitoring.challenger_metrics import ChallengerMetrics
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.runtime.batching import lower_thread_priority
 from vigie.serving.runtime.loaded_model import LoadedModel

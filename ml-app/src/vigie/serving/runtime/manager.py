@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import logging
 import threading
@@ -14,8 +13,9 @@ from pathlib import Path
 import orjson
 
 from vigie.errors import NotFound, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
+from vigie.files import locked
 from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.runtime.challenger import Canary, Challenger
 from vigie.serving.runtime.loaded_model import load_model
 from vigie.serving.runtime.model_slot import ModelSlot
@@ -27,7 +27,6 @@ LOOK_SECONDS = 1.0
 CROWDED_SECONDS = 30.0
 RETRY_SECONDS = 5
 LONGEST_WAIT_SECONDS = 30.0
-_LOOK_AGAIN_SECONDS = 0.02
 
 
 class ModelManager:
@@ -156,7 +155,7 @@ class ModelManager:
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
-            self._metrics.model_reloads.labels(name, "failed").inc()
+            self._metrics.models.reloads.labels(name, "failed").inc()
             unexplained = None if isinstance(failure, VigieError) else failure
             log.error(
                 "%s version %s cannot be loaded: %s",
@@ -165,7 +164,7 @@ class ModelManager:
             return
         seconds = time.perf_counter() - started
         self._failed.pop(name, None)
-        self._metrics.model_load_seconds.labels(name).set(seconds)
+        self._metrics.models.load_seconds.labels(name).set(seconds)
         slot.swap(live)
         self.slots = {**self.slots, name: slot}
         _freeze_heap(thorough=live.engine != "onnx")
@@ -244,19 +243,6 @@ def swap_lock(folder: Path, longest: float = LONGEST_WAIT_SECONDS) -> Iterator[N
     with contextlib.ExitStack() as stack:
         # a folder that cannot be written costs the order of the swaps, never a swap
         with contextlib.suppress(OSError):
-            held = stack.enter_context((folder / "swap.lock").open("w"))
-            deadline = time.monotonic() + longest
-            while not _lock(held.fileno()):
-                if time.monotonic() > deadline:
-                    log.warning("another worker swaps for more than %.0f s; not waiting", longest)
-                    break
-                time.sleep(_LOOK_AGAIN_SECONDS)
+            if not stack.enter_context(locked(folder / "swap.lock", longest)):
+                log.warning("another worker swaps for more than %.0f s; not waiting", longest)
         yield
-
-
-def _lock(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

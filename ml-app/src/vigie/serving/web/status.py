@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, request
 
 from vigie.monitoring.history import read_history, spans_of
-from vigie.monitoring.log_metrics import LOG_OUTCOMES
 from vigie.monitoring.samples import Samples
+from vigie.predictionlog.metrics import LOG_OUTCOMES
 from vigie.serving.web.formats import duration, number, small_percent
 from vigie.serving.web.pages import asked_language, render_page
 from vigie.serving.web.status_models import Facts, ModelBoard, ModelState

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from vigie.models.document import PackageDocument, text_in
 from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION, Drift
-from vigie.monitoring.log_metrics import ERROR_KINDS
 from vigie.monitoring.samples import Samples
+from vigie.predictionlog.metrics import ERROR_KINDS
 from vigie.serving.web.formats import NOTHING, number, percent, quantity
 from vigie.serving.web.texts import translator
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vigie.monitoring.history import SPAN_SECONDS, Span, joined
-from vigie.monitoring.metrics import LATENCY_SECONDS
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.serving.web.formats import NO_BREAK_SPACE, NOTHING, latency, rate, small_percent
 from vigie.serving.web.texts import translator
 

@@ -1,18 +1,22 @@
-"""Joins truths to their predictions, and says of the others why there is no prediction."""
+"""Truths and their predictions: joined, and read as rows to measure by and to learn from."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+import orjson
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
-from vigie.monitoring.log_metrics import FeedbackMetrics
-from vigie.predictionlog.database import Database
+from vigie.errors import ConfigurationError, DataError
+from vigie.predictionlog.database import Database, explained, open_database
 from vigie.predictionlog.feedback import Allowed, allowed_truths
+from vigie.predictionlog.metrics import FeedbackMetrics
 from vigie.predictionlog.sampling import halvings_of
 from vigie.predictionlog.tables import predictions, sample_shares, truths
+from vigie.settings import Settings
 
 BATCH_ROWS = 1000
 JOIN_MARGIN_SECONDS = 10.0
@@ -152,3 +156,74 @@ def _reasons(connection: Connection, late: Sequence[Any]) -> list[str]:
         else "unknown"
         for row in late
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedRow:
+    """One answered row and its truth: a number in the unit of the output, or a label.
+
+    `inputs` has the values as callers send them, in the units of `version`; `None` for an absent
+    one, but the fill where that version has no tensor for absence. The whole is `None` where the
+    log keeps outputs alone.
+    """
+
+    request_id: str
+    row: int
+    version: str
+    inputs: Mapping[str, Any] | None
+    actual: float | str
+
+
+def joined_rows(settings: Settings, model: str) -> list[JoinedRow]:
+    """All rows of a model whose truth is joined, the oldest first, at least one.
+
+    Raises `ConfigurationError` where there is no log, `DataError` where it has no such row, and
+    `Unavailable` where the database is away.
+    """
+    if settings.prediction_log == "off":
+        raise ConfigurationError("there is no prediction log: VIGIE_PREDICTION_LOG is off")
+    database = open_database(settings)
+    if not database.exists():
+        raise ConfigurationError(
+            "there is no prediction log here; set VIGIE_STATE or VIGIE_DATABASE_URL "
+            "to what the service has"
+        )
+    with explained(), database.begin() as connection:
+        found = [_row(row) for row in joined_predictions(connection, model)]
+    database.close()
+    if not found:
+        raise DataError(
+            f"no truth is joined to a prediction of {model} yet; tell some with POST /feedback"
+        )
+    return found
+
+
+def joined_predictions(
+    connection: Connection, model: str, version: str | None = None
+) -> Iterator[Any]:
+    """The rows of `predictions` of a model with their `actual_…` and `received_us`."""
+    same = and_(
+        predictions.c.request_id == truths.c.request_id,
+        predictions.c.row == truths.c.row,
+        predictions.c.answered_us == truths.c.answered_us,
+    )
+    asked = (
+        select(
+            predictions,
+            truths.c.received_us,
+            truths.c.value.label("actual_value"),
+            truths.c.label.label("actual_label"),
+        )
+        .join_from(predictions, truths, same)
+        .where(predictions.c.model == model, truths.c.state == "joined")
+        .order_by(predictions.c.answered_us, predictions.c.request_id, predictions.c.row)
+    )
+    if version is not None:
+        asked = asked.where(predictions.c.version == version)
+    yield from connection.execute(asked)
+
+
+def _row(row: Any) -> JoinedRow:
+    actual = row.actual_label if row.actual_value is None else row.actual_value
+    inputs = None if row.inputs is None else orjson.loads(row.inputs)
+    return JoinedRow(row.request_id, row.row, row.version, inputs, actual)

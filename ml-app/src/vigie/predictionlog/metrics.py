@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
+
+from vigie.monitoring.gauges import gauge
+from vigie.monitoring.snapshots import OTHER
 
 LOG_OUTCOMES = ("written", "sampled_out", "dropped", "failed")
 OUTCOMES = ("stored", "joined", "duplicate", "conflict", "not_logged", "unknown", "invalid")
@@ -15,12 +18,10 @@ ERROR_KINDS = {
 DELAY_SECONDS = (60.0, 600.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 1209600.0, 2592000.0)
 MOST_RECENT = 3
 """The champion, the one before and a challenger."""
-OTHER = "other"
-"""Stands for every version that neither serves nor served just before."""
 _VERSION = ("model", "version")
 
 
-class LogMetrics:
+class PredictionLogMetrics:
     """What became of the rows that were to be logged, in one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -30,14 +31,14 @@ class LogMetrics:
             "queue was full, or failed in the database.",
             ("outcome",), registry=registry,
         )  # fmt: skip
-        self.queue = Gauge(
-            "vigie_prediction_log_queue_rows", "Rows that wait to be written.", registry=registry
+        self.queue = gauge(
+            "vigie_prediction_log_queue_rows", "Rows that wait to be written.", "sum", registry
         )
-        self.last_success = Gauge(
+        self.last_success = gauge(
             "vigie_prediction_log_last_success_timestamp_seconds",
             "When rows were last written to the prediction log; 0 before the first time.",
-            registry=registry,
-        )
+            "max", registry,
+        )  # fmt: skip
         for outcome in LOG_OUTCOMES:
             self.rows.labels(outcome)
 

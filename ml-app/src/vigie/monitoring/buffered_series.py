@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 Labels = tuple[str, ...]
 
 
-class Tally:
+class BufferedSeries:
     """One series: `observe` may be called from any thread."""
 
     __slots__ = ("_bounds", "_pending", "counts", "observe", "sum")
@@ -51,20 +51,20 @@ class Tally:
         self.sum += float(values.sum())
 
 
-class Tallies(ABC):
+class BufferedMetric(ABC):
     """The series of one metric; the subclass says what a collector is told of them."""
 
     def __init__(self, bounds: Sequence[float], registry: CollectorRegistry) -> None:
         self._bounds = np.array(bounds, float)
-        self._series: dict[Labels, Tally] = {}
+        self._series: dict[Labels, BufferedSeries] = {}
         self._lock = threading.Lock()
         registry.register(self)
 
-    def labels(self, *values: str) -> Tally:
+    def labels(self, *values: str) -> BufferedSeries:
         """The series with these label values, made where it is not there yet."""
         found = self._series.get(values)
         if found is None:
-            found = self._series.setdefault(values, Tally(self._bounds))
+            found = self._series.setdefault(values, BufferedSeries(self._bounds))
         return found
 
     def remove(self, *values: str) -> None:
@@ -75,16 +75,16 @@ class Tallies(ABC):
         """What prometheus_client asks for: the sums until now."""
         with self._lock:
             series = list(self._series.items())
-            for _, tally in series:
-                tally.add_up()
+            for _, one in series:
+                one.add_up()
             return iter(self.families(series))
 
     @abstractmethod
-    def families(self, series: Sequence[tuple[Labels, Tally]]) -> list[Metric]:
+    def families(self, series: Sequence[tuple[Labels, BufferedSeries]]) -> list[Metric]:
         """The metrics that these series make."""
 
 
-class TalliedHistogram(Tallies):
+class BufferedHistogram(BufferedMetric):
     """A histogram."""
 
     def __init__(
@@ -98,15 +98,15 @@ class TalliedHistogram(Tallies):
         self.name, self._documentation, self.label_names = name, documentation, tuple(labels)
         super().__init__(buckets, registry)
 
-    def families(self, series: Sequence[tuple[Labels, Tally]]) -> list[Metric]:
+    def families(self, series: Sequence[tuple[Labels, BufferedSeries]]) -> list[Metric]:
         """One histogram."""
         family = HistogramMetricFamily(self.name, self._documentation, labels=self.label_names)
-        for values, tally in series:
-            add_histogram(family, values, self._bounds, tally.counts, tally.sum)
+        for values, one in series:
+            add_histogram(family, values, self._bounds, one.counts, one.sum)
         return [family]
 
 
-class TalliedCounter(Tallies):
+class BufferedCounter(BufferedMetric):
     """A counter that grows by the values observed."""
 
     def __init__(
@@ -116,11 +116,11 @@ class TalliedCounter(Tallies):
         self.label_names = tuple(labels)
         super().__init__((), registry)
 
-    def families(self, series: Sequence[tuple[Labels, Tally]]) -> list[Metric]:
+    def families(self, series: Sequence[tuple[Labels, BufferedSeries]]) -> list[Metric]:
         """One counter."""
         family = CounterMetricFamily(self.name, self._documentation, labels=self.label_names)
-        for values, tally in series:
-            family.add_metric(values, tally.sum)
+        for values, one in series:
+            family.add_metric(values, one.sum)
         return [family]
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from prometheus_client import Gauge
+from pathlib import Path
 
-from vigie.monitoring.metrics import (
-    DROPS,
-    FAILURES,
-    GAUGE_MERGE,
-    REJECTIONS,
-    RELOADS,
-    STAGES,
-    Metrics,
-)
+import pytest
+
+from vigie.monitoring.http_metrics import DROPS, REJECTIONS
+from vigie.monitoring.model_metrics import FAILURES, RELOADS, STAGES
+from vigie.registry.cache import ModelCache, RegistryState
+from vigie.serving.metrics import Metrics
+from vigie.serving.worker_state import registry_families
 
 DOCUMENTED = {
     "vigie_http_requests": ("counter", {"method", "route", "code"}),
@@ -32,7 +29,6 @@ DOCUMENTED = {
     "vigie_model_loaded_timestamp_seconds": ("gauge", {"model"}),
     "vigie_model_load_duration_seconds": ("gauge", {"model"}),
     "vigie_model_reloads": ("counter", {"model", "outcome"}),
-    "vigie_registry_last_success_timestamp_seconds": ("gauge", set()),
     "vigie_build_info": ("gauge", {"version", "python"}),
 }
 
@@ -62,17 +58,34 @@ def test_the_documented_metrics_have_their_types_and_labels(metrics: Metrics) ->
     }
     labels = {
         collector._name: set(collector._labelnames)
-        for collector in vars(metrics).values()
+        for group in (metrics, metrics.http, metrics.models)
+        for collector in vars(group).values()
         if hasattr(collector, "_labelnames")
     }
-    for tallied in (metrics.predictions, metrics.stage_seconds, metrics.batch_rows):
-        labels[tallied.name] = set(tallied.label_names)
-    metrics.count_request("GET", "/livez", 200, 0.001)
-    for family in metrics.requests.collect():
+    for buffered in (
+        metrics.models.predictions,
+        metrics.models.stage_seconds,
+        metrics.models.batch_rows,
+    ):
+        labels[buffered.name] = set(buffered.label_names)
+    metrics.http.count_request("GET", "/livez", 200, 0.001)
+    for family in metrics.http.requests.collect():
         labels[family.name] = set(family.samples[0].labels) - {"le"}
     assert {name: labels[name] for name in DOCUMENTED} == {
         name: wanted for name, (_, wanted) in DOCUMENTED.items()
     }
+
+
+def test_the_registry_process_has_its_series_at_zero_before_it_answers(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    (answered,) = [f for f in registry_families(cache) if f["type"] == "gauge"]
+    name = "vigie_registry_last_success_timestamp_seconds"
+    assert answered["name"] == name
+    assert answered["samples"] == [[name, {}, 0.0]]
+    assert answered["merge"] == "max"
+    cache.note_registry(RegistryState(1700.0))
+    (answered,) = [f for f in registry_families(cache) if f["type"] == "gauge"]
+    assert answered["samples"] == [[name, {}, 1700.0]]
 
 
 def test_every_metric_is_explained_and_named_by_the_rules(metrics: Metrics) -> None:
@@ -82,17 +95,9 @@ def test_every_metric_is_explained_and_named_by_the_rules(metrics: Metrics) -> N
         assert family.type in ("counter", "gauge", "histogram", "summary")
 
 
-def test_every_gauge_has_a_way_to_be_merged(metrics: Metrics) -> None:
-    gauges = {f.name for f in metrics.registry.collect() if f.type == "gauge"}
-    assert gauges <= set(GAUGE_MERGE)
-    assert {n for n in GAUGE_MERGE if n.startswith("vigie_")} <= gauges
-    Gauge("vigie_planted", "A gauge that nobody thought of.", registry=metrics.registry)
-    assert not {f.name for f in metrics.registry.collect() if f.type == "gauge"} <= set(GAUGE_MERGE)
-
-
 def test_a_request_is_counted_and_timed_under_its_route(metrics: Metrics) -> None:
     for status in (200, 200, 422):
-        metrics.count_request("POST", "/predict/<model>", status, 0.003)
+        metrics.http.count_request("POST", "/predict/<model>", status, 0.003)
     labels = {"method": "POST", "route": "/predict/<model>"}
     assert value(metrics, "vigie_http_requests_total", **labels, code="200") == 2
     assert value(metrics, "vigie_http_requests_total", **labels, code="422") == 1
@@ -103,8 +108,8 @@ def test_a_request_is_counted_and_timed_under_its_route(metrics: Metrics) -> Non
 
 
 def test_known_series_exist_at_zero_before_traffic(metrics: Metrics) -> None:
-    metrics.start_at_zero("iris")
-    metrics.start_version_at_zero("iris", "2")
+    metrics.models.start_at_zero("iris")
+    metrics.models.start_version_at_zero("iris", "2")
     expected = [("vigie_rejected_total", {"reason": reason}) for reason in REJECTIONS]
     expected += [("vigie_connections_dropped_total", {"reason": reason}) for reason in DROPS]
     expected += [("vigie_connections", {})]
@@ -121,12 +126,12 @@ def test_known_series_exist_at_zero_before_traffic(metrics: Metrics) -> None:
 def test_a_forgotten_version_leaves_no_series_and_its_successor_keeps_all(
     metrics: Metrics,
 ) -> None:
-    metrics.start_at_zero("iris")
-    metrics.start_version_at_zero("iris", "2")
+    metrics.models.start_at_zero("iris")
+    metrics.models.start_version_at_zero("iris", "2")
     before = series(metrics)
-    metrics.start_version_at_zero("iris", "1")
-    metrics.predictions.labels("iris", "1").observe(1)
-    metrics.outside_range.labels("iris", "1", "petal").inc()
+    metrics.models.start_version_at_zero("iris", "1")
+    metrics.models.predictions.labels("iris", "1").observe(1)
+    metrics.models.outside_range.labels("iris", "1", "petal").inc()
     assert series(metrics) > before
     metrics.forget_version("iris", "1", ("petal", "never_outside"))
     assert series(metrics) == before

@@ -1,4 +1,4 @@
-"""A tally counts as prometheus_client does, and loses nothing to other threads."""
+"""A buffered series counts as prometheus_client does, and loses nothing to other threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest
 
-from vigie.monitoring.tally import TalliedCounter, TalliedHistogram
+from vigie.monitoring.buffered_series import BufferedCounter, BufferedHistogram
 
 BUCKETS = (0.001, 0.01, 0.1, 1.0)
 NEAR = st.sampled_from([bound * factor for bound in BUCKETS for factor in (0.999, 1.0, 1.001)])
@@ -20,15 +20,15 @@ NEAR = st.sampled_from([bound * factor for bound in BUCKETS for factor in (0.999
 @given(st.lists(st.floats(0, 3) | NEAR))
 def test_a_histogram_says_what_the_library_would(values: list[float]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    tallied = TalliedHistogram("work_seconds", "Work.", ("kind",), BUCKETS, ours)
+    buffered = BufferedHistogram("work_seconds", "Work.", ("kind",), BUCKETS, ours)
     plain = Histogram("work_seconds", "Work.", ("kind",), buckets=BUCKETS, registry=theirs)
-    tallied.labels("a")
+    buffered.labels("a")
     plain.labels("a")
     for place, value in enumerate(values):
-        tallied.labels("a").observe(value)
+        buffered.labels("a").observe(value)
         plain.labels("a").observe(value)
         if place == len(values) // 2:
-            list(tallied.collect())
+            list(buffered.collect())
     said = [lines(registry) for registry in (ours, theirs)]
     assert said[0].keys() == said[1].keys()
     assert np.allclose(list(said[0].values()), list(said[1].values()))
@@ -43,7 +43,7 @@ def lines(registry: CollectorRegistry) -> dict[str, float]:
 
 def test_threads_lose_nothing_while_it_is_added_up() -> None:
     registry = CollectorRegistry()
-    counter = TalliedCounter("rows_total", "Rows.", ("model",), registry)
+    counter = BufferedCounter("rows_total", "Rows.", ("model",), registry)
     series = counter.labels("a")
 
     def work() -> None:
@@ -63,7 +63,7 @@ def test_threads_lose_nothing_while_it_is_added_up() -> None:
 
 def test_a_removed_series_is_gone_and_removing_it_again_is_nothing() -> None:
     registry = CollectorRegistry()
-    counter = TalliedCounter("rows_total", "Rows.", ("model",), registry)
+    counter = BufferedCounter("rows_total", "Rows.", ("model",), registry)
     counter.labels("a").observe(1)
     counter.remove("a")
     counter.remove("a")
