@@ -296,10 +296,10 @@ def test_quality_has_slices_and_a_table(desk: Desk, monkeypatch: pytest.MonkeyPa
         quality_of(desk.database, "boats")
     monkeypatch.setenv("VIGIE_STATE", str(desk.services.settings.state))
     monkeypatch.setenv("COLUMNS", "200")
-    shown = CliRunner().invoke(main, ["quality", "iris"])
+    shown = CliRunner().invoke(main, ["log", "quality", "iris"])
     assert shown.exit_code == 0
     assert "50.0%" in shown.output
-    said = json.loads(CliRunner().invoke(main, ["quality", "iris", "--json"]).output)
+    said = json.loads(CliRunner().invoke(main, ["log", "quality", "iris", "--json"]).output)
     assert (said[0]["wrong"], said[0]["truths"]) == (0.5, 2)
 
 
@@ -312,7 +312,7 @@ def test_what_is_forgotten_is_gone(
     desk.tell(truth("erase", 1), truth("keep", 1))
     monkeypatch.setenv("VIGIE_STATE", str(desk.services.settings.state))
     monkeypatch.setenv("VIGIE_AUDIT_LOG", str(tmp_path / "audit.log"))
-    said = CliRunner().invoke(main, ["forget", "erase"])
+    said = CliRunner().invoke(main, ["log", "forget", "erase"])
     assert said.output == "erased: 2 predictions, 1 truths\n"
     assert [*desk.states()] == [("keep", 0)]
     assert forget(desk.database, "erase") == (0, 0)

@@ -1,4 +1,4 @@
-"""The commands for the keys of callers: `vigie apikey …`. Those that sign are `vigie keys …`."""
+"""The commands for the keys of callers: `vigie apikey …`. Those that sign: signing_key.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from vigie.cli.tables import show_table
 from vigie.settings import load_settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -46,19 +47,14 @@ def add(name: str, role: Literal["predict", "admin"], days: int | None) -> None:
 @apikey.command("list")
 def list_() -> None:
     """Show the keys: whose, their role, since when and until when."""
-    from rich.console import Console
-    from rich.table import Table
-
     from vigie.serving.auth.apikeys import key_file, read_keys
 
-    table = Table()
-    for heading in ("name", "role", "created", "expires"):
-        table.add_column(heading)
+    rows = []
     for key in read_keys(key_file(load_settings())):
         until = f"{key.expires:%Y-%m-%d %H:%M}" if key.expires else ""
         state = " (expired)" if key.expired else ""
-        table.add_row(key.name, key.role, f"{key.created:%Y-%m-%d %H:%M}", until + state)
-    Console().print(table)
+        rows.append((key.name, key.role, f"{key.created:%Y-%m-%d %H:%M}", until + state))
+    show_table(("name", "role", "created", "expires"), rows)
 
 
 @apikey.command()
