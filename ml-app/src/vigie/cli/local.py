@@ -171,7 +171,7 @@ def _await_mlflow(processes: _Processes, settings: Settings) -> None:
 def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
     say("Starting the service …")
     vigie = [sys.executable, "-m", "vigie"]
-    processes.start("registry process", [*vigie, "follow"])
+    processes.start("model-sync", [*vigie, "follow"])
     processes.start("service", [*vigie, "serve"])
 
 
