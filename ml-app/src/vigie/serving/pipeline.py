@@ -106,7 +106,7 @@ class Pipeline:
         self._in_flight -= 1
 
     def _begin(self, work: Work) -> tuple[Slot, Job]:
-        self.access.admit(work.call.headers, "predict")
+        self.access.admit(work.call.headers)
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
         route = work.route
