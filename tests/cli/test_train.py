@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 from conftest import free_port, wait_until
 from support.fake_mlflow import FakeMlflow, fake_mlflow, http_server, send
-from vigie.cli.drift import seconds_of
 from vigie.cli.main import main
+from vigie.cli.options import seconds_of
 
 ROOT = Path(__file__).parents[2]
 DAY = 86400

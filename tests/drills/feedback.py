@@ -284,7 +284,7 @@ def test_figures_survive_a_database_that_goes_away(
     joined = len(errors["absolute"])
     samples = check_truths(service, told, joined)
     monkeypatch.setenv("VIGIE_DATABASE_URL", postgres.url)
-    shown = CliRunner().invoke(main, ["quality", "housing", "--json"])
+    shown = CliRunner().invoke(main, ["log", "quality", "housing", "--json"])
     assert shown.exit_code == 0, shown.output
     (figures,) = orjson.loads(shown.output)
     wanted = {kind: float(each.mean()) for kind, each in errors.items()}

@@ -36,7 +36,7 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Stack:
-    """MLflow, the registry process and a service, with the models imported one by one."""
+    """MLflow, model-sync and a service, with the models imported one by one."""
 
     folder: Path
     environment: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The account of the registry process may read and nothing else: MLflow with its own users."""
+"""The account of model-sync may read and nothing else: MLflow with its own users."""
 
 from __future__ import annotations
 

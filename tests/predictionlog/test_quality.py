@@ -40,10 +40,10 @@ def test_quality_has_slices_and_a_table(desk: Desk, monkeypatch: pytest.MonkeyPa
         quality_of(desk.database, "boats")
     monkeypatch.setenv("VIGIE_STATE", str(desk.worker_state.settings.state))
     monkeypatch.setenv("COLUMNS", "200")
-    shown = CliRunner().invoke(main, ["quality", "iris"])
+    shown = CliRunner().invoke(main, ["log", "quality", "iris"])
     assert shown.exit_code == 0
     assert "50.0%" in shown.output
-    said = json.loads(CliRunner().invoke(main, ["quality", "iris", "--json"]).output)
+    said = json.loads(CliRunner().invoke(main, ["log", "quality", "iris", "--json"]).output)
     assert (said[0]["wrong"], said[0]["truths"]) == (0.5, 2)
 
 

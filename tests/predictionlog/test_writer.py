@@ -106,7 +106,7 @@ def test_what_is_forgotten_is_gone(
     desk.tell(truth("erase", 1), truth("keep", 1))
     monkeypatch.setenv("VIGIE_STATE", str(desk.worker_state.settings.state))
     monkeypatch.setenv("VIGIE_AUDIT_LOG", str(tmp_path / "audit.log"))
-    said = CliRunner().invoke(main, ["forget", "erase"])
+    said = CliRunner().invoke(main, ["log", "forget", "erase"])
     assert said.output == "erased: 2 predictions, 1 truths\n"
     assert [*desk.states()] == [("keep", 0)]
     assert forget(desk.database, "erase") == (0, 0)

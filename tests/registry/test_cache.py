@@ -188,7 +188,7 @@ def test_a_write_that_stops_leaves_the_old_file(
 
 
 def test_a_reader_never_sees_a_broken_state_while_a_writer_swaps(cache: ModelCache) -> None:
-    """The previous package stays for one swap, as the registry process keeps it."""
+    """The previous package stays for one swap, as model-sync keeps it."""
     for digest in (A, B):
         put(cache, digest)
     cache.point("housing", A)

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     mlflow_reader: str | None = Field(
         default=None,
         description="Account of MLflow that `vigie bootstrap` makes and lets read every model and "
-        "experiment; that of the registry process, where MLflow asks for accounts.",
+        "experiment; that of `model-sync`, where MLflow asks for accounts.",
     )
     mlflow_reader_password_file: Path | None = Field(
         default=None, description="File with the password of that account."

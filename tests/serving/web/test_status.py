@@ -453,7 +453,7 @@ def test_it_is_linked_from_every_page(board: Board) -> None:
 
 def test_it_needs_a_key_where_keys_are_asked_for(make: MakeBoard, tmp_path: Path) -> None:
     board = make(api_keys=tmp_path / "keys", audit_log=tmp_path / "audit.log")
-    key = add_key(board.workers[0].settings, "shop", "predict", None)
+    key = add_key(board.workers[0].settings, "shop", None)
     refused = board.client.get("/status?lang=en")
     assert refused.status_code == 401
     assert "Home price" not in refused.text

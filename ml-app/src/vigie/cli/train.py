@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vigie.cli.drift import check_window, metrics_option, prometheus_option, seconds_of
+from vigie.cli.options import check_window, metrics_option, prometheus_option, seconds_of
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     return gathered
 
 
-@click.command()
+@click.command(short_help="train a recipe; champion if it earns it")
 @_training_options
 def train(training: Training) -> None:
     """Train RECIPE, register it in MLflow, make it champion if it earns it.
@@ -81,7 +81,7 @@ def train(training: Training) -> None:
     _run(training, find_recipe(training.recipe), load_settings())
 
 
-@click.command()
+@click.command(short_help="train if inputs have moved or the champion is old")
 @_training_options
 @click.option(
     "--when",
@@ -216,7 +216,7 @@ def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
         steps.say(line)
 
 
-@click.command()
+@click.command(short_help="cross-validate a recipe against the baselines")
 @_recipe_argument
 @_data_option
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
@@ -236,6 +236,3 @@ def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> N
         results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
     for name, value in summarise(results).items():
         click.echo(f"{name:<48} {value:>14,.4f}")
-
-
-TRAIN_COMMANDS = (train, retrain, bootstrap, evaluate)

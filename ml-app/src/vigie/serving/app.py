@@ -17,9 +17,8 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.registry.audit import audited, now
 from vigie.serving.api import compat, feedback, operations, predictions
-from vigie.serving.auth.access import NEEDS
+from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
@@ -89,16 +88,13 @@ def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
             return
-        needed = NEEDS.get(request.url_rule.rule if request.url_rule else "", "predict")
+        if request.url_rule and request.url_rule.rule in OPEN_ROUTES:
+            return
         try:
-            g.key = worker_state.pipeline.access.admit(g.headers, needed)
+            worker_state.pipeline.access.admit(g.headers)
         except (Denied, Unavailable) as refused:
             worker_state.metrics.http.rejected.labels(refused.reason).inc()
             raise
-        if needed == "admin":
-            with audited(worker_state.settings.audit_log) as record:
-                what = f"{request.method} {request.path}"
-                record({"at": now(), "who": f"key {g.key}" if g.key else "no key", "what": what})
 
     return admit
 

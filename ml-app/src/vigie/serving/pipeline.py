@@ -105,7 +105,7 @@ class Pipeline:
     def _begin(self, context: RequestContext, route: Route) -> ModelSlot:
         """Lets the request in, finds the version that answers it and decodes it for that one."""
         request = context.request
-        self.access.admit(request.headers, "predict")
+        self.access.admit(request.headers)
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
         slot, live = self.routes.serving(route.model, route.version, route.label)

@@ -8,19 +8,15 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vigie.errors import ConfigurationError, NotFound
 from vigie.files import locked, write_atomically
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.settings import Settings
 
-Role = Literal["none", "predict", "admin"]
-"""What a route needs, each more than the one before; a key has one of the last two."""
-
-ROLES: tuple[Role, ...] = get_args(Role)
 _PREFIX = "vig_"
 _RANDOM_BYTES = 24
 
@@ -31,10 +27,16 @@ class ApiKey(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    role: Literal["predict", "admin"]
+    role: Literal["predict"] = "predict"
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     created: AwareDatetime
     expires: AwareDatetime | None = None
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _take_admin(cls, role: object) -> object:
+        # files of the release before may have it; it never allowed more
+        return "predict" if role == "admin" else role
 
     @property
     def expired(self) -> bool:
@@ -61,6 +63,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             "`vigie apikey add` makes it"
         ) from None
     keys: list[ApiKey] = []
+    taken: set[str] = set()
     for number, line in enumerate(lines, 1):
         try:
             key = ApiKey.model_validate_json(line)
@@ -68,21 +71,19 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             raise ConfigurationError(
                 f"VIGIE_API_KEYS: line {number} is no key of `vigie apikey add`"
             ) from None
-        if any(key.name == other.name or key.hash == other.hash for other in keys):
+        if not taken.isdisjoint((key.name, key.hash)):
             raise ConfigurationError(f"VIGIE_API_KEYS: line {number} repeats another")
         keys.append(key)
+        taken |= {key.name, key.hash}
     return tuple(keys)
 
 
-def add_key(
-    settings: Settings, name: str, role: Literal["predict", "admin"], days: int | None
-) -> str:
+def add_key(settings: Settings, name: str, days: int | None) -> str:
     """Adds a key, which this alone ever shows; it expires after `days`, or never."""
     key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     created = datetime.now(UTC).replace(microsecond=0)
     fresh = ApiKey(
         name=name,
-        role=role,
         hash=hash_of(key.encode()),
         created=created,
         expires=created + timedelta(days=days) if days else None,
@@ -118,7 +119,7 @@ def key_file(settings: Settings) -> Path:
 
 def _entry(what: str, key: ApiKey) -> dict[str, object]:
     entry: dict[str, object] = {"at": now(), "who": who_am_i(), "what": what, "key": key.name}
-    return entry | {"role": key.role, "expires": key.expires}
+    return entry | {"expires": key.expires}
 
 
 @contextlib.contextmanager

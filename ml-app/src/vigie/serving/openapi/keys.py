@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vigie.serving.auth.access import NEEDS
+from vigie.serving.auth.access import OPEN_ROUTES
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def _asking(path: str, item: Schema) -> Schema:
 
 
 def _with_refusal(path: str, operation: Schema) -> Schema:
-    if NEEDS.get(path) == "none":
+    if path in OPEN_ROUTES:
         return {**operation, "security": []}
     responses = operation["responses"]
     refused = {

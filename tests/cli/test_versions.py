@@ -136,12 +136,3 @@ def test_a_name_that_no_model_has_is_refused_before_anything_is_asked(mlflow: Fa
     assert said.exit_code == 2
     assert "lower-case letters" in said.stderr
     assert mlflow.asked == []
-
-
-def test_keys_are_made_by_one_command(tmp_path: Path) -> None:
-    said = vigie("keys", "new", str(tmp_path / "k"))
-    assert said.exit_code == 0
-    assert (tmp_path / "k").stat().st_mode & 0o777 == 0o600
-    assert "VIGIE_PUBLIC_KEYS" in said.stdout
-    assert "PRIVATE" not in said.stdout
-    assert vigie("keys", "new", str(tmp_path / "k")).exit_code == 1

@@ -1,0 +1,60 @@
+"""The commands that start what runs: `vigie run`, `vigie serve`, `vigie follow`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from vigie.monitoring.logs import configure_logs
+from vigie.settings import load_settings
+
+LOWEST_PRIORITY = 19
+
+
+@click.command(short_help="everything here, without Docker")
+def run() -> None:
+    """Run everything here without Docker: MLflow, training, model-sync, service."""
+    from vigie.cli.local import run as run_stack
+
+    logging.getLogger().setLevel(logging.WARNING)
+    run_stack(load_settings(), Path.cwd(), click.echo)
+
+
+@click.command(short_help="the service: models of the cache on HTTP")
+@click.option("--port", type=int, help="Port of the service (VIGIE_PORT).")
+@click.option("--workers", type=int, help="Worker processes (VIGIE_WORKERS).")
+def serve(port: int | None, workers: int | None) -> None:
+    """Serve the models of the cache on HTTP."""
+    # before numpy is imported: the workers are the parallelism, idle threads cost time and memory
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from vigie.serving import serve as run_service
+
+    settings = load_settings(port=port, workers=workers)
+    configure_logs(settings.log_format)
+    run_service(settings)
+
+
+@click.command(short_help="model-sync: champions of MLflow into the cache")
+@click.option("--once", is_flag=True, help="Look at the registry once and stop.")
+def follow(once: bool) -> None:
+    """Keep the cache at the champion versions of the registry, verified."""
+    from vigie.registry.follow import Follower
+
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    follower = Follower(settings)
+    if once:
+        for name, outcome in follower.follow_once().items():
+            click.echo(f"{name}: {outcome}")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    # to download and to try a candidate is work, and never as urgent as an answer
+    os.nice(LOWEST_PRIORITY)
+    follower.run(stop)
