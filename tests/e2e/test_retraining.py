@@ -21,8 +21,8 @@ from vigie.models.document import PackageDocument
 from vigie.predictionlog.log import open_database
 from vigie.recipes.catalogue import find_recipe
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.documents import document_of
-from vigie.registry.follow import Follower
+from vigie.registry.fetch import document_of
+from vigie.registry.sync import Follower
 from vigie.serving.app import create_app
 from vigie.settings import Settings, load_settings
 from vigie.training.dataset import split

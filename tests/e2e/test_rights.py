@@ -19,9 +19,8 @@ from conftest import wait_until
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from support.real_mlflow import RealMlflow, real_mlflow
 from vigie.errors import ConfigurationError
-from vigie.registry.accounts import allow_reading
 from vigie.registry.cache import CHAMPION, ModelCache
-from vigie.registry.operate import OperatorClient
+from vigie.registry.operate import OperatorClient, allow_reading
 from vigie.settings import Settings, load_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")

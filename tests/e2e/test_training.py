@@ -16,9 +16,9 @@ from vigie.errors import RefusedPackage
 from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
-from vigie.registry.follow import Follower
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
+from vigie.registry.sync import Follower
 from vigie.serving.worker_state import assemble
 from vigie.settings import Settings, load_settings
 

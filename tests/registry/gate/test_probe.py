@@ -23,8 +23,8 @@ from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import write_manifest
 from vigie.models.package import read_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.registry.gate.probe import Trial
-from vigie.registry.gate.verify import verify_package
 from vigie.sandbox.run import Limits
 from vigie.sandbox.weights import check_hdf5, check_keras_weights
 from vigie.settings import load_settings

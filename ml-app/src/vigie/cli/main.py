@@ -70,7 +70,7 @@ def serve(port: int | None, workers: int | None) -> None:
 @click.option("--once", is_flag=True, help="Look at the registry once and stop.")
 def follow(once: bool) -> None:
     """Keep the cache at the champion versions of the registry, verified."""
-    from vigie.registry.follow import Follower
+    from vigie.registry.sync import Follower
 
     settings = load_settings()
     configure_logs(settings.log_format)

@@ -6,11 +6,10 @@ import logging
 import threading
 
 from vigie.errors import RefusedPackage
+from vigie.registry.backoff import RefusedVersions
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.intake import Intake
-from vigie.registry.refusals import RefusedVersions
-from vigie.registry.watch import Superseded, Watch
+from vigie.registry.fetch import Intake, Superseded, Watch
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")

@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
-from vigie.registry.transfer import Transfer
-from vigie.registry.transport import MlflowHttp
+from vigie.registry.transport import MlflowHttp, Transfer
 from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"

@@ -10,6 +10,7 @@ from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegisteredVersion
+from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.admission import require_compatible
 from vigie.registry.gate.figures import (
     ACCEPTED,
@@ -18,7 +19,6 @@ from vigie.registry.gate.figures import (
     compare_origin,
 )
 from vigie.registry.gate.probe import Trial
-from vigie.registry.gate.verify import fetch_verified
 from vigie.registry.operate import OperatorClient
 from vigie.settings import Settings
 

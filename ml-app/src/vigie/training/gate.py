@@ -11,7 +11,7 @@ import numpy as np
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, RefusedPackage, VigieError
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.gate.verify import fetch_verified
+from vigie.registry.fetch import fetch_verified
 from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from vigie.errors import RefusedPackage
 from vigie.models.package import read_package
+from vigie.registry.backoff import RefusedVersions
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.fetch import Intake, Superseded, Watch
 from vigie.registry.gate.admission import admit
 from vigie.registry.gate.figures import settled_figures
-from vigie.registry.intake import Intake
-from vigie.registry.refusals import RefusedVersions
-from vigie.registry.watch import Superseded, Watch
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")

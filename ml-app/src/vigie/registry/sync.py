@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from vigie.errors import RegistryError
+from vigie.registry.alias_sync import ChampionFollower
 from vigie.registry.cache import CHAMPION, ModelCache, RegistryState
 from vigie.registry.challenger import ChallengerFollower
-from vigie.registry.champion import ChampionFollower
 from vigie.registry.client import RegisteredModel, RegistryClient
-from vigie.registry.intake import Intake
-from vigie.registry.looks import Looks
+from vigie.registry.fetch import Intake
+from vigie.registry.poll_cache import Looks
 from vigie.settings import MODEL_NAME, Settings
 
 log = logging.getLogger("vigie.registry")

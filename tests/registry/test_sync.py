@@ -32,10 +32,10 @@ from support.packages import (
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
+from vigie.registry.backoff import RefusedVersions
 from vigie.registry.cache import CHALLENGER, CachedVersion, ModelCache
 from vigie.registry.client import RegisteredVersion
-from vigie.registry.follow import Follower, pause
-from vigie.registry.refusals import RefusedVersions
+from vigie.registry.sync import Follower, pause
 from vigie.settings import Settings, load_settings
 
 
@@ -330,7 +330,7 @@ def test_only_a_signed_version_is_taken_where_keys_are_set(
     keys = (tmp_path / "mine.pub",)
     follower = Follower(settings.model_copy(update={"public_keys": keys}))
     with monkeypatch.context() as patch:
-        patch.setattr("vigie.registry.gate.verify.verify_manifest", pytest.fail)
+        patch.setattr("vigie.registry.gate.integrity.verify_manifest", pytest.fail)
         assert follower.follow_once() == {"housing": "refused"}
         registry.housing("2", 2.0)
         package = tmp_path / "registered/housing-2"
@@ -654,7 +654,7 @@ def test_a_model_that_has_not_moved_costs_no_question_of_its_own(
     follower.follow_once()
     mlflow.versions["housing", "2"]["tags"] = []
     assert follower.follow_once()["housing"] == "current"
-    monkeypatch.setattr("vigie.registry.looks.RECHECK_SECONDS", -1.0)
+    monkeypatch.setattr("vigie.registry.poll_cache.RECHECK_SECONDS", -1.0)
     assert follower.follow_once()["housing"] == "refused"
 
 
@@ -735,7 +735,7 @@ def test_a_download_ends_when_its_alias_moves(
     mlflow: FakeMlflow,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vigie.registry.watch.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vigie.registry.fetch.LOOK_SECONDS", 0.05)
     good = registry.housing("1")
     Follower(settings).follow_once()
     registry.housing("2", 2.0)
@@ -770,7 +770,7 @@ def test_a_champion_does_not_wait_for_the_download_of_a_challenger(
     mlflow: FakeMlflow,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vigie.registry.watch.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vigie.registry.fetch.LOOK_SECONDS", 0.05)
     for version in ("1", "2", "3"):
         registry.housing(version, float(version))
     mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
@@ -791,7 +791,7 @@ def test_files_that_arrive_broken_are_asked_for_again(
 ) -> None:
     now = [0.0]
     clock = SimpleNamespace(monotonic=lambda: now[0])
-    monkeypatch.setattr("vigie.registry.refusals.time", clock)
+    monkeypatch.setattr("vigie.registry.backoff.time", clock)
     registry.housing("1")
     path = f"{ARTIFACTS}/1/models/housing/1/vigie/model.onnx"
     mlflow.answers[path] = lambda h: send(h, b"<html>", "text/html")
@@ -811,7 +811,7 @@ def test_a_broken_version_is_asked_for_less_and_less_often(
 ) -> None:
     now = [0.0]
     clock = SimpleNamespace(monotonic=lambda: now[0])
-    monkeypatch.setattr("vigie.registry.refusals.time", clock)
+    monkeypatch.setattr("vigie.registry.backoff.time", clock)
     refused = RefusedVersions()
     version = RegisteredVersion("housing", "1", "", {"vigie.digest": "d"})
     pauses = []
