@@ -55,7 +55,7 @@ def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
 
 def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> None:
     result = train_iris(settings)
-    assert result.verdict.promote, result.verdict.reason
+    assert result.comparison.promote, result.comparison.reason
     assert Follower(settings).follow_once() == {"iris": "installed"}
     cached = ModelCache(settings.cache).champion("iris")
     assert cached is not None
@@ -67,8 +67,8 @@ def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> No
 
 def test_a_version_that_is_not_better_is_registered_and_not_promoted(settings: Settings) -> None:
     result = train_iris(settings, trials=2)
-    assert not result.verdict.promote
-    assert "not better than version 1" in result.verdict.reason
+    assert not result.comparison.promote
+    assert "not better than version 1" in result.comparison.reason
     assert Follower(settings).follow_once() == {"iris": "current"}
 
 

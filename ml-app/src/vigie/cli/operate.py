@@ -44,7 +44,7 @@ def models() -> None:
 
 def _row(model: RegisteredModel, versions: list[RegisteredVersion]) -> list[str]:
     """The aliases, and of the newest version its error and the verdict of training."""
-    from vigie.registry.gate.figures import METRIC, error_of, shown
+    from vigie.registry.tags import METRIC, error_of, shown
 
     aliases = [model.aliases.get(alias, "") for alias in ("champion", "challenger", "previous")]
     if not versions:
@@ -100,7 +100,7 @@ def diff(model: str, first: str, second: str) -> None:
 
 
 def _metrics_table(found: Difference) -> Table:
-    from vigie.registry.gate.figures import shown
+    from vigie.registry.tags import shown
 
     table = table_of("metric", *(f"version {version}" for version in found.versions), "change")
     for name, one, other in found.metrics:

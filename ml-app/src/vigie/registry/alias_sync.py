@@ -13,8 +13,8 @@ from vigie.registry.backoff import RefusedVersions
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.fetch import Intake, Superseded, Watch
-from vigie.registry.gate.admission import admit
-from vigie.registry.gate.figures import settled_figures
+from vigie.registry.gate.comparison import check_against_live
+from vigie.registry.tags import settled_figures
 from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
@@ -111,7 +111,7 @@ class ChampionFollower:
             # anything else that is still in the cache has served: going back is always open
             return
         live = self._cache.champion(wanted.name)
-        admit(candidate, live, self._settings, settled_figures(wanted))
+        check_against_live(candidate, live, self._settings, settled_figures(wanted))
 
     def _refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> str:
         refusal = Refusal(version.version, version.digest or "", str(reason))

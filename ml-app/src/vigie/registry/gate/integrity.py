@@ -12,7 +12,7 @@ from vigie.errors import RefusedPackage
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
 from vigie.models.signing import verify_signature
-from vigie.registry.gate.probe import Trial
+from vigie.registry.gate.probe import SandboxProbe
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.settings import Settings
 
@@ -53,7 +53,7 @@ def verify_package(
         raise RefusedPackage("vigie/model.onnx is missing")
     if package.keras_path.exists():
         check_keras_file(package.keras_path)
-    Trial.of(settings).run(package, wanted_engine(package, settings.engine))
+    SandboxProbe.of(settings).run(package, wanted_engine(package, settings.engine))
     return package
 
 
