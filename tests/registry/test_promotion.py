@@ -6,7 +6,6 @@ import copy
 import getpass
 import os
 import stat
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,13 @@ from typing import Any
 import orjson
 import pytest
 
-from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, send, send_json
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from vigie.errors import ConfigurationError, NotFound, RefusedPackage, RegistryError
 from vigie.registry.promotion import Promotions
 from vigie.settings import Settings, load_settings
 
 ROWS = "a" * 64
-
-
-@pytest.fixture
-def mlflow() -> Iterator[FakeMlflow]:
-    with fake_mlflow() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -70,13 +70,13 @@ def serve(port: int | None, workers: int | None) -> None:
 @click.option("--once", is_flag=True, help="Look at the registry once and stop.")
 def follow(once: bool) -> None:
     """Keep the cache at the champion versions of the registry, verified."""
-    from vigie.registry.sync import Follower
+    from vigie.registry.sync import RegistrySync
 
     settings = load_settings()
     configure_logs(settings.log_format)
-    follower = Follower(settings)
+    sync = RegistrySync(settings)
     if once:
-        for name, outcome in follower.follow_once().items():
+        for name, outcome in sync.sync_once().items():
             click.echo(f"{name}: {outcome}")
         return
     stop = threading.Event()
@@ -84,7 +84,7 @@ def follow(once: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     # to download and to try a candidate is work, and never as urgent as an answer
     os.nice(LOWEST_PRIORITY)
-    follower.run(stop)
+    sync.run(stop)
 
 
 @main.command()

@@ -1,8 +1,9 @@
-"""Which versions this process has refused, and which of them are worth another download."""
+"""How long what failed is left alone: a registry that is away, a version that was refused."""
 
 from __future__ import annotations
 
 import math
+import random
 import time
 from dataclasses import dataclass
 
@@ -10,6 +11,15 @@ from vigie.errors import BrokenPackage, RefusedPackage
 from vigie.registry.client import RegisteredVersion
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
+LONGEST_AWAY = 8.0
+
+
+def pause(poll_seconds: float, failed: int) -> float:
+    """Seconds from one look to the next: more while the registry is away, never quite the same."""
+    longest = max(poll_seconds, LONGEST_AWAY)
+    # the exponent is bounded: an outage may last for days
+    seconds = min(poll_seconds * 2.0 ** min(failed, 10), longest)
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311 -- no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +30,10 @@ class _Entry:
     until: float
 
 
-class RefusedVersions:
-    """The last refused version of each model.
+class RefusalBackoff:
+    """Which versions were refused, the last of each model, and which are worth another download.
 
-    A judgement stands until the alias moves. A package that did not arrive as it was registered is
+    A refusal stands until the alias moves. A package that did not arrive as it was registered is
     asked for again, less and less often.
     """
 

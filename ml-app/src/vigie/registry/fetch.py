@@ -6,14 +6,13 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.document import PackageDocument
 from vigie.models.package import DOCUMENT, MAX_JSON_BYTES, Package, read_document
-from vigie.models.signing import load_public_keys, verify_signature
-from vigie.registry.cache import ModelCache
+from vigie.models.signing import load_public_keys
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.gate.integrity import verify_package
 from vigie.settings import Settings
@@ -56,8 +55,11 @@ class Superseded(Exception):
     """Nobody wants the download any more: an alias moved, or the process ends."""
 
 
-class Watch:
-    """Raises `Superseded` once the aliases of a model name other versions, or `stop` is set."""
+class CancelCheck:
+    """Whether a download is still wanted, which asks it every few seconds.
+
+    Raises `Superseded` once the aliases of a model name other versions, or `stop` is set.
+    """
 
     def __init__(
         self,
@@ -88,31 +90,3 @@ class Watch:
 
 def _identity(version: RegisteredVersion | None) -> tuple[str, str | None] | None:
     return None if version is None else (version.version, version.digest)
-
-
-class Intake:
-    """The one way into the cache, for champions and challengers alike."""
-
-    def __init__(self, settings: Settings, client: RegistryClient, cache: ModelCache) -> None:
-        self._settings = settings
-        self._client = client
-        self._cache = cache
-        self._keys = load_public_keys(settings.public_keys)
-        self.verifying = threading.Lock()
-        """One version at a time: the memory of one, and no other beside what is timed."""
-
-    def fetch(
-        self, wanted: RegisteredVersion, digest: str, incoming: Path, watch: Callable[[], None]
-    ) -> bool:
-        """Brings the version into `incoming`; False where the cache has it. Needs the lock."""
-        cached = self._cache.find(wanted.name, digest)
-        if cached is not None:
-            # the keys may be others than when it was verified
-            verify_signature(cached.root, self._keys)
-            return False
-        self._client.download(wanted, incoming, self._settings.max_package_bytes, watch)
-        return True
-
-    def verify(self, wanted: RegisteredVersion, digest: str, incoming: Path) -> Package:
-        """The package that `fetch` brought, verified. Needs `verifying`."""
-        return verify_package(incoming, digest, wanted.name, self._settings, self._keys)

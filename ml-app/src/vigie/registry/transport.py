@@ -42,12 +42,12 @@ def parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
 
 
 class Transfer:
-    """One download of several files; `watch` is called with every part and may raise."""
+    """One download of several files; `cancel_check` is called with every part and may raise."""
 
-    def __init__(self, seconds: float, window: float, watch: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, window: float, cancel_check: Callable[[], None]) -> None:
         self._end = time.monotonic() + seconds
         self._window = window
-        self._watch = watch
+        self._cancel_check = cancel_check
         self._waited = 0.0
         self._bytes = 0
 
@@ -58,7 +58,7 @@ class Transfer:
             for part in parts(answer, self._end):
                 # what the reader does with a part is no fault of the server
                 self._count(len(part), time.monotonic() - began)
-                self._watch()
+                self._cancel_check()
                 yield part
                 began = time.monotonic()
         except Late:

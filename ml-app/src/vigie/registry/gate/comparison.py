@@ -38,7 +38,7 @@ class Rule:
     equal: bool
     """An equal error is good enough."""
     tolerant: bool = False
-    """What may be chance does not count, nor an error up to `VIGIE_ERROR_FACTOR` times the other."""
+    """Neither chance counts, nor an error up to `VIGIE_ERROR_FACTOR` times the other."""
 
     def lets_pass(
         self, error: float, serving: float, factor: float = 1.0, clearly: bool = True
