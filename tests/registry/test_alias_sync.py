@@ -11,7 +11,6 @@ import pytest
 
 from support.fake_mlflow import ARTIFACTS, FakeMlflow, send
 from support.registered import Registry, served, snapshot, tried
-from vigie.errors import RegistryError
 from vigie.models.manifest import verify_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CHALLENGER, ModelCache
@@ -241,18 +240,36 @@ def test_a_version_in_the_cache_is_asked_for_its_signature_too(
 
 
 def test_a_download_that_breaks_off_leaves_the_cache_as_it_is_and_is_tried_again(
-    sync: RegistrySync, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+    sync: RegistrySync,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("vigie.registry.backoff.time", clock)
     registry.housing("1")
     sync.sync_once()
     before = snapshot(cache.folder)
     registry.housing("2", 2.0)
     path = f"{ARTIFACTS}/1/models/housing/2/vigie/model.onnx"
     mlflow.answers[path] = lambda h: send(h, b"half", length=4000)
-    with pytest.raises(RegistryError, match="broke off"):
-        sync.sync_once()
+    tried = []
+    for _ in range(45):
+        downloads = mlflow.downloads()
+        assert sync.sync_once() == {"housing": "failed"}
+        if mlflow.downloads() > downloads:
+            tried.append(now[0])
+        now[0] += 0.5
+    assert tried == [0, 2, 6, 14, 22]
     assert snapshot(cache.folder) == before
+    (said,) = [line for line in caplog.messages if "version 2" in line]
+    assert said.startswith("housing version 2 cannot be downloaded and is tried again: a download")
+    assert "broke off" in said
     del mlflow.answers[path]
+    now[0] += 8.0
     assert sync.sync_once() == {"housing": "installed"}
 
 

@@ -33,12 +33,12 @@ def test_a_broken_version_is_asked_for_less_and_less_often(
     for _ in range(8):
         refused.add(version, BrokenPackage("half"))
         began = now[0]
-        while refused.holds(version):
+        while refused.held(version):
             now[0] += 1
         pauses.append(now[0] - began)
     assert pauses == [10, 20, 40, 80, 160, 320, 600, 600]
     refused.add(version, RefusedPackage("wrong"))
     now[0] += 1e9
-    assert refused.holds(version)
-    assert not refused.holds(dataclasses.replace(version, version="2"))
-    assert not refused.holds(dataclasses.replace(version, tags={}))
+    assert refused.held(version)
+    assert not refused.held(dataclasses.replace(version, version="2"))
+    assert not refused.held(dataclasses.replace(version, tags={}))

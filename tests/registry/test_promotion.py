@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import getpass
-import os
 import stat
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -319,13 +318,3 @@ def test_a_move_is_recorded_as_soon_as_it_is_made(
     with pytest.raises(RegistryError, match="answered 500"):
         promotions.promote("housing", "2", None, force=False)
     assert [line["to_version"] for line in audit(settings)] == ["2"]
-
-
-def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vigie.registry.audit import who_am_i
-
-    def nameless() -> str:
-        raise KeyError("uid")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
-    assert who_am_i().startswith(f"{os.getuid()}@")

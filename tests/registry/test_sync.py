@@ -13,7 +13,7 @@ import pytest
 
 from conftest import wait_until
 from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, send, send_json
-from support.registered import HeldAnswer, Registry, running, served, snapshot, version_of
+from support.registered import HeldAnswer, Registry, running, served, snapshot, tried, version_of
 from vigie.errors import RegistryError
 from vigie.registry.cache import ModelCache
 from vigie.registry.sync import RegistrySync
@@ -33,7 +33,11 @@ def test_a_registry_that_is_away_leaves_the_cache_as_it_is(
 
 
 def test_a_model_that_cannot_be_fetched_does_not_hold_up_the_others(
-    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry.housing("1")
     registry.iris()
@@ -54,10 +58,56 @@ def test_a_model_that_cannot_be_fetched_does_not_hold_up_the_others(
     registry.housing("2")
     mlflow.answers[f"{ARTIFACTS}/1/models/housing/2/MLmodel"] = lambda h: send(h, b"", status=500)
     registry.iris("2")
-    with pytest.raises(RegistryError, match="answered 500"):
-        RegistrySync(both).sync_once()
+    assert RegistrySync(both).sync_once() == {"housing": "failed", "iris": "installed"}
+    assert "MLflow answered 500" in caplog.text
     assert served(cache, "iris").version == "2"
     assert cache.champion("housing") is None
+
+
+def test_a_download_that_fails_keeps_no_withdrawn_model(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.housing("1", 2.0, "cottages")
+    mlflow.answers[f"{ARTIFACTS}/1/models/housing/1/MLmodel"] = lambda h: send(h, b"", status=500)
+    every = RegistrySync(settings.model_copy(update={"models": ("housing", "*")}))
+    assert every.sync_once() == {"housing": "failed", "cottages": "installed"}
+    del mlflow.aliases["cottages"]["champion"]
+    assert every.sync_once() == {"housing": "failed", "cottages": "removed"}
+
+
+def test_a_challenger_that_cannot_be_fetched_does_not_hold_up_its_champion(
+    sync: RegistrySync, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    registry.housing("1")
+    registry.housing("2", 2.0)
+    mlflow.aliases["housing"] = {"champion": "1", "challenger": "2"}
+    mlflow.answers[f"{ARTIFACTS}/1/models/housing/2/MLmodel"] = lambda h: send(h, b"", status=500)
+    assert sync.sync_once() == {"housing": "installed"}
+    assert sync.sync_once() == {"housing": "current"}
+    assert tried(cache) is None
+
+
+def test_a_download_that_fails_is_no_outage(
+    settings: Settings,
+    cache: ModelCache,
+    registry: Registry,
+    mlflow: FakeMlflow,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry.housing("1")
+    registry.iris()
+    path = f"{ARTIFACTS}/1/models/housing/1/MLmodel"
+    mlflow.answers[path] = lambda h: send(h, b"", status=500)
+    search = f"{REST}registered-models/search"
+    with running(settings.model_copy(update={"models": ("housing", "iris")})):
+        # at the pace of a registry that answers: one that is away is asked every eight seconds
+        wait_until(lambda: mlflow.asked.count(search) > 30)
+        assert mlflow.asked.count(path) < 10
+        wait_until(lambda: version_of(cache, "iris") == "1")
+        del mlflow.answers[path]
+        wait_until(lambda: cache.champion("housing") is not None)
+    assert "the registry is away" not in caplog.text
 
 
 def test_every_other_model_is_discovered(
@@ -142,6 +192,24 @@ def test_the_process_outlives_an_outage_and_says_so_once(
     process.join()
     assert sum(message.startswith("the registry is away") for message in caplog.messages) == 1
     assert mlflow.url not in caplog.text
+
+
+def test_a_registry_without_a_model_is_back_too(
+    settings: Settings, mlflow: FakeMlflow, caplog: pytest.LogCaptureFixture
+) -> None:
+    search = f"{REST}registered-models/search"
+    caplog.set_level(logging.INFO)
+    mlflow.answers[search] = lambda h: send(h, b"<html>", "text/html", 502)
+    with running(settings.model_copy(update={"models": ("*",)})):
+        for outage in (1, 2):
+            wait_until(lambda told=outage: told_of(caplog, "the registry is away") == told)  # type: ignore[misc]
+            del mlflow.answers[search]
+            wait_until(lambda told=outage: told_of(caplog, "the registry is back") == told)  # type: ignore[misc]
+            mlflow.answers[search] = lambda h: send(h, b"<html>", "text/html", 502)
+
+
+def told_of(caplog: pytest.LogCaptureFixture, event: str) -> int:
+    return sum(message.startswith(event) for message in caplog.messages)
 
 
 def test_a_refused_model_is_told_until_its_alias_is_gone(

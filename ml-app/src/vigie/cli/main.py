@@ -76,8 +76,11 @@ def follow(once: bool) -> None:
     configure_logs(settings.log_format)
     sync = RegistrySync(settings)
     if once:
-        for name, outcome in sync.sync_once().items():
-            click.echo(f"{name}: {outcome}")
+        results = sync.sync_once()
+        for name, result in results.items():
+            click.echo(f"{name}: {result}")
+        if "failed" in results.values():
+            sys.exit(1)
         return
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from vigie.errors import RefusedPackage
+from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.package import read_package
 from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.backoff import RefusalBackoff
@@ -23,7 +23,7 @@ from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
 
-SyncResult = Literal["absent", "current", "installed", "refused", "removed", "superseded"]
+SyncResult = Literal["absent", "current", "failed", "installed", "refused", "removed", "superseded"]
 
 
 class AliasSync:
@@ -47,9 +47,10 @@ class AliasSync:
         # one version at a time: the memory of one, and no other beside what is timed
         self._verifying = verifying
         self._refusals = refusals
+        self._failing: dict[str, str] = {}
 
     def sync(self, wanted: RegisteredVersion, stop: threading.Event) -> SyncResult:
-        """Brings the cache to the version that the alias names now. Raises `RegistryError`."""
+        """Brings the cache to the version that the alias names now."""
         name = wanted.name
         if wanted.digest is None:
             return self._refuse(wanted, self._not_a_package(wanted))
@@ -58,8 +59,8 @@ class AliasSync:
             self._cache.clear_refusal(name, self._alias)
             return "current"
         # a refusal of an earlier process is looked at again: settings or this program may differ
-        if self._backoff.holds(wanted):
-            return "refused"
+        if held := self._backoff.held(wanted):
+            return held
         return self._take(wanted, wanted.digest, stop)
 
     def withdraw(self, name: str) -> SyncResult:
@@ -82,6 +83,7 @@ class AliasSync:
     def forget(self, name: str) -> None:
         """Forgets what was refused of a model."""
         self._backoff.forget(name)
+        self._failing.pop(name, None)
         self._refusals.pop(name, None)
 
     def _take(self, wanted: RegisteredVersion, digest: str, stop: threading.Event) -> SyncResult:
@@ -98,7 +100,10 @@ class AliasSync:
                 return "superseded"
             except RefusedPackage as reason:
                 return self._refuse(wanted, reason)
+            except RegistryError as failure:
+                return self._put_off(wanted, failure)
             self._point(name, digest)
+        self._failing.pop(name, None)
         self._log_taken(wanted, time.monotonic() - started)
         return "installed"
 
@@ -158,6 +163,17 @@ class AliasSync:
             what = "version" if self._alias == CHAMPION else self._alias
             log.error("%s %s %s is refused: %s", name, what, version.version, reason)
         return "refused"
+
+    def _put_off(self, version: RegisteredVersion, failure: RegistryError) -> SyncResult:
+        """Leaves a failed download for later: the trouble of one version is that of no other."""
+        name, number = version.name, version.version
+        self._backoff.add(version, failure)
+        if self._failing.get(name) != number:
+            self._failing[name] = number
+            log.warning(
+                "%s version %s cannot be downloaded and is tried again: %s", name, number, failure
+            )
+        return "failed"
 
     def _not_a_package(self, version: RegisteredVersion) -> RefusedPackage:
         reason = "the version is not a package"

@@ -1,4 +1,4 @@
-"""How long what failed is left alone: a registry that is away, a version that was refused."""
+"""How long what failed is left alone: a registry that is away, a version, its download."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from typing import Literal
 
-from vigie.errors import BrokenPackage, RefusedPackage
+from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
 from vigie.registry.client import RegisteredVersion
 
-FIRST_PAUSE, LONGEST_PAUSE = 10.0, 600.0
+Held = Literal["refused", "failed"]
+
 LONGEST_AWAY = 8.0
+BROKEN_PAUSES = 10.0, 600.0
+FAILED_PAUSES = 2.0, 8.0
+"""The first pause and the longest, seconds: what came and was broken, what did not come at all."""
 
 
 def pause(poll_seconds: float, failed: int) -> float:
@@ -26,40 +31,45 @@ def pause(poll_seconds: float, failed: int) -> float:
 class _Entry:
     version: str
     digest: str | None
+    result: Held
     pause: float
     until: float
 
 
 class RefusalBackoff:
-    """Which versions were refused, the last of each model, and which are worth another download.
+    """Which versions are left alone, the last of each model, and which are worth another download.
 
     A refusal stands until the alias moves. A package that did not arrive as it was registered is
-    asked for again, less and less often.
+    asked for again, less and less often; a download that failed soon.
     """
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
 
-    def holds(self, version: RegisteredVersion) -> bool:
-        """True where the version is to be left alone now."""
+    def held(self, version: RegisteredVersion) -> Held | None:
+        """What came of the version, where it is to be left alone now."""
         entry = self._same(version)
-        return entry is not None and time.monotonic() < entry.until
+        return entry.result if entry and time.monotonic() < entry.until else None
 
-    def add(self, version: RegisteredVersion, reason: RefusedPackage) -> None:
+    def add(self, version: RegisteredVersion, reason: RefusedPackage | RegistryError) -> None:
         """Leaves the version alone from now on, for a while or for good."""
+        failed = isinstance(reason, RegistryError)
         before = self._same(version)
-        pause = min(2 * before.pause, LONGEST_PAUSE) if before else FIRST_PAUSE
-        lasting = pause if isinstance(reason, BrokenPackage) else math.inf
-        until = time.monotonic() + lasting
-        self._entries[version.name] = _Entry(version.version, version.digest, pause, until)
+        first, longest = FAILED_PAUSES if failed else BROKEN_PAUSES
+        pause = min(2 * before.pause, longest) if before else first
+        lasting = pause if failed or isinstance(reason, BrokenPackage) else math.inf
+        self._entries[version.name] = _Entry(
+            version.version, version.digest, "failed" if failed else "refused",
+            pause, time.monotonic() + lasting,
+        )  # fmt: skip
 
     def retries(self, model: str) -> bool:
-        """True where the last refused version of a model is to be asked for again."""
+        """True where the last of a model that was left alone is to be asked for again."""
         entry = self._entries.get(model)
         return entry is not None and entry.until < math.inf
 
     def forget(self, name: str) -> None:
-        """Forgets what was refused of a model."""
+        """Forgets what was left alone of a model."""
         self._entries.pop(name, None)
 
     def _same(self, version: RegisteredVersion) -> _Entry | None:

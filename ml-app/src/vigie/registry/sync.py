@@ -46,7 +46,8 @@ class RegistrySync:
     def sync_once(self, longest: float | None = None) -> dict[str, SyncResult]:
         """Looks at every followed model; gives what happened, by model. Raises `RegistryError`.
 
-        What is not done after `longest` seconds goes on, and a later look tells how it ended.
+        What is not done after `longest` seconds goes on, and a later look tells how it ended. A
+        download that fails is the trouble of its model, and no error.
         """
         listed = {model.name: model for model in self._client.models()}
         followed = self._followed(listed)
@@ -62,7 +63,7 @@ class RegistrySync:
         wait(self._under_way.values(), longest)
         found |= self._take_out()
         results = {name: end for name, end in found.items() if not isinstance(end, RegistryError)}
-        if results or not followed:
+        if not followed or any(result != "failed" for result in results.values()):
             self._cache.note_registry(RegistryState(time.time(), self._refusals))
         for failure in found.values():
             if isinstance(failure, RegistryError):
@@ -77,8 +78,9 @@ class RegistrySync:
             began = time.monotonic()
             self._note_alive()
             try:
-                done = self.sync_once(self._settings.poll_seconds)
-                if done and failed and not self._under_way:
+                self.sync_once(self._settings.poll_seconds)
+                # what is under way has had no answer yet
+                if failed and not self._under_way:
                     log.info("the registry is back")
                     failed = 0
             except RegistryError as failure:
