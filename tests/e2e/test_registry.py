@@ -44,7 +44,7 @@ class Stack:
     service: LiveService
     models: dict[str, ImportedModel]
     told: dict[str, str]
-    follower: psutil.Process
+    sync: psutil.Process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The real command."""
@@ -107,7 +107,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         registry.point("bare", "champion", "1")
         told = list(pool.map(lambda model: imported(model, folder, environment), models))
         with (folder / "follow.log").open("wb") as log:
-            follower = subprocess.Popen(
+            sync = subprocess.Popen(
                 [sys.executable, "-m", "vigie", "follow"], env=environment, stdout=log, stderr=log
             )
         service = LiveService(
@@ -120,12 +120,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             yield Stack(
                 folder, environment, registry, service,
                 dict(zip(names, models, strict=True)), dict(zip(names, told, strict=True)),
-                psutil.Process(follower.pid),
+                psutil.Process(sync.pid),
             )  # fmt: skip
         finally:
             service.clean_up()
-            follower.terminate()
-            follower.wait(20)
+            sync.terminate()
+            sync.wait(20)
 
 
 def numbers_in(answer: Answer, labels: bool) -> np.ndarray:
@@ -164,7 +164,7 @@ def test_an_imported_model_answers_over_http_as_it_does_itself(stack: Stack, nam
 
 
 def test_the_registry_process_lets_all_others_run_first(stack: Stack) -> None:
-    assert stack.follower.nice() == 19
+    assert stack.sync.nice() == 19
 
 
 def test_a_text_label_of_bigquery_ml_is_the_label_here(stack: Stack) -> None:

@@ -21,8 +21,8 @@ from vigie.models.document import PackageDocument
 from vigie.predictionlog.database import open_database
 from vigie.recipes.catalogue import find_recipe
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.documents import document_of
-from vigie.registry.follow import Follower
+from vigie.registry.fetch import document_of
+from vigie.registry.sync import RegistrySync
 from vigie.serving.app import create_app
 from vigie.settings import Settings, load_settings
 from vigie.training.dataset import split
@@ -101,7 +101,7 @@ def fresh(folder: Path) -> list[dict[str, Any]]:
     assert nothing.exit_code == 1
     assert "there is no prediction log here; set VIGIE_STATE" in nothing.stderr
     assert vigie("train", "iris", *EPOCHS).exit_code == 0
-    assert Follower(load_settings()).follow_once() == {"iris": "installed"}
+    assert RegistrySync(load_settings()).sync_once() == {"iris": "installed"}
     flowers = answer_and_tell(load_settings())
     done = vigie("train", "iris", "--with-feedback", *EPOCHS)
     assert done.exit_code == 0

@@ -33,7 +33,7 @@ import json, resource, sys
 from pathlib import Path
 from vigie.sandbox import run as sandbox
 from vigie.errors import VigieError
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings
 def peak():
     for line in open("/proc/self/status"):

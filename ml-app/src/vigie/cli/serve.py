@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -42,19 +43,25 @@ def serve(port: int | None, workers: int | None) -> None:
 @click.command(short_help="model-sync: champions of MLflow into the cache")
 @click.option("--once", is_flag=True, help="Look at the registry once and stop.")
 def follow(once: bool) -> None:
-    """Keep the cache at the champion versions of the registry, verified."""
-    from vigie.registry.follow import Follower
+    """Keep the cache at the champion versions of the registry, verified.
+
+    With --once it ends with code 1 where a download fails.
+    """
+    from vigie.registry.sync import RegistrySync
 
     settings = load_settings()
     configure_logs(settings.log_format)
-    follower = Follower(settings)
+    sync = RegistrySync(settings)
     if once:
-        for name, outcome in follower.follow_once().items():
-            click.echo(f"{name}: {outcome}")
+        results = sync.sync_once()
+        for name, result in results.items():
+            click.echo(f"{name}: {result}")
+        if "failed" in results.values():
+            sys.exit(1)
         return
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     # to download and to try a candidate is work, and never as urgent as an answer
     os.nice(LOWEST_PRIORITY)
-    follower.run(stop)
+    sync.run(stop)

@@ -167,7 +167,7 @@ def _occasions(
 def bootstrap() -> None:
     """Train the models that come with Vigie where the registry has no champion of them."""
     from vigie.recipes.shipped import missing_models
-    from vigie.registry.accounts import allow_reading
+    from vigie.registry.operate import allow_reading
 
     settings = load_settings()
     allow_reading(settings)

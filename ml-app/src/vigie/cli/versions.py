@@ -35,7 +35,7 @@ def models() -> None:
 
 def _row(model: RegisteredModel, versions: list[RegisteredVersion]) -> list[str]:
     """The aliases, and of the newest version its error and the verdict of training."""
-    from vigie.registry.gate.figures import METRIC, error_of, shown
+    from vigie.registry.tags import METRIC, error_of, shown
 
     aliases = [model.aliases.get(alias, "") for alias in ("champion", "challenger", "previous")]
     if not versions:
@@ -92,7 +92,7 @@ def diff(model: str, first: str, second: str) -> None:
 
 
 def _metrics_rows(found: Difference) -> Iterator[Sequence[str]]:
-    from vigie.registry.gate.figures import shown
+    from vigie.registry.tags import shown
 
     for name, one, other in found.metrics:
         change = None if one is None or other is None or not one else (other - one) / abs(one)

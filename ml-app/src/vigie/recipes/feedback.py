@@ -15,7 +15,7 @@ from vigie.recipes.catalogue import Recipe
 from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import apply_rule, listed, present, unusable
 from vigie.registry.client import RegistryClient
-from vigie.registry.documents import document_of
+from vigie.registry.fetch import document_of
 from vigie.settings import Settings
 from vigie.training.dataset import Dataset, split
 from vigie.training.plan import Plan

@@ -104,15 +104,18 @@ class ModelCache:
             return None
         return CachedVersion(root, digest, str(record["version"]), str(record["run_id"]))
 
+    def named(self, model: str, alias: str) -> CachedVersion | None:
+        """The package that an alias points to, if there is one."""
+        digest = self.pointer(model, alias)
+        return None if digest is None else self.find(model, digest)
+
     def champion(self, model: str) -> CachedVersion | None:
         """The package that serves, if there is one."""
-        digest = self.pointer(model)
-        return None if digest is None else self.find(model, digest)
+        return self.named(model, CHAMPION)
 
     def challenger(self, model: str) -> CachedVersion | None:
         """The package that is tried beside the one that serves, if there is one."""
-        digest = self.pointer(model, CHALLENGER)
-        return None if digest is None else self.find(model, digest)
+        return self.named(model, CHALLENGER)
 
     @contextlib.contextmanager
     def lock(self, model: str) -> Iterator[Path]:

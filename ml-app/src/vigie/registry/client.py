@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
-from vigie.registry.transfer import Transfer
-from vigie.registry.transport import MlflowHttp
+from vigie.registry.transport import MlflowHttp, Transfer
 from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
@@ -126,19 +125,19 @@ class RegistryClient:
         version: RegisteredVersion,
         folder: Path,
         most_bytes: int,
-        watch: Callable[[], None] = lambda: None,
+        cancel_check: Callable[[], None] = lambda: None,
     ) -> None:
         """Writes the files of a version below `folder`; refuses one that is too large.
 
-        `watch` is called again and again meanwhile; what it raises ends the download.
+        `cancel_check` is called again and again meanwhile; what it raises ends the download.
         """
         root = self._artifact_root(version)
-        transfer = Transfer(self._download_seconds, self._timeout, watch)
+        transfer = Transfer(self._download_seconds, self._timeout, cancel_check)
         left = most_bytes
         for count, name in enumerate(self._files(root, PurePosixPath()), start=1):
             if count > _MOST_FILES:
                 raise RefusedPackage(f"the version has more than {_MOST_FILES} files")
-            watch()
+            cancel_check()
             with _named_safely():
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ from typing import Any
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
 from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.compatibility import breaking_changes, harmless_changes
-from vigie.registry.gate.verify import fetch_verified
 from vigie.settings import Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from pathlib import Path
@@ -17,13 +17,66 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
-from vigie.registry.transfer import Late, Transfer, parts
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
+SLOWEST_BYTES_PER_SECOND = 16 * 1024
+CHUNK = 1 << 20
 _REST = "/api/2.0/mlflow"
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 _NOT_ALLOWED = (401, 403)
+
+
+class Late(Exception):
+    """The deadline of one answer passed."""
+
+
+def parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
+    """The body as it comes: `read1` returns with what is there, so that a drip is noticed."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise RegistryError("MLflow's address answered with a compressed body")
+    while part := answer.raw.read1(CHUNK):
+        if time.monotonic() > deadline:
+            raise Late
+        yield part
+
+
+class Transfer:
+    """One download of several files; `cancel_check` is called with every part and may raise."""
+
+    def __init__(self, seconds: float, window: float, cancel_check: Callable[[], None]) -> None:
+        self._end = time.monotonic() + seconds
+        self._window = window
+        self._cancel_check = cancel_check
+        self._waited = 0.0
+        self._bytes = 0
+
+    def parts(self, answer: requests.Response) -> Iterator[bytes]:
+        """The body of one file. Raises `RegistryError` where it is late or too slow."""
+        began = time.monotonic()
+        try:
+            for part in parts(answer, self._end):
+                # what the reader does with a part is no fault of the server
+                self._count(len(part), time.monotonic() - began)
+                self._cancel_check()
+                yield part
+                began = time.monotonic()
+        except Late:
+            raise RegistryError(
+                "a download from MLflow took longer than VIGIE_DOWNLOAD_TIMEOUT_SECONDS"
+            ) from None
+
+    def _count(self, size: int, seconds: float) -> None:
+        self._bytes += size
+        self._waited += seconds
+        if self._waited < self._window:
+            return
+        if self._bytes < SLOWEST_BYTES_PER_SECOND * self._waited:
+            raise RegistryError(
+                "a download from MLflow came at less than "
+                f"{SLOWEST_BYTES_PER_SECOND >> 10} kB a second"
+            )
+        self._waited, self._bytes = 0.0, 0
 
 
 class MlflowHttp:

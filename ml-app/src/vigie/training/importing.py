@@ -24,7 +24,7 @@ from vigie.models.reference_rows import Golden
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import Limits, run_confined

@@ -16,12 +16,14 @@ from vigie.models.interval import Interval
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.gate.figures import GENERATED, figures_tags
+from vigie.registry.gate.comparison import Comparison
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
+from vigie.registry.tags import GENERATED, figures_tags
 from vigie.settings import Settings
 from vigie.training.baselines import predict_baselines
 from vigie.training.card import model_card
+from vigie.training.comparison import compare_trained
 from vigie.training.dataset import Dataset, split
 from vigie.training.evaluation import (
     coverage,
@@ -34,7 +36,6 @@ from vigie.training.evaluation import (
 from vigie.training.export import predict_keras
 from vigie.training.features import network_columns
 from vigie.training.fit import Fitted
-from vigie.training.gate import Verdict, judge
 from vigie.training.packaging import Trained, write_package
 from vigie.training.plan import Plan
 from vigie.training.report import write_plots
@@ -47,14 +48,14 @@ FEWEST_HELD_OUT = 10
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A registered version: its number, digest, figures on held-out rows, and the verdict."""
+    """A registered version: its number, digest, figures on held-out rows, and how it compares."""
 
     name: str
     version: str
     digest: str
     metrics: Mapping[str, float]
     baselines: Mapping[str, float]
-    verdict: Verdict
+    comparison: Comparison
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,12 @@ def train(
                 model, Path(folder_name) / "package", plan.name, digest, tags
             )
         with steps.step("gate"):
-            verdict = _judge(plan, error, baselines, held_out, settings)
-            tracking.tag_version(plan.name, version, {"vigie.verdict": verdict.reason})
-            tracking.log_tags({"vigie.promoted": str(verdict.promote).lower()})
-            if verdict.promote:
-                _promote(plan.name, version, verdict, settings)
-    return TrainingResult(plan.name, version, digest, evaluated.metrics, baselines, verdict)
+            comparison = _compare(plan, error, baselines, held_out, settings)
+            tracking.tag_version(plan.name, version, {"vigie.verdict": comparison.reason})
+            tracking.log_tags({"vigie.promoted": str(comparison.promote).lower()})
+            if comparison.promote:
+                _promote(plan.name, version, comparison, settings)
+    return TrainingResult(plan.name, version, digest, evaluated.metrics, baselines, comparison)
 
 
 def _answerable(plan: Plan, held_out: Dataset) -> Dataset:
@@ -249,21 +250,21 @@ def _calibrate(plan: Plan, fitted: Fitted) -> Interval | None:
     return Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)
 
 
-def _judge(
+def _compare(
     plan: Plan, error: float, baselines: dict[str, float], held_out: Dataset, settings: Settings
-) -> Verdict:
+) -> Comparison:
     client = RegistryClient.of(settings)
     champion = client.version_of(plan.name, CHAMPION)
-    return judge(plan.task, error, baselines, champion, held_out, settings)
+    return compare_trained(plan.task, error, baselines, champion, held_out, settings)
 
 
-def _promote(name: str, number: str, verdict: Verdict, settings: Settings) -> None:
+def _promote(name: str, number: str, comparison: Comparison, settings: Settings) -> None:
     client = OperatorClient.of(settings)
     candidate = client.version(name, number)
     if candidate is None:
         raise RegistryError(f"MLflow lost version {number} of {name}")
     champion = client.version_of(name, CHAMPION)
-    Promotions(settings, client).move(candidate, champion, f"training: {verdict.reason}")
+    Promotions(settings, client).move(candidate, champion, f"training: {comparison.reason}")
 
 
 def _revision() -> str | None:
@@ -290,6 +291,7 @@ def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
         lines += [f"    {name}: {1 - value:.3f}" for name, value in result.baselines.items()]
     if "interval_coverage" in result.metrics:
         lines.append(f"  interval holds {result.metrics['interval_coverage']:.1%} of the truths")
-    outcome = "champion" if result.verdict.promote else "not promoted"
-    lines.append(f"  {result.name} version {result.version}: {outcome} ({result.verdict.reason})")
+    found = result.comparison
+    outcome = "champion" if found.promote else "not promoted"
+    lines.append(f"  {result.name} version {result.version}: {outcome} ({found.reason})")
     return lines

@@ -29,7 +29,7 @@ class Timing:
     live_ms: float
 
 
-def measure(candidate: Predictor, live: Predictor) -> Timing:
+def measure_times(candidate: Predictor, live: Predictor) -> Timing:
     """Times both on their golden rows, repeated to `ROWS` unless the models are slow.
 
     Processor time, in turns, so that a busy machine favours neither; fewer rounds where a round

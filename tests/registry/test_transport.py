@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from vigie.errors import RegistryError
-from vigie.registry import transfer
-from vigie.registry.transfer import SLOWEST_BYTES_PER_SECOND, Late, Transfer, parts
+from vigie.registry import transport
+from vigie.registry.transport import SLOWEST_BYTES_PER_SECOND, Late, Transfer, parts
 
 
 class Clock:
@@ -26,7 +26,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(transfer, "time", clock)
+    monkeypatch.setattr(transport, "time", clock)
     return clock
 
 

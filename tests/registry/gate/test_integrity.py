@@ -16,7 +16,7 @@ from support.packages import HOUSING_ROWS, housing_document, housing_graph, writ
 from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import write_manifest
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import check_harmless, verify_package
 from vigie.settings import load_settings
 
 
@@ -150,6 +150,32 @@ def test_the_digest_is_compared_before_anything_is_parsed(
     digest = write_manifest(root)
     _garbage(root)
     (root / "vigie/package.json").write_bytes(b"rubbish")
-    monkeypatch.setattr("vigie.registry.gate.verify.read_package", pytest.fail)
+    monkeypatch.setattr("vigie.registry.gate.integrity.read_package", pytest.fail)
     with pytest.raises(RefusedPackage, match="sha256"):
         verify_package(root, digest, "housing", load_settings())
+
+
+def test_what_mlflow_writes_is_harmless(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/keras_module.txt").write_text("keras")
+    (tmp_path / "MLmodel").write_text(
+        "flavors:\n  python_function:\n    loader_module: mlflow.keras\n"
+    )
+    check_harmless(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ["keras_module: evil", "{loader_module: 'evil'}", '"loader_module" : "evil"']
+)
+def test_a_module_of_somebody_else(tmp_path: Path, line: str) -> None:
+    (tmp_path / "MLmodel").write_text(line)
+    with pytest.raises(RefusedPackage, match="names a module to import"):
+        check_harmless(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "code/x.py", "x.SO"])
+def test_code(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(RefusedPackage, match="code or a pickle"):
+        check_harmless(tmp_path)

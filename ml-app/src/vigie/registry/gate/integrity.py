@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +11,24 @@ from vigie.engines.predictor import wanted_engine
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import Package, read_package
-from vigie.models.signing import load_public_keys, verify_signature
-from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.gate.harmless import check_harmless
-from vigie.registry.gate.probe import Trial
+from vigie.models.signing import verify_signature
+from vigie.registry.gate.probe import SandboxProbe
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+_CODE = frozenset(
+    {
+        ".cloudpickle", ".dill", ".dll", ".dylib", ".joblib", ".pickle", ".pkl", ".pth", ".pt",
+        ".py", ".pyc", ".sh", ".so",
+    }
+)  # fmt: skip
+_MODULE = re.compile(rb"""(?:keras|loader)_module["']?\s*:\s*["']?([^\s"',}]*)""")
+_KNOWN = frozenset({b"keras", b"tensorflow.keras", b"mlflow.keras", b"mlflow.tensorflow"})
+_MOST_BYTES = 2**20
 
 
 def verify_package(
@@ -43,21 +53,25 @@ def verify_package(
         raise RefusedPackage("vigie/model.onnx is missing")
     if package.keras_path.exists():
         check_keras_file(package.keras_path)
-    Trial.of(settings).run(package, wanted_engine(package, settings.engine))
+    SandboxProbe.of(settings).run(package, wanted_engine(package, settings.engine))
     return package
 
 
-def fetch_verified(
-    client: RegistryClient, version: RegisteredVersion, root: Path, settings: Settings
-) -> Package:
-    """The package of a version, downloaded into `root` and verified as the service does.
+def check_harmless(root: Path) -> None:
+    """Refuses pickles, programs, and an `MLmodel` that names a module that is not Keras' own.
 
-    Raises `RefusedPackage` and `RegistryError`.
+    `MLmodel` is searched as text: a parser is more than its fields deserve.
     """
-    if version.digest is None:
-        raise RefusedPackage(
-            "it is not a package; register it with `vigie train` or `vigie import`"
-        )
-    client.download(version, root, settings.max_package_bytes)
-    keys = load_public_keys(settings.public_keys)
-    return verify_package(root, version.digest, version.name, settings, keys)
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() in _CODE:
+            raise RefusedPackage(f"the package holds code or a pickle: {path.name}")
+    for name in ("MLmodel", "data/keras_module.txt"):
+        path = root / name
+        if not path.is_file():
+            continue
+        if path.stat().st_size > _MOST_BYTES:
+            raise RefusedPackage(f"{name} is larger than {_MOST_BYTES} bytes")
+        text = path.read_bytes()
+        named = set(_MODULE.findall(text)) if name == "MLmodel" else {text.strip()}
+        if named - _KNOWN:
+            raise RefusedPackage(f"{name} names a module to import")
