@@ -113,7 +113,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
 """What may be broken, by service and rule, and why."""
 
 PUBLIC: dict[tuple[str, str], str] = {
-    ("gateway", "loopback_ports"): "the one door, in production",
+    ("gateway", "loopback_ports"): "the one entrance, in production",
 }
 """What may be broken in production as well."""
 

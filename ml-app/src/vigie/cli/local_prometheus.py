@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from vigie.errors import ConfigurationError
-from vigie.serving.http.server import require_free_port
+from vigie.serving.http.ports import require_free_port
 from vigie.settings import Settings
 
 MOST_BYTES = "512MB"

@@ -16,7 +16,7 @@ LEAST_ROWS = 500
 MODERATE, LARGE = 0.1, 0.25
 PREDICTION = "(prediction)"
 
-Verdict = Literal["too few rows", "stable", "moved", "shifted"]
+DriftLevel = Literal["too few rows", "stable", "moved", "shifted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Drift:
     psi: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftLevel:
         """In the usual words: below 0.1 nothing to see, above 0.25 another population."""
         if self.rows < LEAST_ROWS:
             return "too few rows"

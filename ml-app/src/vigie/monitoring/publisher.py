@@ -19,7 +19,7 @@ from vigie.monitoring.snapshots import Family, MergedCollector, SnapshotFolder, 
 LOOK_SECONDS = 1.0
 
 Extra = Callable[[], list[Family]]
-"""Families that no worker has, such as those of the registry process."""
+"""Families that no worker has, such as those of model-sync."""
 
 
 def exposition(families: list[Family], accept: str) -> tuple[bytes, str]:

@@ -21,7 +21,7 @@ from vigie.predictionlog.entry import TRUTH_LABEL
 from vigie.predictionlog.metrics import FeedbackMetrics
 from vigie.predictionlog.tables import predictions, served_versions, truths
 
-Outcome = Literal["stored", "duplicate", "conflict"]
+StoreOutcome = Literal["stored", "duplicate", "conflict"]
 Key = tuple[str, int]
 
 MOST_ERRORS = 20
@@ -57,7 +57,7 @@ class Stored:
     """A truth and what became of it."""
 
     truth: Truth
-    outcome: Outcome
+    outcome: StoreOutcome
 
 
 def read_truths(items: Sequence[Any], most: int) -> list[Truth]:

@@ -1,4 +1,4 @@
-"""The cache of verified packages: the one interface between the registry process and all readers.
+"""The cache of verified packages: the one interface between model-sync and all readers.
 
     <cache>/<model>/versions/<digest>/…      a package, complete and verified
     <cache>/<model>/champion -> versions/<digest>
@@ -53,7 +53,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """What the registry process has seen: its last good answer, and refusals by model."""
+    """What model-sync has seen: its last good answer, and refusals by model."""
 
     last_success: float = 0.0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class ModelCache:
         (self.folder / model / _REFUSED[alias]).unlink(missing_ok=True)
 
     def registry_state(self) -> RegistryState:
-        """What the registry process noted last; zeros before its first note."""
+        """What model-sync noted last; zeros before its first note."""
         try:
             found = orjson.loads((self.folder / "registry.json").read_bytes())
             return RegistryState(float(found["last_success"]), dict(found["refusals"]))
@@ -189,7 +189,7 @@ class ModelCache:
             return RegistryState()
 
     def note_registry(self, state: RegistryState) -> None:
-        """Keeps what the registry process has seen, for the metrics of the service."""
+        """Keeps what model-sync has seen, for the metrics of the service."""
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / "registry.json", asdict(state))
 

@@ -1,4 +1,4 @@
-"""What operators change in MLflow: aliases, tags, accounts. The registry process and the service
+"""What operators change in MLflow: aliases, tags, accounts. model-sync and the service
 change nothing there."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The registry process: the cache holds what the aliases of each model name, or says why not."""
+"""model-sync: the cache holds what the aliases of each model name, or says why not."""
 
 from __future__ import annotations
 

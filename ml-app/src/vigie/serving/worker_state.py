@@ -48,7 +48,7 @@ def history_file(settings: Settings) -> Path:
 
 
 def registry_families(cache: ModelCache) -> list[Family]:
-    """What the registry process noted in the cache, as metric families."""
+    """What model-sync noted in the cache, as metric families."""
     state = cache.registry_state()
     refused = [
         ["vigie_model_reloads_total", {"model": name, "outcome": "refused"}, float(count)]

@@ -12,7 +12,7 @@ from vigie.serving.runtime.manager import RETRY_SECONDS
 from vigie.serving.runtime.model_slot import ModelSlot
 from vigie.serving.worker_state import WorkerState
 
-blueprint = Blueprint("foreign", __name__)
+blueprint = Blueprint("compat", __name__)
 
 
 def _worker_state() -> WorkerState:

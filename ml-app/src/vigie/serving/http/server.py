@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import importlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
 from vigie.serving.auth.apikeys import read_keys
+from vigie.serving.http.ports import require_free_port
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.worker_state import history_file, registry_families, snapshot_folder
 from vigie.settings import Settings
@@ -64,23 +63,6 @@ def _prepare_for_forks(settings: Settings) -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-
-
-def require_free_port(host: str, port: int, setting: str) -> None:
-    """Raises `ConfigurationError` where the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as failure:
-            if failure.errno == errno.EADDRINUSE:
-                raise ConfigurationError(
-                    f"Port {port} is taken; set {setting} to a free one"
-                ) from None
-            raise ConfigurationError(
-                f"The service cannot listen on {host}:{port} ({failure.strerror})"
-            ) from None
 
 
 class _Application(BaseApplication):  # type: ignore[misc]

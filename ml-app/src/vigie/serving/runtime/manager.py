@@ -225,7 +225,7 @@ class ModelManager:
 def _freeze_heap(thorough: bool) -> None:
     """Takes the loaded model out of the garbage collector's sight: no long pause over it.
 
-    A replaced version of ours has no cycles and goes with its last reference. That of a foreign
+    A replaced version of ours has no cycles and goes with its last reference. That of another
     engine may have some: `thorough` looks at the whole heap, which holds up the loop for 40 ms.
     """
     if thorough:
