@@ -1,4 +1,4 @@
-"""The main job: fit, compare, package, register, judge, promote."""
+"""The main job: fit, compare, package, register, promote."""
 
 from __future__ import annotations
 
