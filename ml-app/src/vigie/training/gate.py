@@ -78,11 +78,10 @@ def predict_rows(predictor: Predictor, dataset: Dataset) -> np.ndarray:
     known = {item.name for item in document.inputs}
     rows = [{k: v for k, v in row.items() if k in known} for row in dataset.rows()]
     answers = predictor.predict(predictor.decoder.decode(rows).columns)
-    values = answers.outputs[document.outputs[0].name]
     if document.task == "classification":
-        names: np.ndarray = np.array(document.labels, object)[values.argmax(axis=1)]
-        return names
-    return values.astype(np.float64)
+        return np.array(answers.labels(document), object)
+    values: np.ndarray = answers.outputs[document.outputs[0].name].astype(np.float64)
+    return values
 
 
 def judge(

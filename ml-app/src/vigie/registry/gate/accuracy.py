@@ -124,11 +124,11 @@ def _errors(predictor: Predictor, truths: Sequence[Truth]) -> np.ndarray:
     known = {item.name for item in document.inputs}
     rows = [{k: v for k, v in row.items() if k in known} for row, _ in truths]
     answers = predictor.predict(predictor.decoder.decode(rows).columns)
-    values = answers.outputs[document.outputs[0].name]
     if document.task == "classification":
-        chosen = [document.labels[index] for index in values.argmax(axis=1)]
+        chosen = answers.labels(document)
         wrong = [label != truth for label, (_, truth) in zip(chosen, truths, strict=True)]
         return np.array(wrong, float)
+    values = answers.outputs[document.outputs[0].name]
     actual = np.array([truth for _, truth in truths], float)
     distance: np.ndarray = np.abs(values.astype(float) - actual)
     return distance
