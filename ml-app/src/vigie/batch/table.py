@@ -124,10 +124,9 @@ def _written(predictor: Predictor, answers: Answers, rows: int) -> list[dict[str
     values = answers.outputs[document.outputs[0].name]
     columns: dict[str, list[Any]]
     if document.task == "classification":
-        best = values.argmax(axis=1)
         columns = {
-            PREDICTION: [document.labels[place] for place in best],
-            "prediction_score": values[range(rows), best].tolist(),
+            PREDICTION: answers.labels(document),
+            "prediction_score": values.max(axis=1).tolist(),
         }
     elif values.ndim > 1:
         columns = {f"{PREDICTION}_{n}": column for n, column in enumerate(values.T.tolist())}

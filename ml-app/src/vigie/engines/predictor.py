@@ -11,6 +11,7 @@ import numpy as np
 from vigie.engines.base import Engine
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.document import PackageDocument, best_labels
 from vigie.models.interval import Interval
 from vigie.models.package import Package
 
@@ -22,6 +23,10 @@ class Answers:
     outputs: dict[str, np.ndarray]
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+
+    def labels(self, document: PackageDocument) -> list[str]:
+        """The label of each row, of a classification: the one with the highest score."""
+        return best_labels(document.labels, self.outputs[document.outputs[0].name])
 
     def rows(self, start: int, stop: int) -> Answers:
         """The answers of a part of the rows."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FLOAT32_MAX = 3.4028234663852886e38
@@ -32,6 +33,11 @@ def text_in(text: Text, language: str) -> str:
     if isinstance(text, str):
         return text
     return text.get(language) or text.get("en") or next(iter(text.values()))
+
+
+def best_labels(labels: Sequence[str], scores: np.ndarray) -> list[str]:
+    """The label with the highest score of each row of `scores` [rows, labels]."""
+    return [labels[place] for place in scores.argmax(axis=1).tolist()]
 
 
 class _Frozen(BaseModel):

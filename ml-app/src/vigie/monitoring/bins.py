@@ -16,7 +16,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.document import PackageDocument
+from vigie.models.document import PackageDocument, best_labels
 from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
 from vigie.models.rows import Decoded
 from vigie.monitoring.gauges import Merge, MergedGauges
@@ -116,7 +116,7 @@ class VersionBins:
             return
         answers = np.concatenate([outputs[self._output] for _, outputs in waiting])
         if self._labels:
-            self.prediction.add([self._labels[best] for best in answers.argmax(axis=1).tolist()])
+            self.prediction.add(best_labels(self._labels, answers))
         else:
             self.prediction.add(answers.tolist())
 

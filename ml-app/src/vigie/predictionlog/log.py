@@ -6,10 +6,10 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vigie.engines.predictor import Answers
 from vigie.errors import NotFound
 from vigie.models.document import PackageDocument
 from vigie.models.rows import Decoded
-from vigie.predictionlog.entry import Answered
 from vigie.predictionlog.log_queue import LogQueue
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 from vigie.predictionlog.spool import Spooler, spool_of
@@ -46,7 +46,7 @@ class PredictionLog:
         document: PackageDocument,
         version: str,
         decoded: Decoded,
-        answers: Answered,
+        answers: Answers,
     ) -> bool:
         """Whether this answered request goes to the log. Never waits, never fails."""
         return self.is_on and self._queue.offer(request_id, document, version, decoded, answers)

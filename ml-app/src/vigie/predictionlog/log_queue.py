@@ -6,9 +6,10 @@ import threading
 import time
 from collections import deque
 
+from vigie.engines.predictor import Answers
 from vigie.models.document import PackageDocument
 from vigie.models.rows import Decoded
-from vigie.predictionlog.entry import Answered, Entry
+from vigie.predictionlog.entry import Entry
 from vigie.predictionlog.sampling import RateCap, Share
 
 
@@ -30,7 +31,7 @@ class LogQueue:
         document: PackageDocument,
         version: str,
         decoded: Decoded,
-        answers: Answered,
+        answers: Answers,
     ) -> bool:
         """Takes an answered request where it is to be logged and there is room."""
         now, rows = time.time(), decoded.rows

@@ -78,8 +78,7 @@ def answer_text(predictor: Predictor, row: dict[str, Any]) -> str:
     first_output = document.outputs[0]
     values = answers.outputs[first_output.name][0]
     if document.task == "classification":
-        best = int(values.argmax())
-        return f"{document.labels[best]} {float(values[best]):.4f}"
+        return f"{answers.labels(document)[0]} {float(values.max()):.4f}"
     if values.size == 1:
         return f"{float(values.reshape(())):,.6g}"
     return f"{values.size} numbers from {float(values.min()):.4g} to {float(values.max()):.4g}"

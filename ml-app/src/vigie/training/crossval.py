@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vigie.models.document import best_labels
 from vigie.models.interval import Interval
 from vigie.training.baselines import BOOSTING, predict_baselines
 from vigie.training.dataset import Dataset
@@ -79,7 +80,7 @@ def _run_fold(plan: Plan, training: Dataset, test: Dataset) -> FoldResult:
     answers = predict_keras(fitted.model, network_columns(plan.inputs, test))
     values = answers[fitted.model.output_names[0]]
     if labels:
-        predicted = np.array(labels, object)[values.argmax(axis=1)]
+        predicted = np.array(best_labels(labels, values), object)
         error = main_error(plan.task, score(plan.task, predicted, test.target))
         return FoldResult(error, baselines)
     predicted = values.reshape(-1).astype(np.float64)

@@ -173,10 +173,9 @@ def _held_out(rows: Dataset) -> HeldOut:
 def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
     data = trained.training
     answers = predictor.predict(predictor.decoder.decode(data.rows()).columns)
-    values = answers.outputs[trained.plan.target.name]
-    prediction: np.ndarray | list[str] = values
+    prediction: np.ndarray | list[str] = answers.outputs[trained.plan.target.name]
     if trained.labels:
-        prediction = [trained.labels[index] for index in values.argmax(axis=1)]
+        prediction = answers.labels(predictor.package.document)
     return build_profile(trained.plan.inputs, data.columns, prediction)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vigie.errors import DataError, RegistryError
+from vigie.models.document import best_labels
 from vigie.models.interval import Interval
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
@@ -231,7 +232,7 @@ def _evaluate(plan: Plan, fitted: Fitted, held_out: Dataset, labels: tuple[str, 
     values = answers[fitted.model.output_names[0]]
     interval = None
     if labels:
-        predicted = np.array(labels, object)[values.argmax(axis=1)]
+        predicted = np.array(best_labels(labels, values), object)
         metrics = score(plan.task, predicted, held_out.target)
     else:
         predicted = values.reshape(-1).astype(np.float64)

@@ -79,11 +79,10 @@ def answers_to(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.nd
     known = {item.name for item in document.inputs}
     asked = [{k: v for k, v in row.items() if k in known} for row in rows]
     answers = predictor.predict(predictor.decoder.decode(asked).columns)
-    values = answers.outputs[document.outputs[0].name]
     if document.task == "classification":
-        labels: np.ndarray = np.array(document.labels, object)[values.argmax(axis=1)]
-        return labels
-    return values.astype(np.float64)
+        return np.array(answers.labels(document), object)
+    values: np.ndarray = answers.outputs[document.outputs[0].name].astype(np.float64)
+    return values
 
 
 def _truths(predictor: Predictor) -> list[Truth]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
+from vigie.engines.predictor import Answers
 from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
+from vigie.models.document import PackageDocument
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
@@ -132,7 +134,7 @@ def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]
     document = context.live.document
     answers = result.answers
     if document.task == "classification":
-        rows = _labelled(answers.outputs[document.outputs[0].name].tolist(), document.labels)
+        rows = _labelled(document, answers)
     elif len(document.outputs) == 1:
         name = document.outputs[0].name
         rows = [{name: value} for value in answers.outputs[name].tolist()]
@@ -155,15 +157,13 @@ def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]
     return rows
 
 
-def _labelled(scores: list[list[float]], labels: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    for row in scores:
-        best = max(range(len(row)), key=row.__getitem__)
-        rows.append(
-            {
-                "label": labels[best],
-                "score": row[best],
-                "scores": dict(zip(labels, row, strict=True)),
-            }
-        )
-    return rows
+def _labelled(document: PackageDocument, answers: Answers) -> list[dict[str, Any]]:
+    scores = answers.outputs[document.outputs[0].name].tolist()
+    return [
+        {
+            "label": label,
+            "score": max(row),
+            "scores": dict(zip(document.labels, row, strict=True)),
+        }
+        for label, row in zip(answers.labels(document), scores, strict=True)
+    ]

@@ -186,8 +186,7 @@ def output_values(
     if found is not None:
         return found
     if name == "label":
-        best = answers.outputs[document.outputs[0].name].argmax(axis=1)
-        return [document.labels[index] for index in best.tolist()]
+        return answers.labels(document)
     if answers.lower is None or answers.upper is None:
         raise InvalidInput(f"There is no output {name}.")
     return np.stack([answers.lower, answers.upper], axis=1)

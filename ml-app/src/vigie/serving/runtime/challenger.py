@@ -136,13 +136,8 @@ def compare(
         raise KeyError(other.task)
     name = document.outputs[0].name
     if document.task == "classification":
-        labels = labels_of(document, answers.outputs[name])
-        return sum(
-            one != two
-            for one, two in zip(
-                labels, labels_of(other, others.outputs[other.outputs[0].name]), strict=True
-            )
-        ), 0.0
+        labels = zip(answers.labels(document), others.labels(other), strict=True)
+        return sum(one != two for one, two in labels), 0.0
     one = answers.outputs[name].astype(np.float64)
     two = others.outputs[name].astype(np.float64)
     if one.shape != two.shape:
@@ -150,11 +145,6 @@ def compare(
     rest = tuple(range(1, one.ndim))
     size = np.maximum(np.abs(one).sum(axis=rest), _TINY)
     return 0, float((np.abs(two - one).sum(axis=rest) / size).sum())
-
-
-def labels_of(document: PackageDocument, scores: np.ndarray) -> list[str]:
-    """The label of each row."""
-    return [document.labels[index] for index in scores.argmax(axis=1).tolist()]
 
 
 class Canary:
