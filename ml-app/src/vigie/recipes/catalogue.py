@@ -43,7 +43,7 @@ class Recipe:
     def load(self, paths: Sequence[Path], settings: Settings, say: Say) -> Dataset:
         """The clean rows of these files, or of the recipe's own source where there are none.
 
-        `say` is told what a person should know of the source. Raises `DataError`.
+        `say` gets what a person should know of the source. Raises `DataError`.
         """
         return self.loader(self.spec, paths, settings, say)
 

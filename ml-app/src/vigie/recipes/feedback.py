@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,16 +50,13 @@ def feedback_dataset(
     documents: Mapping[str, PackageDocument | None],
     data: Dataset,
 ) -> Dataset:
-    """Those rows that pass the recipe's rules and tell `data` something new.
+    """The rows that pass the recipe's rules and are not in `data` already.
 
     `documents` say of each version in which units its inputs were logged.
     """
     spec, rules = recipe.spec, _Rules()
     training, held_out = split(data)
-    plan = spec.plan()
-    units = {number: _same_units(plan, document) for number, document in documents.items()}
-    rows = rules.keep("without inputs", rows, [row.inputs is not None for row in rows])
-    rows = rules.keep("in other units", rows, [units[row.version] for row in rows])
+    rows = _comparable(spec.plan(), rows, documents, rules)
     names = [name for name, values in training.columns.items() if _seen(values)]
     frame = _sift(recipe, _values(spec, names, rows), rules)
     clean = Dataset(
@@ -72,11 +70,20 @@ def feedback_dataset(
         "",
         generated=data.generated,
     )
-    told = clean.take(np.flatnonzero(_is_new(clean, training, held_out, rules)))
-    return Dataset(
-        told.columns, told.target, told.ids, data.source, told.rows_sha256(),
-        tuple(rules.counted), data.generated,
-    )  # fmt: skip
+    new = clean.take(np.flatnonzero(_is_new(clean, training, held_out, rules)))
+    return replace(new, sha256=new.rows_sha256(), rules=tuple(rules.counted))
+
+
+def _comparable(
+    plan: Plan,
+    rows: Sequence[JoinedRow],
+    documents: Mapping[str, PackageDocument | None],
+    rules: _Rules,
+) -> Sequence[JoinedRow]:
+    """The rows whose inputs were logged, in the units of the recipe."""
+    units = {number: _same_units(plan, document) for number, document in documents.items()}
+    rows = rules.keep("without inputs", rows, [row.inputs is not None for row in rows])
+    return rules.keep("in other units", rows, [units[row.version] for row in rows])
 
 
 class _Rules:
@@ -97,7 +104,10 @@ class _Rules:
 
 
 def _same_units(plan: Plan, document: PackageDocument | None) -> bool:
-    """True where a version took and answered what the recipe says, as far as it knew of it."""
+    """True where a version took and answered in the units of the recipe.
+
+    An input that the version did not have yet is no difference.
+    """
     if document is None or document.task != plan.task:
         return False
     output, target = document.outputs[0], plan.target

@@ -1,4 +1,4 @@
-"""The models that come with Vigie: a fresh registry gets them without anybody's doing."""
+"""The models that come with Vigie; a registry that lacks one of them gets it trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHIPPED = ("housing", "iris")
 
 
 def missing_models(settings: Settings) -> list[str]:
-    """Those of them that are to be served and of which the registry has no champion.
+    """The shipped models that are to be served and of which the registry has no champion.
 
     Raises `RegistryError` where MLflow does not answer.
     """

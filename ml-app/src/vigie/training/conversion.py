@@ -98,15 +98,8 @@ def _parts(
     difference: float | None,
     problem: str | None,
 ) -> dict[str, Any]:
-    outputs: list[dict[str, Any]] = []
-    for name, values in answers.items():
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"the model answers with a {name} that is not finite; give rows with --examples"
-            )
-        shape = () if values.shape[1:] == (1,) else values.shape[1:]
-        label = name.replace("_", " ")
-        outputs.append({"name": name, "label": label, "tensor": name, "shape": shape})
+    """What the package says of the model, as plain JSON values."""
+    outputs = [_output(name, values) for name, values in answers.items()]
     return {
         "inputs": [item.model_dump() for item in inputs],
         "outputs": outputs,
@@ -119,6 +112,15 @@ def _parts(
         "difference": difference,
         "problem": problem,
     }
+
+
+def _output(name: str, values: np.ndarray) -> dict[str, Any]:
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"the model answers with a {name} that is not finite; give rows with --examples"
+        )
+    shape = () if values.shape[1:] == (1,) else values.shape[1:]
+    return {"name": name, "label": name.replace("_", " "), "tensor": name, "shape": shape}
 
 
 def to_saved_model(folder: Path, root: str) -> bool:

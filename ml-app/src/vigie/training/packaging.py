@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,41 +103,59 @@ def signature_of(model: keras.Model) -> ModelSignature:
 
 
 def describe(trained: Trained, difference: float | None) -> PackageDocument:
-    """`package.json`."""
-    plan, data = trained.plan, trained.training
-    target = plan.target
-    tensor = trained.model.output_names[0]
+    """`package.json`; `difference` is the largest one between the graph and the Keras model."""
+    plan = trained.plan
     return PackageDocument(
         name=plan.name,
         title=plan.title,
         task=plan.task,
         inputs=plan.inputs,
-        outputs=(
-            Output(
-                name=target.name,
-                label=target.label,
-                tensor=tensor,
-                shape=(len(trained.labels),) if trained.labels else (),
-                unit=target.unit,
-                decimals=target.decimals,
-            ),
-        ),
+        outputs=(_output(trained),),
         labels=trained.labels,
         label_texts=dict(plan.label_texts),
         interval=trained.interval.to_dict() if trained.interval else None,
-        provenance=Provenance(
-            source=data.source,
-            generated=data.generated,
-            data_sha256=data.sha256,
-            rows=len(data),
-            feedback_rows=trained.feedback_rows,
-            rules=data.rules,
-            revision=trained.revision,
-            trained_at=trained.trained_at,
-            exported_difference=difference,
-        ),
+        provenance=_provenance(trained, difference),
         metrics=dict(trained.metrics),
     )
+
+
+def _output(trained: Trained) -> Output:
+    target = trained.plan.target
+    return Output(
+        name=target.name,
+        label=target.label,
+        tensor=trained.model.output_names[0],
+        shape=(len(trained.labels),) if trained.labels else (),
+        unit=target.unit,
+        decimals=target.decimals,
+    )
+
+
+def _provenance(trained: Trained, difference: float | None) -> Provenance:
+    data = trained.training
+    return Provenance(
+        source=data.source,
+        generated=data.generated,
+        data_sha256=data.sha256,
+        rows=len(data),
+        feedback_rows=trained.feedback_rows,
+        rules=data.rules,
+        revision=trained.revision,
+        trained_at=trained.trained_at,
+        exported_difference=difference,
+    )
+
+
+def source_revision() -> str | None:
+    """The git revision of this code; `None` where it is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=5,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
 
 
 def _feeds(trained: Trained, rows: Dataset) -> dict[str, np.ndarray]:
