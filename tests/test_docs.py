@@ -18,9 +18,11 @@ from vigie.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+READS = re.compile(r'os\.environ(?:\.get\(|\[)"(VIGIE_\w+)"')
+TEST_SETTING = re.compile(r"VIGIE_TEST_\w+")
 
 
-def read(name: str) -> str:
+def read(name: str | Path) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
@@ -89,6 +91,15 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
 
     (block,) = re.findall(r"```yaml\n(.*?)```", read("training.md"), re.DOTALL)
     assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
+
+
+def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:
+    """All but `VIGIE_TEST_…` is taken out of the environment before the first test."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    asked = {name for text in texts for name in READS.findall(text)}
+    documented = {name for page in DOCS.rglob("*.md") for name in TEST_SETTING.findall(read(page))}
+    assert asked == documented
+    assert all(TEST_SETTING.fullmatch(name) for name in asked)
 
 
 def test_actions_are_pinned_by_commit() -> None:
