@@ -341,7 +341,7 @@ class LiveService:
     def wait(self) -> int:
         """The exit code of a service that ends by itself."""
         assert self._process is not None
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def stop(self) -> int:
         """Ends it with SIGTERM, as a machine does, and gives its exit code."""
@@ -349,7 +349,7 @@ class LiveService:
         assert process is not None
         self._family = self.master.children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(60)
 
     @property
     def orphans(self) -> list[psutil.Process]:

@@ -20,9 +20,15 @@ from vigie.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+LOCKED = re.compile(
+    r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; ((?!--).)+?)?( +--hash=sha256:[0-9a-f]{64})+"
+)
+"""A requirement in one line: its version, where it holds, and at least one hash."""
+READS = re.compile(r'os\.environ(?:\.get\(|\[)"(VIGIE_\w+)"')
+TEST_SETTING = re.compile(r"VIGIE_TEST_\w+")
 
 
-def read(name: str) -> str:
+def read(name: str | Path) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
@@ -95,8 +101,19 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
     assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
 
 
+def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:
+    """All but `VIGIE_TEST_…` is taken out of the environment before the first test."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    asked = {name for text in texts for name in READS.findall(text)}
+    documented = {name for page in DOCS.rglob("*.md") for name in TEST_SETTING.findall(read(page))}
+    assert asked == documented
+    assert all(TEST_SETTING.fullmatch(name) for name in asked)
+
+
 def test_actions_are_pinned_by_commit() -> None:
-    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+    workflows = [*(ROOT / ".github" / "workflows").glob("*.y*ml")]
+    assert workflows
+    for workflow in workflows:
         used = re.findall(r"uses: (\S+)", workflow.read_text(encoding="utf-8"))
         assert used
         assert all(re.search(r"@[0-9a-f]{40}$", action) for action in used)
@@ -108,8 +125,9 @@ def test_requirements_are_locked_and_name_no_index() -> None:
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert "://" not in text
-        pins = re.findall(r"^[a-zA-Z0-9].*==", text, re.MULTILINE)
-        assert len(pins) <= text.count("--hash=sha256:")
+        requirements = text.replace("\\\n", " ").splitlines()
+        assert requirements
+        assert [one for one in requirements if not LOCKED.fullmatch(one)] == []
 
 
 def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:

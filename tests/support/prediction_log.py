@@ -32,7 +32,7 @@ from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
-_BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+DEBIAN = Path("/usr/lib/postgresql")
 
 
 def log_settings(cache: ModelCache, folder: Path, **overrides: object) -> Settings:
@@ -139,8 +139,10 @@ class Postgres:
     def __init__(self, folder: Path, port: int) -> None:
         self._folder, self._port = folder, port
         self._account = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-        if not _BINARIES:
+        programs = _programs()
+        if programs is None:
             pytest.skip("PostgreSQL is not installed")
+        self._programs = programs
         if self._account:
             shutil.chown(folder, "postgres")
         self._run("initdb", "-D", str(folder / "data"), "-U", "vigie", "-A", "trust")
@@ -173,9 +175,15 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [*self._account, str(_BINARIES[-1] / program), *arguments],
+            [*self._account, str(self._programs / program), *arguments],
             check=True, timeout=60, stdout=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
+
+
+def _programs() -> Path | None:
+    """Where PostgreSQL's programs are: Debian has a folder for each version, none on the path."""
+    found = shutil.which("initdb")
+    return Path(found).parent if found else max(DEBIAN.glob("*/bin"), default=None)
 
 
 def free_port() -> int:

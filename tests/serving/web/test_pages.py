@@ -472,12 +472,27 @@ def test_documentation_without_a_model(browse: Browse) -> None:
     assert "No model is ready yet" in words(response)
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
 @pytest.mark.parametrize("code", KNOWN)
-def test_every_problem_type_has_a_page(client: FlaskClient, code: str) -> None:
-    response = client.get(f"/docs/errors/{code}?lang=fr")
+def test_every_problem_type_has_a_page(client: FlaskClient, code: str, language: str) -> None:
+    response = client.get(f"/docs/errors/{code}?lang={language}")
     assert response.status_code == 200
-    assert problem_title(code, "", "fr") in words(response)
-    assert problem_meaning(code, "fr") != KNOWN[code]
+    title, meaning = problem_title(code, "", language), problem_meaning(code, language)
+    assert title
+    assert re.findall("<h1>(.*)</h1>", unescape(response.text)) == [title]
+    assert meaning
+    assert squeezed(meaning) in squeezed(words(response))
+
+
+@pytest.mark.parametrize("code", KNOWN)
+def test_every_problem_type_is_told_in_french_too(code: str) -> None:
+    assert problem_title(code, "", "fr") != problem_title(code, "", "en")
+    assert problem_meaning(code, "fr") != problem_meaning(code, "en") == KNOWN[code]
+
+
+def squeezed(text: str) -> str:
+    """A text without white space and the marks of code."""
+    return re.sub(r"[\s`]", "", text)
 
 
 def test_other_problem_types_are_not_found(client: FlaskClient) -> None:

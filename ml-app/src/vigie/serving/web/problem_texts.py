@@ -9,6 +9,7 @@ from vigie.serving.problems import KNOWN
 _TITLES: Mapping[str, tuple[str, str]] = {
     "invalid-input": ("Invalid input", "Entrée invalide"),
     "malformed-request": ("Malformed request", "Requête illisible"),
+    "invalid-header": ("Invalid header", "En-tête invalide"),
     "unauthorized": ("Key needed", "Clé requise"),
     "forbidden": ("Not allowed", "Accès refusé"),
     "not-found": ("Not found", "Introuvable"),
