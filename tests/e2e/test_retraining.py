@@ -66,7 +66,7 @@ def document(number: str) -> PackageDocument:
 def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     """Flowers that a service was asked and whose species it was told; the new ones among them."""
     recipe = find_recipe("iris")
-    training, held_out = split(recipe.load(recipe.spec, (), lambda _: None))
+    training, held_out = split(recipe.load(recipe.spec, (), lambda _: None, load_settings()))
     chance = np.random.default_rng(1)
     fresh = [
         {name: round(float(chance.uniform(1, 8)), 3) for name in training.columns}

@@ -49,7 +49,7 @@ def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
     from vigie.training.train import train
 
     recipe = find_recipe("iris")
-    data = recipe.load(recipe.spec, (), lambda _: None)
+    data = recipe.load(recipe.spec, (), lambda _: None, load_settings())
     return train(recipe.spec.plan(), data, settings, Steps(), trials)
 
 

@@ -114,9 +114,10 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 
 
 def test_what_the_queue_has_no_room_for_is_dropped_and_counted(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
+    monkeypatch.setattr("vigie.predictionlog.log.MOST_WAITING_ROWS", 3)
+    services = loaded(log_settings(cache, tmp_path))
     said = [post(services, "/predict/housing", HOME).headers for _ in range(5)]
     assert [headers["x-prediction-logged"] for headers in said] == ["true"] * 3 + ["false"] * 2
     keep_once(services)
@@ -157,12 +158,13 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     assert len(rows_of(services.settings)) == 5
 
 
-def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_path: Path) -> None:
+def test_rows_that_waited_too_long_are_counted_as_failed(
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.predictionlog.log.WAIT_SECONDS", 0.3)
     (tmp_path / "file").write_text("")
     url = f"sqlite:///{tmp_path / 'file' / 'log.db'}"
-    services = loaded(
-        log_settings(cache, tmp_path, database_url=url, prediction_log_wait_seconds=0.3)
-    )
+    services = loaded(log_settings(cache, tmp_path, database_url=url))
     services.prediction_log.start()
     services.prediction_log.keep()
     post(services, "/predict/housing", [HOME, HOME])

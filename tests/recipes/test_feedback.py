@@ -209,7 +209,7 @@ def test_generated_data_stays_generated() -> None:
 
 def test_labels_that_the_data_does_not_have_are_left_out() -> None:
     iris = find_recipe("iris")
-    data = iris.load(iris.spec, (), lambda _: None)
+    data = iris.load(iris.spec, (), lambda _: None, load_settings())
     flower = dict.fromkeys(data.columns, 1.25)
     plan = iris.spec.plan()
     asked = PackageDocument.model_validate(

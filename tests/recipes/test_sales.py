@@ -7,6 +7,7 @@ import requests
 
 from vigie.errors import DataError
 from vigie.recipes.catalogue import find_recipe
+from vigie.settings import load_settings
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_a_network_the_market_is_generated_and_says_so() -> None:
     said: list[str] = []
     recipe = find_recipe("housing")
-    data = recipe.load(recipe.spec, (), said.append)
+    data = recipe.load(recipe.spec, (), said.append, load_settings())
     assert data.generated
     assert "GENERATED MARKET" in " ".join(said)
     assert isinstance(data.source, dict)
@@ -35,7 +36,9 @@ def test_without_a_network_the_market_is_generated_and_says_so() -> None:
 @pytest.mark.usefixtures("no_network")
 def test_the_generated_market_is_the_same_every_time() -> None:
     recipe = find_recipe("housing")
-    first, second = (recipe.load(recipe.spec, (), lambda _: None) for _ in range(2))
+    first, second = (
+        recipe.load(recipe.spec, (), lambda _: None, load_settings()) for _ in range(2)
+    )
     assert first.sha256 == second.sha256
     assert first.rows() == second.rows()
 
@@ -45,4 +48,4 @@ def test_a_file_that_is_not_dvf_is_refused(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     recipe = find_recipe("housing")
     with pytest.raises(DataError, match="geo-DVF"):
-        recipe.load(recipe.spec, (path,), lambda _: None)
+        recipe.load(recipe.spec, (path,), lambda _: None, load_settings())

@@ -13,6 +13,7 @@ from vigie.errors import DataError
 from vigie.models.interval import Interval
 from vigie.recipes.catalogue import find_recipe
 from vigie.recipes.housing.sales import generated_sales
+from vigie.settings import load_settings
 from vigie.training.dataset import Dataset, split
 from vigie.training.packaging import Trained, write_package
 from vigie.training.plan import Plan
@@ -50,11 +51,11 @@ def load_data(name: str) -> Dataset:
     recipe = find_recipe(name)
     path = real_file(name)
     if path is not None:
-        return recipe.load(recipe.spec, (path,), lambda _: None)
+        return recipe.load(recipe.spec, (path,), lambda _: None, load_settings())
     if name == "housing":
         return generated_sales(recipe.spec)
     try:
-        return recipe.load(recipe.spec, (), lambda _: None)
+        return recipe.load(recipe.spec, (), lambda _: None, load_settings())
     except DataError:
         pytest.skip(f"VIGIE_TEST_DATA has no data for {name}")
 

@@ -187,7 +187,7 @@ def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
 
     steps = Steps()
     with steps.step("data"):
-        dataset = recipe.load(recipe.spec, training.data, steps.say)
+        dataset = recipe.load(recipe.spec, training.data, steps.say, settings)
     rules = [*dataset.rules]
     feedback = None
     if training.with_feedback:
@@ -229,7 +229,7 @@ def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> N
     steps = Steps()
     found = find_recipe(recipe)
     with steps.step("data"):
-        dataset = found.load(found.spec, data, steps.say)
+        dataset = found.load(found.spec, data, steps.say, load_settings())
     from vigie.training.crossval import cross_validate, summarise
 
     with steps.step(f"{repeats} x {folds} folds") as step:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 LONGEST_CLOSE_SECONDS = 3.0
+MOST_WAITING_ROWS = 20_000
+"""Rows of one worker that wait for the database; more are dropped."""
+WAIT_SECONDS = 120.0
+"""How long rows are tried again, and a truth waits for its prediction."""
 
 
 class PredictionLog:
@@ -33,9 +37,7 @@ class PredictionLog:
         self._settings = settings
         self._log_metrics = log
         self._feedback_metrics = feedback
-        self._queue = LogQueue(
-            settings.prediction_log_queue_rows, settings.prediction_log_rows_per_second
-        )
+        self._queue = LogQueue(MOST_WAITING_ROWS, settings.prediction_log_rows_per_second)
         self._workers: list[Spooler | Keeper] = []
         self.is_on = settings.prediction_log != "off"
 
@@ -108,8 +110,7 @@ def start_keeper(settings: Settings, log: LogMetrics, feedback: FeedbackMetrics)
     from vigie.predictionlog.keeper import Keeper
     from vigie.predictionlog.recorder import Recorder
 
-    wait = settings.prediction_log_wait_seconds
     database = open_database(settings)
-    recorder = Recorder(spool_of(settings), database, log, feedback, wait)
-    joiner = Joiner(database, feedback, wait)
+    recorder = Recorder(spool_of(settings), database, log, feedback, WAIT_SECONDS)
+    joiner = Joiner(database, feedback, WAIT_SECONDS)
     return Keeper(database, recorder, joiner, settings.state, settings.prediction_log_days)

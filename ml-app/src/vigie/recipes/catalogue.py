@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import ConfigurationError
 from vigie.recipes.tabular.spec import TableSpec, read_spec
+from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # wait for pandas.
 
 Say = Callable[[str], None]
-Load = Callable[[TableSpec, Sequence[Path], Say], Dataset]
+Load = Callable[[TableSpec, Sequence[Path], Say, Settings], Dataset]
 Believable = Callable[["pd.DataFrame"], "tuple[pd.DataFrame, Mapping[str, int]]"]
 
 
@@ -59,26 +60,26 @@ def find_recipe(name: str) -> Recipe:
     )
 
 
-def _load_table(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_table(spec: TableSpec, paths: Sequence[Path], say: Say, settings: Settings) -> Dataset:
     from vigie.recipes.tabular.table import build_dataset, files_digest, read_table
 
     return build_dataset(spec, read_table(paths, spec.separator), files_digest(paths))
 
 
-def _load_flowers(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_flowers(spec: TableSpec, paths: Sequence[Path], say: Say, settings: Settings) -> Dataset:
     from vigie.recipes.iris.flowers import load_flowers
     from vigie.recipes.tabular.table import build_dataset, frame_digest
 
     if paths:
-        return _load_table(spec, paths, say)
+        return _load_table(spec, paths, say, settings)
     frame = load_flowers()
     return build_dataset(spec, frame, frame_digest(frame))
 
 
-def _load_sales(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_sales(spec: TableSpec, paths: Sequence[Path], say: Say, settings: Settings) -> Dataset:
     from vigie.recipes.housing.sales import load_sales
 
-    return load_sales(spec, paths, say)
+    return load_sales(spec, paths, say, settings)
 
 
 def _believable_sales(frame: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, int]]:

@@ -7,8 +7,7 @@ from typing import Any
 import requests
 
 from vigie.errors import ConfigurationError, RegistryError
-from vigie.registry.transport import credentials
-from vigie.settings import Settings
+from vigie.settings import Settings, mlflow_account
 
 READABLE = ("experiment", "registered_model")
 
@@ -43,7 +42,7 @@ class _Accounts:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.mlflow_url.rstrip("/")
         self._timeout = settings.registry_timeout_seconds
-        self._auth = credentials()
+        self._auth = mlflow_account()
 
     def allow(self, user: str, password: str) -> None:
         if not self._accepts(user, password):

@@ -48,9 +48,7 @@ class Transfer:
                 yield part
                 began = time.monotonic()
         except Late:
-            raise RegistryError(
-                "a download from MLflow took longer than VIGIE_DOWNLOAD_TIMEOUT_SECONDS"
-            ) from None
+            raise RegistryError("a download from MLflow took longer than it may") from None
 
     def _count(self, size: int, seconds: float) -> None:
         self._bytes += size

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -18,6 +14,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
 from vigie.registry.transfer import Late, Transfer, parts
+from vigie.settings import mlflow_account
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
@@ -33,7 +30,7 @@ class MlflowHttp:
         self._url = url.rstrip("/")
         self._timeout = timeout_seconds
         self._session = requests.Session()
-        self._session.auth = credentials()
+        self._session.auth = mlflow_account()
         # what is sent is what is measured: nothing unpacks to more than its length
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -118,18 +115,6 @@ class MlflowHttp:
             stream=True,
             allow_redirects=False,
         )
-
-
-def credentials() -> tuple[str, str] | None:
-    """The account that MLflow's own client takes too; MLflow's names, so no setting of ours."""
-    found = ConfigParser(interpolation=None)
-    with contextlib.suppress(OSError, ConfigParserError, UnicodeDecodeError):
-        found.read(Path("~/.mlflow/credentials").expanduser())
-    user, password = (
-        os.environ.get(name) or found.get("mlflow", name.lower(), fallback=None)
-        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-    )
-    return (user, password) if user and password else None
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

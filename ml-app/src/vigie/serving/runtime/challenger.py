@@ -33,6 +33,8 @@ MOST_WAITING = 64
 MOST_BYTES = 64 * 1024
 BUSY_SHARE = 0.005
 """The share of requests that may meet a copy at work: under the hundredth that p99 leaves out."""
+CANARY_HEADER = b"x-canary-key"
+"""Requests of the same value of this header meet the same version."""
 _TINY = 1e-9
 
 
@@ -162,14 +164,13 @@ def labels_of(document: PackageDocument, scores: np.ndarray) -> list[str]:
 class Canary:
     """Chooses the requests that the challenger answers."""
 
-    def __init__(self, live: LiveModel, share: float, header: str) -> None:
+    def __init__(self, live: LiveModel, share: float) -> None:
         self.live = live
         self._share = share
-        self._header = header.lower().encode()
 
     def takes(self, call: Call) -> bool:
         """Whether a request is the challenger's: by its key if it has one, else by chance."""
-        key = call.headers.get(self._header)
+        key = call.headers.get(CANARY_HEADER)
         if key is None:
             return random.random() < self._share  # noqa: S311 -- no secret
         digest = hashlib.blake2b(key, digest_size=4).digest()
