@@ -23,6 +23,7 @@ import requests
 from hypothesis.configuration import set_hypothesis_home_dir
 from prometheus_client.parser import text_string_to_metric_families
 
+from support import constants
 from support.packages import install, install_tensor_models
 from vigie.registry.cache import ModelCache
 from vigie.serving.http.asgi import AsgiApplication
@@ -263,9 +264,12 @@ class LiveService:
 
     def start(self, *command: str) -> None:
         """Starts `vigie serve`, or `python command…`."""
+        serve = ("-m", "vigie", "serve")
+        if constants.VARIABLE in self._environment:
+            serve = ("-P", constants.__file__, "serve")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *(command or ("-m", "vigie", "serve"))],
+                [sys.executable, *(command or serve)],
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from conftest import JSON, LiveService, MakeService, Samples, value_of, wait_until
+from support.constants import changed
 from support.memory import tell
 from support.packages import housing_document, install
 from support.prediction_log import Postgres, lasting_port
@@ -51,8 +52,12 @@ def service(make_service: MakeService, cache: ModelCache, postgres: Postgres) ->
         VIGIE_MODELS="housing",
         VIGIE_DATABASE_URL=postgres.url,
         VIGIE_PREDICTION_LOG_ROWS_PER_SECOND="0",
-        VIGIE_PREDICTION_LOG_WAIT_SECONDS=str(WAIT_SECONDS),
-        VIGIE_PREDICTION_LOG_QUEUE_ROWS=str(QUEUE_ROWS),
+        **changed(
+            {
+                "vigie.predictionlog.writer.WAIT_SECONDS": WAIT_SECONDS,
+                "vigie.predictionlog.log.MOST_WAITING_ROWS": QUEUE_ROWS,
+            }
+        ),
     )
     made.start()
     made.wait_ready()

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from conftest import FLOWER, HOME, JSON, LiveService, MakeService, value_of, wait_until
+from support.constants import changed
 from support.wire import answer_in, connect, drip, exchange, head_of, read_to_end
 
 DEADLINE = 0.5
@@ -26,6 +27,7 @@ SHORT = {
     "VIGIE_WRITE_TIMEOUT_SECONDS": str(DEADLINE),
     "VIGIE_KEEPALIVE_SECONDS": "1",
 }
+EIGHT = changed({"vigie.serving.http.connections.MOST_CONNECTIONS": 8})
 
 
 @pytest.fixture
@@ -133,8 +135,7 @@ def test_who_reads_nothing_is_left(service: LiveService) -> None:
 
 def test_idle_ones_make_room(make_service: MakeService) -> None:
     service = started(
-        make_service, VIGIE_MAX_CONNECTIONS="8", VIGIE_KEEPALIVE_SECONDS="60",
-        VIGIE_HEADER_TIMEOUT_SECONDS="30",
+        make_service, VIGIE_KEEPALIVE_SECONDS="60", VIGIE_HEADER_TIMEOUT_SECONDS="30", **EIGHT
     )  # fmt: skip
     wait_until(lambda: value_of(service.samples(), "vigie_connections") == 0)
     callers = [connect(service.port) for _ in range(8)]
@@ -161,7 +162,7 @@ def heard(caller: socket.socket) -> bytes | None:
 
 
 def test_the_slowest_make_room(make_service: MakeService) -> None:
-    service = started(make_service, VIGIE_MAX_CONNECTIONS="8", VIGIE_HEADER_TIMEOUT_SECONDS="30")
+    service = started(make_service, VIGIE_HEADER_TIMEOUT_SECONDS="30", **EIGHT)
     callers = [connect(service.port) for _ in range(8)]
     try:
         for caller in callers:
@@ -177,7 +178,7 @@ def test_the_slowest_make_room(make_service: MakeService) -> None:
 
 
 def test_without_room_callers_are_told_to_come_back(make_service: MakeService) -> None:
-    service = started(make_service, VIGIE_MAX_CONNECTIONS="8")
+    service = started(make_service, **EIGHT)
     callers = [connect(service.port) for _ in range(9)]
     try:
         callers[-1].sendall(GOOD)

@@ -87,9 +87,10 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 
 
 def test_what_the_queue_has_no_room_for_is_dropped_and_counted(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker_state = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
+    monkeypatch.setattr("vigie.predictionlog.log.MOST_WAITING_ROWS", 3)
+    worker_state = loaded(log_settings(cache, tmp_path))
     said = [post(worker_state, "/predict/housing", HOME).headers for _ in range(5)]
     assert [headers["x-prediction-logged"] for headers in said] == ["true"] * 3 + ["false"] * 2
     write_once(worker_state)

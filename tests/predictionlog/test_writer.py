@@ -46,12 +46,13 @@ def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
     assert len(rows_of(worker_state.settings)) == 5
 
 
-def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_path: Path) -> None:
+def test_rows_that_waited_too_long_are_counted_as_failed(
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.predictionlog.writer.WAIT_SECONDS", 0.3)
     (tmp_path / "file").write_text("")
     url = f"sqlite:///{tmp_path / 'file' / 'log.db'}"
-    worker_state = loaded(
-        log_settings(cache, tmp_path, database_url=url, prediction_log_wait_seconds=0.3)
-    )
+    worker_state = loaded(log_settings(cache, tmp_path, database_url=url))
     worker_state.prediction_log.start()
     worker_state.prediction_log.start_writer()
     post(worker_state, "/predict/housing", [HOME, HOME])

@@ -372,7 +372,7 @@ def test_a_download_has_a_deadline_however_it_drips(
     assert files.is_dir()
     mlflow.answers[f"{ROOT}/MLmodel"] = _drip
     client = RegistryClient(mlflow.url, 5, download_seconds=0.2)
-    with pytest.raises(RegistryError, match="VIGIE_DOWNLOAD_TIMEOUT_SECONDS"):
+    with pytest.raises(RegistryError, match="took longer than it may"):
         client.download(ONE, tmp_path / "here", MUCH)
 
 

@@ -57,7 +57,7 @@ def test_an_answer_ends_at_its_deadline_however_it_drips(clock: Clock) -> None:
 def test_all_files_of_a_download_have_one_deadline(clock: Clock) -> None:
     download = Transfer(2, 1e9, unwatched)
     assert len(b"".join(download.parts(answer(clock, 0.25, pieces=5)))) == 5
-    with pytest.raises(RegistryError, match="VIGIE_DOWNLOAD_TIMEOUT_SECONDS"):
+    with pytest.raises(RegistryError, match="took longer than it may"):
         list(download.parts(answer(clock, 0.25)))
     assert clock.now == 1002.25
 

@@ -9,13 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from vigie.cli.contents import CONTENTS
 from vigie.cli.main import main
+from vigie.settings import GROUPS
+from vigie.settings.group import Group
 
 DOCS = Path(__file__).parents[2] / "docs"
 MARK = "<!-- From here on written by `make docs`. -->"
 WIDTH = 100
+COMPUTED = {"workers": "the cores it may use"}
 
 
 def commands() -> str:
@@ -43,7 +48,35 @@ def _help_of(command: click.Command, context: click.Context) -> str:
     return f"```\n{command.get_help(context)}\n```\n"
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"commands.md": commands}
+def settings() -> str:
+    """Every setting with its default and its meaning, a table a group."""
+    return "\n".join(
+        f"## {title}\n\n{group.__doc__}\n\n{_table_of(group)}" for title, group in GROUPS.items()
+    )
+
+
+def _table_of(group: type[Group]) -> str:
+    rows = [
+        f"| `VIGIE_{name.upper()}` | {_default_of(name, field)} | {field.description} |\n"
+        for name, field in group.model_fields.items()
+    ]
+    return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def _default_of(name: str, field: FieldInfo) -> str:
+    value = field.default
+    if field.default_factory is not None:
+        return COMPUTED[name]
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value in (None, "", ()):
+        return "none"
+    if isinstance(value, bool):
+        return "`on`" if value else "`off`"
+    return f"`{','.join(value) if isinstance(value, tuple) else value}`"
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {"commands.md": commands, "settings.md": settings}
 
 
 def page(name: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from vigie.cli.local_prometheus import PORT as PROMETHEUS_PORT
 from vigie.cli.local_prometheus import prometheus_command
 from vigie.errors import ConfigurationError, RegistryError, VigieError
 from vigie.recipes.shipped import missing_models
@@ -209,9 +210,7 @@ def _await_ready(processes: _Processes, settings: Settings) -> None:
 
 def _welcome(settings: Settings, watched: bool = False) -> str:
     base = f"http://localhost:{settings.port}"
-    prometheus = (
-        f"\n  Prometheus     http://localhost:{settings.prometheus_port}" if watched else ""
-    )
+    prometheus = f"\n  Prometheus     http://localhost:{PROMETHEUS_PORT}" if watched else ""
     return f"""
 Vigie is ready.
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from vigie.monitoring.logs import configure_logs
-from vigie.settings import load_settings
+from vigie.settings import Settings, former_settings, load_settings
 
 LOWEST_PRIORITY = 19
+log = logging.getLogger("vigie.settings")
 
 
 @click.command(short_help="everything here, without Docker")
@@ -35,9 +36,7 @@ def serve(port: int | None, workers: int | None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.serving import serve as run_service
 
-    settings = load_settings(port=port, workers=workers)
-    configure_logs(settings.log_format)
-    run_service(settings)
+    run_service(_begin(port=port, workers=workers))
 
 
 @click.command(short_help="model-sync: champions of MLflow into the cache")
@@ -49,9 +48,7 @@ def follow(once: bool) -> None:
     """
     from vigie.registry.sync import RegistrySync
 
-    settings = load_settings()
-    configure_logs(settings.log_format)
-    sync = RegistrySync(settings)
+    sync = RegistrySync(_begin())
     if once:
         results = sync.sync_once()
         for name, result in results.items():
@@ -65,3 +62,12 @@ def follow(once: bool) -> None:
     # to download and to try a candidate is work, and never as urgent as an answer
     os.nice(LOWEST_PRIORITY)
     sync.run(stop)
+
+
+def _begin(**overrides: object) -> Settings:
+    """The settings of a process that logs, from here on as they say."""
+    settings = load_settings(**overrides)
+    configure_logs(settings.log_format)
+    for name in former_settings():
+        log.warning("%s is no setting any more and is ignored", name)
+    return settings

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # What needs SQLAlchemy is imported where it is used: a worker answers without it.
 
 LONGEST_CLOSE_SECONDS = 3.0
+MOST_WAITING_ROWS = 20_000
+"""Rows of one worker that wait for the database; more are dropped."""
 
 
 class PredictionLog:
@@ -34,9 +36,7 @@ class PredictionLog:
         self._settings = settings
         self._log_metrics = log
         self._feedback_metrics = feedback
-        self._queue = LogQueue(
-            settings.prediction_log_queue_rows, settings.prediction_log_rows_per_second
-        )
+        self._queue = LogQueue(MOST_WAITING_ROWS, settings.prediction_log_rows_per_second)
         self._workers: list[Spooler | LogWriter] = []
         self.is_on = settings.prediction_log != "off"
 

@@ -33,6 +33,8 @@ from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
 
+WAIT_SECONDS = 120.0
+"""How long rows are tried again, and a truth waits for its prediction."""
 TURN_SECONDS = 1.0
 TROUBLE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
@@ -80,10 +82,9 @@ def start_log_writer(
     settings: Settings, rows: PredictionLogMetrics, feedback: FeedbackMetrics
 ) -> LogWriter:
     """Starts the log writer of a service in a thread of this process."""
-    wait = settings.prediction_log_wait_seconds
     database = open_database(settings)
-    batches = BatchWriter(spool_of(settings), database, rows, feedback, wait)
-    joiner = Joiner(database, feedback, wait)
+    batches = BatchWriter(spool_of(settings), database, rows, feedback, WAIT_SECONDS)
+    joiner = Joiner(database, feedback, WAIT_SECONDS)
     return LogWriter(database, batches, joiner, settings.state, settings.prediction_log_days)
 
 

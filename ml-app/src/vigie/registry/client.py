@@ -19,6 +19,8 @@ from vigie.registry.transport import MlflowHttp, Transfer
 from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
+DOWNLOAD_SECONDS = 600.0
+"""The longest download of one package."""
 _PROXIED = "mlflow-artifacts:/"
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _MOST_FILES = 1000
@@ -65,7 +67,9 @@ class RegisteredModel:
 class RegistryClient:
     """Reads an MLflow server. Every failure is a `RegistryError` that names no address."""
 
-    def __init__(self, url: str, timeout_seconds: float, download_seconds: float = 600.0) -> None:
+    def __init__(
+        self, url: str, timeout_seconds: float, download_seconds: float = DOWNLOAD_SECONDS
+    ) -> None:
         self._http = MlflowHttp(url, timeout_seconds)
         self._timeout = timeout_seconds
         self._download_seconds = download_seconds
@@ -73,11 +77,7 @@ class RegistryClient:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """A client of the server that the settings name."""
-        return cls(
-            settings.mlflow_url,
-            settings.registry_timeout_seconds,
-            settings.download_timeout_seconds,
-        )
+        return cls(settings.mlflow_url, settings.registry_timeout_seconds)
 
     def healthy(self) -> bool:
         """True where the server answers its health route."""

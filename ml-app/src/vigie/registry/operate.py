@@ -10,8 +10,7 @@ import requests
 
 from vigie.errors import ConfigurationError, RegistryError
 from vigie.registry.client import RegistryClient
-from vigie.registry.transport import credentials
-from vigie.settings import Settings
+from vigie.settings import Settings, mlflow_account
 
 READABLE = ("experiment", "registered_model")
 
@@ -74,7 +73,7 @@ class _Accounts:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.mlflow_url.rstrip("/")
         self._timeout = settings.registry_timeout_seconds
-        self._auth = credentials()
+        self._auth = mlflow_account()
 
     def allow(self, user: str, password: str) -> None:
         if not self._accepts(user, password):

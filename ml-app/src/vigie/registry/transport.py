@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -17,6 +13,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
+from vigie.settings import mlflow_account
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
@@ -62,9 +59,7 @@ class Transfer:
                 yield part
                 began = time.monotonic()
         except Late:
-            raise RegistryError(
-                "a download from MLflow took longer than VIGIE_DOWNLOAD_TIMEOUT_SECONDS"
-            ) from None
+            raise RegistryError("a download from MLflow took longer than it may") from None
 
     def _count(self, size: int, seconds: float) -> None:
         self._bytes += size
@@ -86,7 +81,7 @@ class MlflowHttp:
         self._url = url.rstrip("/")
         self._timeout = timeout_seconds
         self._session = requests.Session()
-        self._session.auth = credentials()
+        self._session.auth = mlflow_account()
         # what is sent is what is measured: nothing unpacks to more than its length
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -171,18 +166,6 @@ class MlflowHttp:
             stream=True,
             allow_redirects=False,
         )
-
-
-def credentials() -> tuple[str, str] | None:
-    """The account that MLflow's own client takes too; MLflow's names, so no setting of ours."""
-    found = ConfigParser(interpolation=None)
-    with contextlib.suppress(OSError, ConfigParserError, UnicodeDecodeError):
-        found.read(Path("~/.mlflow/credentials").expanduser())
-    user, password = (
-        os.environ.get(name) or found.get("mlflow", name.lower(), fallback=None)
-        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-    )
-    return (user, password) if user and password else None
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

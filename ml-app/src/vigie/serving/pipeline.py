@@ -28,6 +28,8 @@ from vigie.serving.runtime.messages import (
 from vigie.serving.runtime.model_slot import ModelSlot
 from vigie.settings import Settings
 
+MAX_IN_FLIGHT = 1024
+"""Predictions at once in one worker; above it 503."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
@@ -56,7 +58,7 @@ class Pipeline:
         self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
-        self._max_in_flight = settings.max_in_flight
+        self._max_in_flight = MAX_IN_FLIGHT
         self._in_flight = 0
         self.access = Access(settings.api_keys)
         self.routes = Routes(settings, manager)

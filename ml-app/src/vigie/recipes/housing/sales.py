@@ -17,6 +17,8 @@ from vigie.recipes.tabular.table import build_dataset, files_digest, frame_diges
 from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 
+YEARS = (2021, 2022, 2023, 2024, 2025)
+"""Years of sales that are downloaded; those that are not online are left out."""
 SOURCE = {"en": "French property sales (DVF)", "fr": "Demandes de valeurs foncières (DVF)"}
 GENERATED = {
     "en": "A generated market, not real sales: its prices follow a made-up formula",
@@ -35,9 +37,7 @@ def load_sales(
         return _from_files(spec, paths)
     try:
         say(f"Downloading the sales of department {settings.housing_department} …")
-        files = download_department(
-            settings.housing_department, settings.housing_years, settings.data
-        )
+        files = download_department(settings.housing_department, YEARS, settings.data)
     except DownloadError as failure:
         say(f"No sales could be downloaded ({failure}).")
         say("Training on a GENERATED MARKET: made-up prices. Use --data FILE for real ones.")

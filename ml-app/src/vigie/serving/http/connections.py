@@ -16,9 +16,22 @@ DRAINING_IDLE_SECONDS = 1.0
 FRESH_SECONDS = 0.25
 """A connection that changed within this time is never closed to make room."""
 ROOM_SHARE = 32
+MOST_CONNECTIONS = 1000
 
 _SLOW = TooSlow("The request did not arrive in time; send it faster.")
 _FULL = Unavailable("The service has too many connections; try again soon.", "full")
+
+
+def _affordable_connections() -> int:
+    """1000, or fewer where this process may open fewer files: a fifth of them is for the rest."""
+    try:
+        import resource
+    except ImportError:
+        return MOST_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, max(16, files * 4 // 5))
 
 
 class Connections:
@@ -33,7 +46,7 @@ class Connections:
             "closing": CLOSING_SECONDS,
         }
         self.sweep_seconds = min(SWEEP_SECONDS, *(limit / 4 for limit in self._limits.values()))
-        self._most = settings.max_connections
+        self._most = _affordable_connections()
         self._metrics = metrics.http
         self._clock = clock
         self._open: set[Connection] = set()

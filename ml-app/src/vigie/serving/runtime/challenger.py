@@ -31,6 +31,8 @@ MOST_WAITING = 64
 MOST_BYTES = 64 * 1024
 BUSY_SHARE = 0.005
 """The share of requests that may meet a copy at work: under the hundredth that p99 leaves out."""
+CANARY_HEADER = b"x-canary-key"
+"""Requests of the same value of this header meet the same version."""
 _TINY = 1e-9
 
 
@@ -150,14 +152,13 @@ def compare(
 class Canary:
     """Chooses the requests that the challenger answers."""
 
-    def __init__(self, live: LoadedModel, share: float, header: str) -> None:
+    def __init__(self, live: LoadedModel, share: float) -> None:
         self.live = live
         self._share = share
-        self._header = header.lower().encode()
 
     def takes(self, request: Request) -> bool:
         """Whether a request is the challenger's: by its key if it has one, else by chance."""
-        key = request.headers.get(self._header)
+        key = request.headers.get(CANARY_HEADER)
         if key is None:
             return random.random() < self._share  # noqa: S311 -- no secret
         digest = hashlib.blake2b(key, digest_size=4).digest()

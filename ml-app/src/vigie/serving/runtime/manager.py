@@ -199,7 +199,7 @@ class ModelManager:
         challenger = Challenger(live, self._metrics.challenger, settings.challenger_share)
         canary = None
         if settings.canary_share > 0:
-            canary = Canary(live, settings.canary_share, settings.canary_header)
+            canary = Canary(live, settings.canary_share)
         slot.challenge(challenger, canary)
         _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s is tried as the challenger", slot.name, cached.version)
