@@ -12,7 +12,7 @@ import yaml
 from vigie.cli.main import main
 from vigie.monitoring.metrics import Metrics
 from vigie.serving.app import create_app
-from vigie.serving.problems import KNOWN
+from vigie.serving.problems import PROBLEMS
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
@@ -61,7 +61,7 @@ def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:
 
 def test_every_problem_type_is_documented() -> None:
     text = read("http.md")
-    for code in KNOWN:
+    for code in PROBLEMS:
         assert f"`{code}`" in text
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from jinja2 import StrictUndefined
+from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from support.packages import housing_document, install, iris_document
@@ -21,10 +22,11 @@ from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable
 from vigie.models.document import Input, PackageDocument
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.problems import KNOWN
+from vigie.serving.problems import PROBLEMS
 from vigie.serving.web.form import fields_of, what_to_enter
 from vigie.serving.web.formats import date, quantity
-from vigie.serving.web.problem_texts import problem_meaning, problem_title
+from vigie.serving.web.pages import code_spans
+from vigie.serving.web.problem_texts import problem_in
 from vigie.serving.web.result import result_of
 from vigie.serving.web.typed import read_number, read_row
 from vigie.serving.worker_state import assemble
@@ -444,9 +446,9 @@ def test_documentation_lists_everything(client: FlaskClient, language: str) -> N
         assert f"/predict/{document['name']}" in text
         for item in document["inputs"]:
             assert f"<code>{item['name']}</code>" in response.text
-    for code in KNOWN:
+    for code in PROBLEMS:
         assert page.by_id(f"error-{code}") is not None
-        assert problem_meaning(code, language).replace("`", " ").split()[0] in text
+        assert problem_in(code, language).meaning.replace("`", " ").split()[0] in text
     for route in ("/livez", "/readyz", "/v1/models"):
         assert route in text
 
@@ -472,12 +474,14 @@ def test_documentation_without_a_model(browse: Browse) -> None:
     assert "No model is ready yet" in words(response)
 
 
-@pytest.mark.parametrize("code", KNOWN)
-def test_every_problem_type_has_a_page(client: FlaskClient, code: str) -> None:
-    response = client.get(f"/docs/errors/{code}?lang=fr")
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_every_problem_type_has_a_page(client: FlaskClient, code: str, language: str) -> None:
+    response = client.get(f"/docs/errors/{code}?lang={language}")
     assert response.status_code == 200
-    assert problem_title(code, "", "fr") in words(response)
-    assert problem_meaning(code, "fr") != KNOWN[code]
+    problem = problem_in(code, language)
+    assert f"<h1>{escape(problem.heading)}</h1>" in response.text
+    assert str(code_spans(problem.meaning)) in response.text
 
 
 def test_other_problem_types_are_not_found(client: FlaskClient) -> None:

@@ -9,7 +9,7 @@ import vigie
 from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
 from vigie.serving.openapi.dialects import dialect_paths
 from vigie.serving.openapi.feedback import feedback_path
-from vigie.serving.problems import KNOWN
+from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime.loaded_model import LoadedModel
 
 Schema = dict[str, Any]
@@ -215,7 +215,7 @@ def _problem_schema() -> Schema:
         "type": "object",
         "description": "RFC 9457 problem document.",
         "properties": {
-            "type": {"type": "string", "enum": [f"/docs/errors/{code}" for code in KNOWN]},
+            "type": {"type": "string", "enum": [f"/docs/errors/{code}" for code in PROBLEMS]},
             "title": text,
             "status": {"type": "integer"},
             "detail": text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,10 @@ from vigie.errors import VigieError
 from vigie.models.document import Input, text_in
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
-from vigie.serving.problems import KNOWN
 from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import Request, RequestContext, Result
 from vigie.serving.web.form import limits_phrase
 from vigie.serving.web.formats import unit_symbol
-from vigie.serving.web.problem_texts import problem_meaning
 from vigie.serving.web.result import body_of, curl_command
 from vigie.serving.web.texts import translator
 
@@ -96,15 +94,6 @@ class RouteRow:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    """One problem type."""
-
-    code: str
-    status: int
-    meaning: str
-
-
 def model_sections(
     lives: Sequence[LoadedModel], root: str, language: str, answers: dict[str, str]
 ) -> list[ModelSection]:
@@ -145,23 +134,9 @@ def route_rows(lives: Sequence[LoadedModel], language: str) -> list[RouteRow]:
     return rows
 
 
-def problem_rows(language: str) -> list[ProblemRow]:
-    """Every problem type with its status and meaning."""
-    statuses = {error.code: error.status for error in _descendants(VigieError)}
-    statuses[VigieError.code] = VigieError.status
-    return [ProblemRow(code, statuses[code], problem_meaning(code, language)) for code in KNOWN]
-
-
 def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
     paths: Mapping[str, Any] = build_openapi(lives)["paths"] if lives else {}
     return paths
-
-
-def _descendants(base: type[VigieError]) -> Iterator[type[VigieError]]:
-    for child in base.__subclasses__():
-        if child.code != base.code:
-            yield child
-        yield from _descendants(child)
 
 
 def _input_row(item: Input, schema: Mapping[str, Any], language: str) -> InputRow:

@@ -12,13 +12,13 @@ from markupsafe import Markup, escape
 from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaType, VigieError
 from vigie.models.document import Input, text_in
 from vigie.serving.auth.access import KEY_HEADERS
-from vigie.serving.problems import KNOWN, problem_headers
+from vigie.serving.problems import PROBLEMS, Problem, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.web import formats
-from vigie.serving.web.docs import model_sections, problem_rows, route_rows
+from vigie.serving.web.docs import model_sections, route_rows
 from vigie.serving.web.form import fields_of, wrong_fields
-from vigie.serving.web.problem_texts import problem_advice, problem_meaning, problem_title
+from vigie.serving.web.problem_texts import problem_in
 from vigie.serving.web.quality import facts_of, metrics_of
 from vigie.serving.web.result import ResultView, body_of, curl_command, result_of
 from vigie.serving.web.texts import (
@@ -92,29 +92,28 @@ def docs() -> Response:
         200,
         sections=model_sections(lives, _root(), language, answers),
         routes=route_rows(lives, language),
-        problems=problem_rows(language),
+        problems=[problem_in(code, language) for code in PROBLEMS],
     )
 
 
 @blueprint.get("/docs/errors/<code>")
 def problem_type(code: str) -> Response:
     """The meaning of one problem type."""
-    if code not in KNOWN:
+    if code not in PROBLEMS:
         raise NotFound("There is no such problem type; /docs lists them.")
-    status = next(row.status for row in problem_rows("en") if row.code == code)
-    title = problem_title(code, code, asked_language())
-    return render_page("problem.html", 200, code=code, title=title, about=status)
+    return render_page("problem.html", 200, problem=problem_in(code, asked_language()))
 
 
 def error_page(error: VigieError, request_id: str) -> Response:
     """An error as a page: its status, title, sentence and request id."""
     language = asked_language()
+    problem = problem_in(error.code, language)
     page = render_page(
         "message.html",
         error.status,
-        title=problem_title(error.code, error.title, language),
+        title=problem.heading,
         # the sentences of errors are English; elsewhere the advice on the type stands in
-        detail=str(error) if language == "en" else problem_advice(error.code, language),
+        detail=str(error) if language == "en" else problem.advice,
         request_id=request_id,
     )
     for name, value in problem_headers(error):
@@ -195,10 +194,9 @@ def _model_page(
     )
 
 
-def _trouble(problem: Mapping[str, Any], language: str) -> tuple[str, str]:
-    """The title and meaning of a problem that is not about single fields."""
-    code = str(problem["type"]).rpartition("/")[2]
-    return problem_title(code, str(problem["title"]), language), problem_advice(code, language)
+def _trouble(problem: Mapping[str, Any], language: str) -> Problem:
+    """What to say of a problem that is not about single fields."""
+    return problem_in(str(problem["type"]).rpartition("/")[2], language)
 
 
 def _not_ready(model: str | None) -> Response:
@@ -223,7 +221,6 @@ def render_page(template: str, status: int, **context: Any) -> Response:
         settings=worker_state.settings,
         formats=formats,
         text_in=text_in,
-        meaning=problem_meaning,
         status=status,
         **context,
     )
