@@ -14,7 +14,7 @@ from vigie.monitoring.snapshots import merge, take_snapshot
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.metrics import Metrics
-from vigie.serving.problems import KNOWN
+from vigie.serving.problems import PROBLEMS
 from vigie.serving.worker_state import WorkerState, registry_families
 from vigie.settings import GROUPS
 
@@ -71,7 +71,7 @@ def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:
 
 def test_every_problem_type_is_documented() -> None:
     text = read("http.md")
-    for code in KNOWN:
+    for code in PROBLEMS:
         assert f"`{code}`" in text
 
 

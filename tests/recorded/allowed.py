@@ -9,7 +9,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {}
+_FIRST_OF_JULY = (("1er juillet 2026", "1 juillet 2026"),)
+"""CLDR has no ordinal for the first day of a French month."""
+
+ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
+    "forms: result 12, French": _FIRST_OF_JULY,
+    "forms: result 13, French": _FIRST_OF_JULY,
+    "forms: result 14, French": _FIRST_OF_JULY,
+    "forms: to put right 20, French": _FIRST_OF_JULY,
+    "pages: form of appraisal, French": _FIRST_OF_JULY,
+}
 
 
 def as_allowed(said: dict[str, Any], pairs: tuple[tuple[str, str], ...]) -> dict[str, Any]:

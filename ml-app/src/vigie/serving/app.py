@@ -22,6 +22,7 @@ from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
+from vigie.serving.web.render import error_page
 from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import Settings, load_settings
 
@@ -128,7 +129,7 @@ def _explain(error: VigieError) -> Response:
     if response := predictions.refuse(error):
         return response
     if _wants_page():
-        return pages.error_page(error, g.request_id)
+        return error_page(error, g.request_id)
     body = problem_body(error, g.request_id)
     response = Response(body, error.status, content_type=MEDIA_TYPE.decode())
     for name, value in problem_headers(error):

@@ -10,7 +10,7 @@ from vigie.errors import Conflict, FieldError, InvalidInput, Unavailable
 from vigie.predictionlog.log import PredictionLog
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.body import check_is_json, parse_json
-from vigie.serving.openapi.feedback import EXAMPLE
+from vigie.serving.openapi.document import feedback_example
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime import messages
 from vigie.serving.worker_state import WorkerState
@@ -59,6 +59,6 @@ def _store(worker_state: WorkerState, items: list[object]) -> Response:
 
 def _refusal(error: InvalidInput | Conflict, listed: bool) -> Response:
     errors = field_errors(error, (lambda row: f"/{row}") if listed else (lambda _: ""))
-    example = EXAMPLE if error.status == 422 else None
+    example = feedback_example() if error.status == 422 else None
     body = problem_body(error, g.request_id, errors, example)
     return Response(body, error.status, content_type=MEDIA_TYPE.decode())
