@@ -16,16 +16,17 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 
-from conftest import FLOWER, HOME, JSON, Samples, loaded, post, samples_of, value_of
 from support.packages import install
+from support.ports import free_port
 from support.prediction_log import (
     Postgres,
-    free_port,
     join_all,
     keep_once,
     log_settings,
     microseconds,
 )
+from support.service import Samples, samples_of, value_of
+from support.worker import FLOWER, HOME, JSON, loaded, post
 from vigie.cli.main import main
 from vigie.errors import NotFound
 from vigie.monitoring.log_metrics import FeedbackMetrics

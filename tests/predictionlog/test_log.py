@@ -13,9 +13,12 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from conftest import FLOWER, HOME, JSON, loaded, post, value_of, wait_until
-from conftest import samples_of as parse
-from support.prediction_log import Postgres, free_port, keep_once, log_settings, migrated
+from support.ports import free_port
+from support.prediction_log import Postgres, keep_once, log_settings, migrated
+from support.service import samples_of as parse
+from support.service import value_of
+from support.waiting import wait_until
+from support.worker import FLOWER, HOME, JSON, loaded, post
 from vigie.errors import ConfigurationError
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import take_snapshot

@@ -17,7 +17,6 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from conftest import wait_until
 from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
 from support.packages import (
     HOUSING_ROWS,
@@ -29,6 +28,7 @@ from support.packages import (
     slow_housing_graph,
     write_package,
 )
+from support.waiting import wait_until
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +14,7 @@ from typing import Self
 
 import pytest
 
-from conftest import settings_for
+from support.worker import settings_for
 from vigie.monitoring.log_metrics import FeedbackMetrics
 from vigie.predictionlog.database import Database
 from vigie.predictionlog.joiner import Joiner
@@ -110,22 +108,6 @@ class Postgres:
             [*self._account, str(_BINARIES[-1] / program), *arguments],
             check=True, timeout=60, stdout=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def lasting_port() -> int:
-    """A free port below those that the system gives to clients: they would take it meanwhile."""
-    for port in random.sample(range(20_000, 32_000), 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("every port is taken")
 
 
 def microseconds() -> int:

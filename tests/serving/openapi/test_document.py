@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from conftest import FLOWER, HOME, JSON
+from support.worker import FLOWER, HOME, JSON
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 
