@@ -18,6 +18,8 @@ from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
+pytest_plugins = ("support.skips",)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hypothesis keeps its notes with pytest's; in a `.hypothesis` pytest would look for tests."""
