@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
+.PHONY: help run test test-stack lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -22,8 +22,11 @@ help: ## list the tasks
 run: .run-environment ## set up and run everything here, without Docker (PORT=5050 MLFLOW_PORT=5051)
 	@$(bin)/vigie run
 
-test: .test-environment ## set up and pass the tests
-	@$(bin)/pytest $(ARGS)
+test: .test-environment ## set up and pass the tests that need no Docker, on all cores (ARGS=)
+	@$(bin)/pytest --numprocesses logical --maxprocesses 8 $(ARGS)
+
+test-stack: .test-environment ## pass the tests that need a Docker engine (ARGS=)
+	@$(bin)/pytest tests/stack $(ARGS)
 
 lint: .test-environment ## check style and import rules
 	@$(bin)/ruff check $(sources)

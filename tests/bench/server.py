@@ -20,8 +20,8 @@ import vigie
 from bench.contenders import PEERS, Contender, Site
 from bench.failure import Failure
 from bench.forms import Forms, require_close
-from conftest import free_port
 from support.memory import pss_mb
+from support.ports import free_port
 
 LONGEST_START_SECONDS = 240.0
 LONGEST_ANSWER_SECONDS = 60.0

@@ -9,8 +9,8 @@ from pathlib import Path
 import requests
 
 from bench.figures import ServiceFigures, Spread
-from conftest import LiveService
 from support.memory import pss_mb
+from support.service import LiveService
 from support.trained import TrainedPackage, train_package
 from vigie.registry.cache import ModelCache
 

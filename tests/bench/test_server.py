@@ -18,7 +18,7 @@ from bench.figures import Load
 from bench.forms import Forms
 from bench.load import measure
 from bench.server import PROJECT_PROGRAMS, running
-from conftest import wait_until
+from support.waiting import wait_until
 
 ROWS = 100
 (RAW,) = choose("raw-asgi")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from conftest import free_port, wait_until
+from support.ports import free_port
 from support.promtool import ROOT
+from support.waiting import wait_until
 from vigie.cli.local_prometheus import prometheus_command
 from vigie.settings import Settings, load_settings
 

@@ -15,8 +15,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from conftest import free_port, wait_until
 from support.fake_mlflow import FakeMlflow, fake_mlflow, http_server, send
+from support.ports import free_port
+from support.waiting import wait_until
 from vigie.cli.main import main
 from vigie.cli.options import seconds_of
 

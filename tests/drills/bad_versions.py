@@ -15,7 +15,6 @@ import pytest
 import requests
 from onnx import helper, numpy_helper
 
-from conftest import LiveService, MakeService, value_of
 from support.memory import tell
 from support.packages import (
     HOUSING_ROWS,
@@ -26,6 +25,7 @@ from support.packages import (
     slow_housing_graph,
     write_package,
 )
+from support.service import LiveService, MakeService, value_of
 from support.stage import Follow, Load, Registry, seconds_until, serving, start
 from vigie.models.manifest import write_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package

@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 import time
 
-from conftest import HOME, LiveService, MakeService, value_of
 from support.memory import pss_mb, tell
 from support.openloop import Figures, ask_at, capacity, request_of, together
 from support.packages import install
+from support.service import LiveService, MakeService, value_of
+from support.worker import HOME
 from vigie.registry.cache import CHALLENGER, ModelCache
 
 ROUNDS, SECONDS = 12, 5.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import LiveService, MakeService
+from support.service import LiveService, MakeService
 from support.stage import Follow, Registry, RegistryProcess
 from vigie.registry.cache import ModelCache
 

@@ -14,12 +14,14 @@ import orjson
 import psutil
 import pytest
 
-from conftest import FLOWER, HOME, LiveService, MakeService, value_of, wait_until
 from support.memory import tell
 from support.mutations import SEEDS, mutate
 from support.openloop import Figures, ask_at, request_of
+from support.service import LiveService, MakeService, value_of
 from support.slowness import Slow, SlowCallers
+from support.waiting import wait_until
 from support.wire import connect, exchange, head_of
+from support.worker import FLOWER, HOME
 
 RATE, SECONDS, CALLERS = 200, 10.0, 8
 SLOW, IDLE, SPOILED = 1000, 2000, 5000

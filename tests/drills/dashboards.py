@@ -14,13 +14,16 @@ import pytest
 import requests
 import yaml
 
-from conftest import FLOWER, LiveService, MakeService, free_port, wait_until
 from grafana.pages import unanswered
 from support.alert_stack import ALERTMANAGER, PROMETHEUS
 from support.memory import tell
 from support.packages import HOUSING_INPUTS, housing_document, install
+from support.ports import free_port
 from support.promtool import ROOT, RULES
 from support.scraper import is_ready, running
+from support.service import LiveService, MakeService
+from support.waiting import wait_until
+from support.worker import FLOWER
 from vigie.models.document import PackageDocument
 from vigie.models.profile import build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache

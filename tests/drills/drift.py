@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from conftest import LiveService, MakeService, wait_until
 from support.memory import tell
 from support.promtool import RULES
 from support.scraper import Scraper, needs_prometheus, scraper
+from support.service import LiveService, MakeService
 from support.trained import TrainedPackage, load_data, train_package
+from support.waiting import wait_until
 from vigie.cli.main import main
 from vigie.models.document import Input
 from vigie.registry.cache import ModelCache

@@ -17,11 +17,14 @@ import requests
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
-from conftest import JSON, LiveService, MakeService, Samples, value_of, wait_until
 from support.constants import changed
 from support.memory import tell
 from support.packages import housing_document, install
-from support.prediction_log import Postgres, lasting_port
+from support.ports import free_port
+from support.prediction_log import Postgres
+from support.service import LiveService, MakeService, Samples, value_of
+from support.waiting import wait_until
+from support.worker import JSON
 from vigie.cli.main import main
 from vigie.registry.cache import ModelCache
 
@@ -38,7 +41,7 @@ SEED = 60
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    with Postgres.of_its_own(lasting_port()) as server:
+    with Postgres.of_its_own(free_port()) as server:
         yield server
 
 

@@ -17,8 +17,6 @@ from support.compose import HOUSE, IMAGES, require_engine
 from support.machine import Machine, count, docker, machine, save_images
 from support.memory import tell
 
-pytestmark = pytest.mark.docker
-
 ARCHIVES = "/srv/images"
 # Grafana's image cannot be had everywhere
 SERVICES = [

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from conftest import LiveService, MakeService, Samples, value_of, wait_until
 from support.callers import CALLERS, Callers
 from support.memory import tell
 from support.recycling import (
@@ -19,6 +18,8 @@ from support.recycling import (
     wait_for_workers,
 )
 from support.scraper import needs_prometheus, scraper
+from support.service import LiveService, MakeService, Samples, value_of
+from support.waiting import wait_until
 
 ROUTE = "/predict/<model>"
 REQUESTS = "vigie_http_requests_total"

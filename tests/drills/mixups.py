@@ -14,10 +14,11 @@ import orjson
 import psutil
 import pytest
 
-from conftest import HOME, LiveService, MakeService
 from support.memory import tell
 from support.openloop import header, request_of
 from support.packages import PRICE_PER_M2, housing_document, install, patient_housing_graph
+from support.service import LiveService, MakeService
+from support.worker import HOME
 from vigie.registry.cache import ModelCache
 
 CONNECTIONS = 64

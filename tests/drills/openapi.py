@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeService
 from support.probe import probe
+from support.service import MakeService
 from vigie.serving.auth.apikeys import add_key
 from vigie.settings import load_settings
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from conftest import HOME, LiveService, MakeService, value_of
 from support.arrivals import Seen, offer, quantile_ms
 from support.constants import changed
 from support.memory import pss_mb, tell
 from support.openloop import ask_at, capacity, request_of
 from support.packages import HOUSING_ROWS, housing_document, install, patient_housing_graph
+from support.service import LiveService, MakeService, value_of
 from support.wire import connect, read_status
+from support.worker import HOME
 from vigie.registry.cache import ModelCache
 
 TURNS_OF_20_MS = 5000

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from conftest import LiveService
 from support.fake_mlflow import ARTIFACTS, REST
 from support.memory import pss_mb, tell
+from support.service import LiveService
 from support.stage import Follow, Load, Registry, seconds_until, serving, start, version_in
 from vigie.models.manifest import verify_manifest
 from vigie.registry.cache import ModelCache

@@ -11,9 +11,9 @@ import psutil
 import pytest
 import requests
 
-from conftest import LiveService, value_of
 from support.lies import lies
 from support.memory import tell
+from support.service import LiveService, value_of
 from support.stage import (
     CONNECTIONS,
     Follow,

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from conftest import HOME, JSON, LiveService, MakeService, Samples, value_of, wait_until
 from support.callers import BODY
 from support.memory import tell
 from support.packages import HOUSING_INPUTS, install
 from support.recycling import replace_one, scrape_again_and_again
+from support.service import LiveService, MakeService, Samples, value_of
 from support.stage import serving
+from support.waiting import wait_until
+from support.worker import HOME, JSON
 from vigie.models.document import Input
 from vigie.models.profile import Profile, build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache

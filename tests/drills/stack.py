@@ -18,8 +18,6 @@ from support.callers import Callers
 from support.compose import HOUSE, ONE_SHOTS, ROOT, Stack, stack
 from support.memory import tell
 
-pytestmark = pytest.mark.docker
-
 BODY = orjson.dumps({"instances": [HOUSE]})
 RATE = 100.0
 """Requests a second: half of what two replicas, the gateway and the callers do on two cores."""

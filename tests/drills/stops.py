@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from conftest import HOME, JSON, LiveService, MakeService, wait_until
 from support.memory import tell
+from support.service import LiveService, MakeService
+from support.waiting import wait_until
+from support.worker import HOME, JSON
 
 STOPS = 20
 CALLERS = 4

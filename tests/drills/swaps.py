@@ -6,10 +6,12 @@ import statistics
 import threading
 import time
 
-from conftest import HOME, LiveService, MakeService, wait_until
 from support.memory import pss_mb, tell
 from support.openloop import Figures, ask_at, capacity, request_of, together
 from support.packages import install
+from support.service import LiveService, MakeService
+from support.waiting import wait_until
+from support.worker import HOME
 from vigie.registry.cache import ModelCache
 
 ROUNDS, PROMOTIONS, PERIOD = 10, 5, 1.2

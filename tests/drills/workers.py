@@ -8,7 +8,8 @@ import time
 import psutil
 import requests
 
-from conftest import HOME, MakeService, value_of
+from support.service import MakeService, value_of
+from support.worker import HOME
 
 KILLS = 20
 CALLERS = 4

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import HOME, LiveService, MakeService
+from support.service import LiveService, MakeService
+from support.worker import HOME
 
 PRICE = 164500.0
 MLFLOW = Path(__file__).parents[2] / "mlflow" / ".venv" / "bin" / "python"

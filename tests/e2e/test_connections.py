@@ -8,9 +8,11 @@ import time
 import orjson
 import pytest
 
-from conftest import FLOWER, HOME, JSON, LiveService, MakeService, value_of, wait_until
 from support.constants import changed
+from support.service import LiveService, MakeService, value_of
+from support.waiting import wait_until
 from support.wire import answer_in, connect, drip, exchange, head_of, read_to_end
+from support.worker import FLOWER, HOME, JSON
 
 DEADLINE = 0.5
 SOON = 2.0

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from conftest import LiveService, MakeService, free_port, wait_until
 from support.packages import HOUSING_INPUTS, housing_document, install
+from support.ports import free_port
 from support.scraper import needs_prometheus, scraper
+from support.service import LiveService, MakeService
+from support.waiting import wait_until
 from vigie.cli.main import main
 from vigie.engines.predictor import open_predictor
 from vigie.models.document import PackageDocument

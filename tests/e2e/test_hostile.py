@@ -14,10 +14,12 @@ import orjson
 import psutil
 import pytest
 
-from conftest import HOME, JSON, LiveService, filled_cache, value_of, wait_until
 from support.memory import tell
 from support.mutations import SEEDS, mutate
+from support.service import LiveService, value_of
+from support.waiting import wait_until
 from support.wire import answer_in, connect, exchange, head_of, read_to_end
+from support.worker import HOME, JSON, filled_cache
 
 LIMIT = 8 * 2**20
 AT_ONCE_SECONDS, TRIES = 0.1, 5

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import HOME, LiveService, MakeService, value_of, wait_until
+from support.service import LiveService, MakeService, value_of
+from support.waiting import wait_until
+from support.worker import HOME
 
 MOST_SECONDS = 5.0
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from conftest import FLOWER, HOME, JSON, MakeService
+from support.service import MakeService
+from support.worker import FLOWER, HOME, JSON
 from vigie.serving.auth.apikeys import add_key
 from vigie.settings import load_settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeService
 from support.probe import probe
+from support.service import MakeService
 
 pytest.importorskip("schemathesis")
 

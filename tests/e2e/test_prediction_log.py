@@ -8,7 +8,9 @@ import orjson
 import psutil
 from sqlalchemy import func, select
 
-from conftest import HOME, JSON, LiveService, MakeService, value_of, wait_until
+from support.service import LiveService, MakeService, value_of
+from support.waiting import wait_until
+from support.worker import HOME, JSON
 from vigie.predictionlog.database import Database
 from vigie.predictionlog.tables import predictions
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from conftest import Answer, LiveService, value_of, wait_until
+from support.asgi import Answer
 from support.imported_models import (
     COLUMNS,
     MAKERS,
@@ -28,6 +28,8 @@ from support.imported_models import (
     numbers,
 )
 from support.real_mlflow import real_mlflow
+from support.service import LiveService, value_of
+from support.waiting import wait_until
 from vigie.registry.operate import OperatorClient
 
 pytestmark = pytest.mark.filterwarnings("ignore")

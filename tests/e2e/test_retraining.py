@@ -13,9 +13,10 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from conftest import JSON, loaded, post, wait_until
 from support.prediction_log import join_all, write_once
 from support.real_mlflow import real_mlflow
+from support.waiting import wait_until
+from support.worker import JSON, loaded, post
 from vigie.cli.main import main
 from vigie.models.document import PackageDocument
 from vigie.predictionlog.database import open_database

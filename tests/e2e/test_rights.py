@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from conftest import wait_until
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from support.real_mlflow import RealMlflow, real_mlflow
+from support.waiting import wait_until
 from vigie.errors import ConfigurationError
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.operate import OperatorClient, allow_reading

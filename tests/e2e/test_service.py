@@ -17,20 +17,13 @@ import orjson
 import psutil
 import pytest
 
-from conftest import (
-    FLOWER,
-    HOME,
-    JSON,
-    LiveService,
-    MakeService,
-    Samples,
-    value_of,
-    wait_until,
-)
 from support.memory import pss_mb, tell
 from support.openloop import ask_at, request_of
 from support.packages import install
+from support.service import LiveService, MakeService, Samples, value_of
+from support.waiting import wait_until
 from support.wire import head_of
+from support.worker import FLOWER, HOME, JSON
 from vigie.registry.cache import ModelCache
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

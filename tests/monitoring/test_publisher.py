@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from conftest import free_port, wait_until
+from support.ports import free_port
+from support.waiting import wait_until
 from vigie.monitoring.history import read_history
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import Family, SnapshotFolder, merge, write_snapshot

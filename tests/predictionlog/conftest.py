@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import loaded
-from support.prediction_log import Desk, Postgres, free_port, log_settings
+from support.ports import free_port
+from support.prediction_log import Desk, Postgres, log_settings
+from support.worker import loaded
 from vigie.registry.cache import ModelCache
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from conftest import FLOWER, JSON, loaded, value_of
 from support.prediction_log import Desk, log_settings, truth
+from support.service import value_of
+from support.worker import FLOWER, JSON, loaded
 from vigie.predictionlog.tables import truths
 from vigie.registry.cache import ModelCache
 

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
-from conftest import HOME, value_of
 from support.prediction_log import Desk, join_all, microseconds, truth
+from support.service import value_of
+from support.worker import HOME
 from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import errors_of
 from vigie.predictionlog.quality import quality_of

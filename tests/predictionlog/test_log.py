@@ -9,8 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from conftest import FLOWER, HOME, JSON, loaded, post, wait_until
 from support.prediction_log import log_settings, outcome, rows_of, write_once
+from support.waiting import wait_until
+from support.worker import FLOWER, HOME, JSON, loaded, post
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState

@@ -7,9 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from conftest import FLOWER, HOME
 from support.packages import install
 from support.prediction_log import Desk, truth
+from support.worker import FLOWER, HOME
 from vigie.cli.main import main
 from vigie.errors import NotFound
 from vigie.predictionlog.quality import quality_of

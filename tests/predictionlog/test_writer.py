@@ -9,16 +9,17 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
-from conftest import HOME, loaded, post, wait_until
+from support.ports import free_port
 from support.prediction_log import (
     Desk,
     Postgres,
-    free_port,
     log_settings,
     outcome,
     rows_of,
     truth,
 )
+from support.waiting import wait_until
+from support.worker import HOME, loaded, post
 from vigie.cli.main import main
 from vigie.predictionlog.tables import predictions, truths
 from vigie.predictionlog.writer import delete_old, forget

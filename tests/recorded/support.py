@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conftest import LiveService, wait_until
 from support.packages import (
     housing_document,
     install,
@@ -10,6 +9,8 @@ from support.packages import (
     iris_document,
     write_package,
 )
+from support.service import LiveService
+from support.waiting import wait_until
 from vigie.models.document import PackageDocument
 from vigie.models.profile import Profile, build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from conftest import wait_until
 from support.fake_mlflow import ARTIFACTS, FakeMlflow
 from support.registered import HeldAnswer, Registry, running, served
+from support.waiting import wait_until
 from vigie.registry.alias_sync import SyncResult
 from vigie.registry.cache import ModelCache
 from vigie.registry.sync import RegistrySync

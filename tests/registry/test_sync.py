@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from conftest import wait_until
 from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, send, send_json
 from support.registered import HeldAnswer, Registry, running, served, snapshot, tried, version_of
+from support.waiting import wait_until
 from vigie.errors import RegistryError
 from vigie.registry.cache import ModelCache
 from vigie.registry.sync import RegistrySync

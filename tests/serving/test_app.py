@@ -14,17 +14,8 @@ import orjson
 import pytest
 from flask import Flask
 
-from conftest import (
-    FLOWER,
-    HOME,
-    JSON,
-    Answer,
-    AskAsgi,
-    answer_of,
-    filled_cache,
-    loaded,
-    settings_for,
-)
+from support.asgi import Answer, AskAsgi, answer_of
+from support.worker import FLOWER, HOME, JSON, filled_cache, loaded, settings_for
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable, VigieError
 from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication

@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 import pytest
 
-from conftest import HOME, AskAsgi, filled_cache, loaded, settings_for
+from support.asgi import AskAsgi
+from support.worker import HOME, filled_cache, loaded, settings_for
 from vigie.engines.base import Feeds
 from vigie.engines.predictor import Predictor
 from vigie.monitoring.logs import JsonLines

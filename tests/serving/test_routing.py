@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import HOME, post
+from support.worker import HOME, post
 from vigie.errors import NotFound
 from vigie.serving.dialects.invocations import InvocationsDialect
 from vigie.serving.dialects.native import NativeDialect

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conftest import loaded, samples_of, value_of
+from support.service import samples_of, value_of
+from support.worker import loaded
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.serving.worker_state import snapshot_folder

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import yaml
 
-from conftest import free_port
+from support.ports import free_port
 from support.promtool import ROOT, RULES, seconds
 from support.scraper import is_ready
 from vigie.monitoring.alerting import with_receivers

@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 import psutil
 
-from conftest import HOME, JSON
+from support.worker import HOME, JSON
 
 BODY = orjson.dumps({"instances": [HOME]})
 CALLERS = 16

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 import requests
+
+from support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 PORTS = (
@@ -49,19 +50,6 @@ def require_engine() -> None:
 
 def _docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["docker", *words], capture_output=True, text=True, check=check)
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on."""
-    held = []
-    for _ in range(number):
-        one = socket.socket()
-        one.bind(("127.0.0.1", 0))
-        held.append(one)
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 class Stack:

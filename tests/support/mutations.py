@@ -6,8 +6,8 @@ from random import Random
 
 import orjson
 
-from conftest import HOME, JSON
 from support.wire import head_of
+from support.worker import HOME, JSON
 
 _BODY = orjson.dumps(HOME)
 _TYPED = f"Content-Type: {JSON}"

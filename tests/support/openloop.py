@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from conftest import JSON
+from support.worker import JSON
 
 LONGEST_WAIT_SECONDS = 20.0
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,7 +17,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from conftest import HOME, JSON, Samples, post, samples_of, settings_for, value_of
+from support.service import Samples, samples_of, value_of
+from support.worker import HOME, JSON, post, settings_for
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import take_snapshot
 from vigie.predictionlog.database import Database, migrate, open_database
@@ -184,22 +183,6 @@ def _programs() -> Path | None:
     """Where PostgreSQL's programs are: Debian has a folder for each version, none on the path."""
     found = shutil.which("initdb")
     return Path(found).parent if found else max(DEBIAN.glob("*/bin"), default=None)
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def lasting_port() -> int:
-    """A free port below those that the system gives to clients: they would take it meanwhile."""
-    for port in random.sample(range(20_000, 32_000), 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("every port is taken")
 
 
 def microseconds() -> int:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import LiveService
 from support.memory import tell
+from support.service import LiveService
 
 OUTLINED = ["/v1/models/{model}.*:predict", "/v2/models/{model}.*/infer", "/invocations"]
 """Operations whose body is only outlined: which values fit depends on the model of the path."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import free_port
+from support.ports import free_port
 from vigie.registry.client import RegistryClient
 
 MLFLOW = Path(__file__).parents[2] / "mlflow" / ".venv" / "bin" / "mlflow"

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import psutil
 import requests
 
-from conftest import LiveService, Samples, wait_until
+from support.service import LiveService, Samples
+from support.waiting import wait_until
 
 COUNTED = ("_total", "_count", "_bucket")
 SCRAPES = 100

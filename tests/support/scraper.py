@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from conftest import free_port, wait_until
+from support.ports import free_port
+from support.waiting import wait_until
 
 PROGRAM = shutil.which("prometheus")
 STOP_SECONDS = 20

@@ -17,7 +17,6 @@ from typing import Any, Self
 
 import psutil
 
-from conftest import HOME, LiveService
 from support.fake_mlflow import FakeMlflow, http_server
 from support.openloop import Figures, ask_at, request_of
 from support.packages import (
@@ -29,6 +28,8 @@ from support.packages import (
     iris_graph,
     write_package,
 )
+from support.service import LiveService
+from support.worker import HOME
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.registry.cache import ModelCache
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from conftest import Answer, AskAsgi
+from support.asgi import Answer, AskAsgi
 from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.worker_state import WorkerState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import HOME
 from support.packages import install
+from support.worker import HOME
 from vigie.registry.cache import ModelCache, Refusal
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState

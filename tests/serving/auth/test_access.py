@@ -16,7 +16,8 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from conftest import HOME, JSON, Answer, AskAsgi, filled_cache, loaded, settings_for
+from support.asgi import Answer, AskAsgi
+from support.worker import HOME, JSON, filled_cache, loaded, settings_for
 from vigie.errors import ConfigurationError, NotFound
 from vigie.serving import serve
 from vigie.serving.app import create_app

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FLOWER, HOME, Answer, answer_of, filled_cache, loaded, settings_for
+from support.asgi import Answer, answer_of
 from support.packages import housing_document, install
+from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.errors import InvalidInput
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.runtime.messages import Request

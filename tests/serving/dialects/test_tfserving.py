@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import FLOWER, HOME, Answer, filled_cache, loaded, post, settings_for
+from support.asgi import Answer
 from support.packages import install
+from support.worker import FLOWER, HOME, filled_cache, loaded, post, settings_for
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 

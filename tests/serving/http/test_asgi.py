@@ -15,19 +15,8 @@ import orjson
 import pytest
 from flask import Flask
 
-from conftest import (
-    HOME,
-    JSON,
-    Answer,
-    AskAsgi,
-    Wire,
-    ask_asgi,
-    body_messages,
-    filled_cache,
-    http_scope,
-    loaded,
-    settings_for,
-)
+from support.asgi import Answer, AskAsgi, Wire, ask_asgi, body_messages, http_scope
+from support.worker import HOME, JSON, filled_cache, loaded, settings_for
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.serving.app import create_app

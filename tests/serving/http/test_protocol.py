@@ -14,8 +14,9 @@ import orjson
 import pytest
 from gunicorn.config import Config
 
-from conftest import HOME, JSON, Answer, answer_of, ask_asgi
+from support.asgi import Answer, answer_of, ask_asgi
 from support.wire import head_of
+from support.worker import HOME, JSON
 from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.http.connections import Connections

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from conftest import FLOWER, HOME, JSON
+from support.worker import FLOWER, HOME, JSON
 from vigie.models.document import FLOAT32_MAX
 from vigie.predictionlog.entry import TRUTH_LABEL
 from vigie.serving import openapi

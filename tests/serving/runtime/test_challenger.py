@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from conftest import FLOWER, HOME, filled_cache, loaded, settings_for, wait_until
 from support.packages import housing_document, housing_graph, install, iris_document, write_package
+from support.waiting import wait_until
+from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
 from vigie.serving.app import create_app
 from vigie.serving.runtime import challenger as challengers

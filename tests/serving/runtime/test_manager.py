@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 import pytest
 
-from conftest import HOME, filled_cache, loaded, settings_for, wait_until
 from support.contexts import context_of
 from support.packages import housing_document, install
+from support.waiting import wait_until
+from support.worker import HOME, filled_cache, loaded, settings_for
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import ModelCache, Refusal
 from vigie.serving.runtime import manager as managers

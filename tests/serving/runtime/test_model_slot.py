@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import HOME
 from support.contexts import context_of
 from support.packages import PRICE_PER_M2, install
+from support.worker import HOME
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure

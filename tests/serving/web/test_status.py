@@ -14,18 +14,10 @@ import pytest
 from flask.testing import FlaskClient
 from jinja2 import StrictUndefined
 
-from conftest import (
-    FLOWER,
-    HOME,
-    LiveService,
-    MakeService,
-    filled_cache,
-    loaded,
-    settings_for,
-    value_of,
-    wait_until,
-)
 from support.packages import HOUSING_INPUTS, housing_document, install
+from support.service import LiveService, MakeService, value_of
+from support.waiting import wait_until
+from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.models.document import PackageDocument
 from vigie.models.profile import Profile, build_profile
 from vigie.monitoring.history import History, Span

@@ -20,9 +20,8 @@ import pytest
 from cryptography import x509
 
 from support.certificates import write_certificate
-from support.compose import Stack, free_ports, require_engine
-
-pytestmark = pytest.mark.docker
+from support.compose import Stack, require_engine
+from support.ports import free_ports
 
 DOMAIN = "vigie.example.org"
 FILES = ("docker-compose.yml", "docker-compose.prod.yml")

@@ -16,8 +16,6 @@ import pytest
 from support.certificates import write_certificate
 from support.compose import HOUSE, Stack, stack
 
-pytestmark = pytest.mark.docker
-
 DOMAIN = "vigie.example.org"
 FILES = ("docker-compose.yml", "docker-compose.prod.yml")
 QUOTA = 60

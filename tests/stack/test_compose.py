@@ -12,8 +12,6 @@ import requests
 
 from support.compose import HOUSE, ONE_SHOTS, Stack, stack
 
-pytestmark = pytest.mark.docker
-
 SETOSA = {
     "sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2
 }  # fmt: skip

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from conftest import wait_until
 from support.compose import HOUSE, ROOT, Stack, require_engine, stack
-
-pytestmark = pytest.mark.docker
+from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

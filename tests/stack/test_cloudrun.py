@@ -10,13 +10,12 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from conftest import HOME
-from support.compose import ROOT, free_ports, require_engine
+from support.compose import ROOT, require_engine
 from support.memory import tell
 from support.packages import install
+from support.ports import free_ports
+from support.worker import HOME
 from vigie.registry.cache import ModelCache
-
-pytestmark = pytest.mark.docker
 
 IMAGE = "vigie-cloudrun:test"
 INSIDE = "8123"
