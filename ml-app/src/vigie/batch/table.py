@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Answers, Predictor
 from vigie.errors import DataError, InvalidInput, ModelFailure
 from vigie.files import replacing
 from vigie.models.rows import number_in
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers, Predictor
 
 ROWS_AT_ONCE = 1000
 PREDICTION, ERROR = "prediction", "prediction_error"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,7 +25,9 @@ from vigie.recipes.shipped import missing_models
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.serving.http.ports import require_free_port
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 FREE_BYTES = 500 * 2**20
 MLFLOW_START_SECONDS = 120

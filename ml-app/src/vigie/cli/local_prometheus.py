@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from vigie.errors import ConfigurationError
 from vigie.serving.http.ports import require_free_port
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 PORT = 9090
 MOST_BYTES = "512MB"

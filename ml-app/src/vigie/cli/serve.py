@@ -8,11 +8,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vigie.monitoring.logs import configure_logs
-from vigie.settings import Settings, former_settings, load_settings
+from vigie.settings import former_settings, load_settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 LOWEST_PRIORITY = 19
 log = logging.getLogger("vigie.settings")

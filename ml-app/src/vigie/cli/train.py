@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from vigie.cli.options import check_window, metrics_option, prometheus_option, seconds_of
-from vigie.settings import Settings, load_settings
+from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.monitoring.drift import Drift
     from vigie.recipes.catalogue import Recipe
+    from vigie.settings import Settings
     from vigie.training.retraining import Limits, Occasion
 
 DRIFT, SCHEDULE = "drift", "schedule"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.base import Engine
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import PackageDocument, best_labels
+from vigie.models.document import best_labels
 from vigie.models.interval import Interval
-from vigie.models.package import Package
+
+if TYPE_CHECKING:
+    from vigie.engines.base import Engine
+    from vigie.models.document import PackageDocument
+    from vigie.models.package import Package
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
-from vigie.models.rows import Decoded
+from vigie.models.document import FLOAT32_MAX, INT64_MAX
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.models.rows import Decoded
 
 _NONE = type(None)
 _NUMBERS = frozenset({int, float})

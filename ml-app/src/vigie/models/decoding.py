@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.column import Column, Refused
-from vigie.models.document import Input
 from vigie.models.rows import Decoded
 from vigie.models.single import SingleRow
 from vigie.models.wording import describe, got, kind_of
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 MOST_FIELD_ERRORS = 20
 NO_SUCH_INPUT = "no such input"

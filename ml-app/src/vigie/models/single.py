@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, Scalar
-from vigie.models.rows import Columns, Decoded
+from vigie.models.document import FLOAT32_MAX, INT64_MAX
+from vigie.models.rows import Decoded
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Scalar
+    from vigie.models.rows import Columns
 
 _ABSENT = object()
 

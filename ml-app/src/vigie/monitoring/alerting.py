@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import ConfigurationError
-from vigie.settings import AlertSettings
+
+if TYPE_CHECKING:
+    from vigie.settings import AlertSettings
 
 _MARK = "\nreceivers:\n"
 _LINES = "{{ range .Alerts }}{{ .Annotations.summary }} ({{ .Annotations.runbook }})\n{{ end }}"

@@ -10,16 +10,21 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.document import PackageDocument, best_labels
-from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
-from vigie.models.rows import Decoded
-from vigie.monitoring.gauges import Merge, MergedGauges
+from vigie.models.document import best_labels
+from vigie.models.profile import RESERVED_BINS, choice_bin
+from vigie.monitoring.gauges import MergedGauges
+
+if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.models.profile import Distribution, Profile
+    from vigie.models.rows import Decoded
+    from vigie.monitoring.gauges import Merge
 
 log = logging.getLogger("vigie.monitoring")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from vigie.models.profile import smoothed
-from vigie.monitoring.samples import Sample, query, scrape
+from vigie.monitoring.samples import query, scrape
+
+if TYPE_CHECKING:
+    from vigie.monitoring.samples import Sample
 
 LEAST_ROWS = 500
 """With fewer rows the index says more of chance than of the data."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -18,7 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vigie.files import write_atomically
 from vigie.monitoring.http_metrics import LATENCY_SECONDS
-from vigie.monitoring.samples import Samples
+
+if TYPE_CHECKING:
+    from vigie.monitoring.samples import Samples
 
 STEP_SECONDS = 10.0
 SPAN_SECONDS = 600.0

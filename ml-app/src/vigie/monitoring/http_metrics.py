@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter
@@ -10,11 +11,15 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 
 from vigie.monitoring.buffered_series import (
     BufferedMetric,
-    BufferedSeries,
-    Labels,
     add_histogram,
 )
 from vigie.monitoring.gauges import gauge
+
+if TYPE_CHECKING:
+    from vigie.monitoring.buffered_series import (
+        BufferedSeries,
+        Labels,
+    )
 
 LATENCY_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0

@@ -8,13 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from vigie.monitoring.history import History
 from vigie.monitoring.samples import Samples
-from vigie.monitoring.snapshots import Family, MergedCollector, SnapshotFolder, merge
+from vigie.monitoring.snapshots import Family, MergedCollector, merge
+
+if TYPE_CHECKING:
+    from vigie.monitoring.history import History
+    from vigie.monitoring.snapshots import SnapshotFolder
 
 LOOK_SECONDS = 1.0
 

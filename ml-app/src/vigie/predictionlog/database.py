@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,7 +18,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from vigie.errors import ConfigurationError, Unavailable
 from vigie.files import locked
 from vigie.predictionlog.tables import REVISION
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import orjson
 
-from vigie.engines.predictor import Answers
-from vigie.models.document import Input, PackageDocument
-from vigie.models.rows import Decoded
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import Input, PackageDocument
+    from vigie.models.rows import Decoded
 
 TruthKind = Literal["number", "label", "none"]
 Row = dict[str, Any]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from vigie.errors import ConfigurationError, DataError
-from vigie.predictionlog.database import Database, explained, open_database
-from vigie.predictionlog.feedback import Allowed, allowed_truths
-from vigie.predictionlog.metrics import FeedbackMetrics
+from vigie.predictionlog.database import explained, open_database
+from vigie.predictionlog.feedback import allowed_truths
 from vigie.predictionlog.sampling import halvings_of
 from vigie.predictionlog.tables import predictions, sample_shares, truths
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.database import Database
+    from vigie.predictionlog.feedback import Allowed
+    from vigie.predictionlog.metrics import FeedbackMetrics
+    from vigie.settings import Settings
 
 BATCH_ROWS = 1000
 JOIN_MARGIN_SECONDS = 10.0

@@ -6,19 +6,19 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Answers
 from vigie.errors import NotFound
-from vigie.models.document import PackageDocument
-from vigie.models.rows import Decoded
 from vigie.predictionlog.log_queue import LogQueue
-from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 from vigie.predictionlog.spool import Spooler, spool_of
-from vigie.settings import Settings
 
 if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import PackageDocument
+    from vigie.models.rows import Decoded
     from vigie.predictionlog.database import Database
     from vigie.predictionlog.feedback import Feedback
+    from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
     from vigie.predictionlog.writer import LogWriter
+    from vigie.settings import Settings
 
 # What needs SQLAlchemy is imported where it is used: a worker answers without it.
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Answers
-from vigie.models.document import PackageDocument
-from vigie.models.rows import Decoded
 from vigie.predictionlog.entry import Entry
-from vigie.predictionlog.sampling import RateCap, Share
+from vigie.predictionlog.sampling import RateCap
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import PackageDocument
+    from vigie.models.rows import Decoded
+    from vigie.predictionlog.sampling import Share
 
 
 class LogQueue:

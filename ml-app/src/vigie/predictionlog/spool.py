@@ -12,16 +12,18 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from vigie.files import write_atomically
-from vigie.predictionlog.entry import Row
-from vigie.predictionlog.log_queue import LogQueue
-from vigie.predictionlog.metrics import PredictionLogMetrics
-from vigie.predictionlog.sampling import Share
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.entry import Row
+    from vigie.predictionlog.log_queue import LogQueue
+    from vigie.predictionlog.metrics import PredictionLogMetrics
+    from vigie.predictionlog.sampling import Share
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import ColumnElement, Table, and_, delete, select, tuple_
@@ -23,13 +24,17 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from vigie.files import locked
 from vigie.monitoring.gauges import add_process_gauges
 from vigie.monitoring.snapshots import snapshot_path, write_snapshot
-from vigie.predictionlog.database import Database, open_database
-from vigie.predictionlog.entry import Row
+from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import Joiner
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
-from vigie.predictionlog.spool import Batch, Spool, age_of, read_batch, spool_of
+from vigie.predictionlog.spool import age_of, read_batch, spool_of
 from vigie.predictionlog.tables import predictions, sample_shares, served_versions, truths
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.database import Database
+    from vigie.predictionlog.entry import Row
+    from vigie.predictionlog.spool import Batch, Spool
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
 

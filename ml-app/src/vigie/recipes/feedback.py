@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
-from vigie.models.document import Input, PackageDocument, Rule
-from vigie.predictionlog.joins import JoinedRow, joined_rows
-from vigie.recipes.catalogue import Recipe
-from vigie.recipes.tabular.spec import TableSpec
+from vigie.models.document import Rule
+from vigie.predictionlog.joins import joined_rows
 from vigie.recipes.tabular.table import apply_rule, listed, present, unusable
 from vigie.registry.client import RegistryClient
 from vigie.registry.fetch import document_of
-from vigie.settings import Settings
 from vigie.training.dataset import Dataset, split
-from vigie.training.plan import Plan
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, PackageDocument
+    from vigie.predictionlog.joins import JoinedRow
+    from vigie.recipes.catalogue import Recipe
+    from vigie.recipes.tabular.spec import TableSpec
+    from vigie.settings import Settings
+    from vigie.training.plan import Plan
 
 PREFIX = "feedback "
 """Begins the names of the rules that took rows of feedback away."""

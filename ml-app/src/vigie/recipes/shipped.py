@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 SHIPPED = ("housing", "iris")
 

@@ -7,19 +7,22 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.package import read_package
 from vigie.models.signing import load_public_keys, verify_signature
 from vigie.registry.backoff import RefusalBackoff
-from vigie.registry.cache import CHAMPION, ModelCache, Refusal
-from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.cache import CHAMPION, Refusal
 from vigie.registry.fetch import CancelCheck, Superseded
 from vigie.registry.gate.comparison import check_against_live
 from vigie.registry.gate.integrity import verify_package
 from vigie.registry.tags import settled_figures
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.registry.cache import ModelCache
+    from vigie.registry.client import RegisteredVersion, RegistryClient
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
 

@@ -6,10 +6,13 @@ import math
 import random
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
-from vigie.registry.client import RegisteredVersion
+from vigie.errors import BrokenPackage, RegistryError
+
+if TYPE_CHECKING:
+    from vigie.errors import RefusedPackage
+    from vigie.registry.client import RegisteredVersion
 
 Held = Literal["refused", "failed"]
 

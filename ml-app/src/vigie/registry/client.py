@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.registry.transport import MlflowHttp, Transfer
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
 DOWNLOAD_SECONDS = 600.0

@@ -5,14 +5,18 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
-from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.client import RegistryClient
 from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.compatibility import breaking_changes, harmless_changes
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.registry.client import RegisteredVersion
+    from vigie.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

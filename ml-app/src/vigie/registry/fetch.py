@@ -8,14 +8,18 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from vigie.errors import RefusedPackage, RegistryError
-from vigie.models.document import PackageDocument
-from vigie.models.package import DOCUMENT, MAX_JSON_BYTES, Package, read_document
+from vigie.models.package import DOCUMENT, MAX_JSON_BYTES, read_document
 from vigie.models.signing import load_public_keys
-from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.gate.integrity import verify_package
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.models.package import Package
+    from vigie.registry.client import RegisteredVersion, RegistryClient
+    from vigie.settings import Settings
 
 LOOK_SECONDS = 3.0
 

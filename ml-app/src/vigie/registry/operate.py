@@ -4,13 +4,16 @@ change nothing there."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from vigie.errors import ConfigurationError, RegistryError
 from vigie.registry.client import RegistryClient
-from vigie.settings import Settings, mlflow_account
+from vigie.settings import mlflow_account
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 READABLE = ("experiment", "registered_model")
 

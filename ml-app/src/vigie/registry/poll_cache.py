@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vigie.registry.alias_sync import SyncResult
-from vigie.registry.cache import CHALLENGER, ModelCache
-from vigie.registry.client import RegisteredModel
+from vigie.registry.cache import CHALLENGER
+
+if TYPE_CHECKING:
+    from vigie.registry.alias_sync import SyncResult
+    from vigie.registry.cache import ModelCache
+    from vigie.registry.client import RegisteredModel
 
 RECHECK_SECONDS = 60.0
 _LASTING = frozenset({"current", "refused", "absent"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
-from vigie.registry.client import RegisteredVersion
 from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.comparison import (
     compare_origin,
@@ -19,7 +19,10 @@ from vigie.registry.gate.comparison import (
 from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.operate import OperatorClient
 from vigie.registry.tags import ACCEPTED, PROMOTED_DIGEST, is_generated
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.registry.client import RegisteredVersion
+    from vigie.settings import Settings
 
 PREVIOUS = "previous"
 PROMOTED_FROM = "vigie.promoted_from"

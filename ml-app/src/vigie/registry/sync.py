@@ -8,14 +8,20 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
-from vigie.registry.alias_sync import AliasSync, SyncResult
+from vigie.registry.alias_sync import AliasSync
 from vigie.registry.backoff import pause
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, RegistryState
-from vigie.registry.client import RegisteredModel, RegistryClient
+from vigie.registry.client import RegistryClient
 from vigie.registry.poll_cache import PollCache
-from vigie.settings import MODEL_NAME, Settings
+from vigie.settings import MODEL_NAME
+
+if TYPE_CHECKING:
+    from vigie.registry.alias_sync import SyncResult
+    from vigie.registry.client import RegisteredModel
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
 

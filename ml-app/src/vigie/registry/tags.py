@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from vigie.registry.client import RegisteredVersion
+if TYPE_CHECKING:
+    from vigie.registry.client import RegisteredVersion
 
 ERROR = "vigie.error"
 METRIC = "vigie.error_metric"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
@@ -23,8 +24,12 @@ from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
 from vigie.serving.web.render import error_page
-from vigie.serving.worker_state import WorkerState, assemble
-from vigie.settings import Settings, load_settings
+from vigie.serving.worker_state import assemble
+from vigie.settings import load_settings
+
+if TYPE_CHECKING:
+    from vigie.serving.worker_state import WorkerState
+    from vigie.settings import Settings
 
 PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",

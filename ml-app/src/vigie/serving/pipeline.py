@@ -6,27 +6,32 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
-from vigie.predictionlog.log import PredictionLog
 from vigie.serving.auth.access import Access
-from vigie.serving.metrics import Metrics
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
-from vigie.serving.routing import TEMPLATES, Route, Routes
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.manager import ModelManager
+from vigie.serving.routing import TEMPLATES, Routes
 from vigie.serving.runtime.messages import (
-    Dialect,
-    Request,
     RequestContext,
     Response,
-    Result,
     request_id_of,
 )
-from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.metrics import Metrics
+    from vigie.serving.routing import Route
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
+    from vigie.serving.runtime.messages import (
+        Dialect,
+        Request,
+        Result,
+    )
+    from vigie.serving.runtime.model_slot import ModelSlot
+    from vigie.settings import Settings
 
 MAX_IN_FLIGHT = 1024
 """Predictions at once in one worker; above it 503."""

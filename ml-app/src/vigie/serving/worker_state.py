@@ -11,11 +11,11 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vigie
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import (
-    Family,
     SnapshotFolder,
     merge,
     snapshot_path,
@@ -23,11 +23,16 @@ from vigie.monitoring.snapshots import (
     write_snapshot,
 )
 from vigie.predictionlog.log import PredictionLog
-from vigie.registry.cache import ModelCache
 from vigie.serving.metrics import Metrics
 from vigie.serving.pipeline import Pipeline
 from vigie.serving.runtime.manager import ModelManager
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.monitoring.snapshots import (
+        Family,
+    )
+    from vigie.registry.cache import ModelCache
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 

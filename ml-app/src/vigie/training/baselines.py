@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -12,9 +13,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from vigie.models.document import Input
-from vigie.training.dataset import Dataset
-from vigie.training.plan import Plan
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 BOOSTING = "gradient_boosting"
 

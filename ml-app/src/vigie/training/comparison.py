@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, VigieError
-from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.client import RegistryClient
 from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.accuracy import answers_to
 from vigie.registry.gate.comparison import (
@@ -16,9 +17,13 @@ from vigie.registry.gate.comparison import (
     compare_origin,
     compare_with_baselines,
 )
-from vigie.settings import Settings
-from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.registry.client import RegisteredVersion
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
 
 
 def compare_trained(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,11 +15,13 @@ import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
 
 from vigie.errors import DataError
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import Input
 from vigie.models.package import read_package
 from vigie.training import imported_keras, imported_saved_model
 from vigie.training.export import check_export, export_onnx, named_outputs, predict_keras
 from vigie.training.imported_inputs import describe_inputs, example_rows
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 
 def to_package(

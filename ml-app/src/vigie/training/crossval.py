@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vigie.training.baselines import BOOSTING, predict_baselines
-from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score
-from vigie.training.plan import Plan
 from vigie.training.trials import calibrate, fit_trial, predict, trials_of
+
+if TYPE_CHECKING:
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 SIZE_GROUPS = 3
 

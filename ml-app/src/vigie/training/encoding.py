@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import keras
 import numpy as np
 
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import Input
-from vigie.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.training.dataset import Dataset
 
 TAIL = 0.0005
 # float32 holds 24 bits: a bin narrower than this share of its own start would be mostly rounding

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.models.interval import Interval
-from vigie.training.dataset import Dataset
-from vigie.training.plan import Plan
+if TYPE_CHECKING:
+    from vigie.models.interval import Interval
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 SLICES = 4
 MOST_CHOICES = 10

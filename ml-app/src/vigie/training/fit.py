@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from vigie.training.encoding import Feature
-from vigie.training.networks import Network, NetworkConfig, Size, build_network
-from vigie.training.plan import Architecture
+from vigie.training.networks import build_network
+
+if TYPE_CHECKING:
+    from vigie.training.encoding import Feature
+    from vigie.training.networks import Network, NetworkConfig, Size
+    from vigie.training.plan import Architecture
 
 EPOCHS = {"linear": 300, "dense": 40, "conv": 40}
 LEARNING_RATE = {"linear": 1e-1, "dense": 3e-3, "conv": 2e-3}

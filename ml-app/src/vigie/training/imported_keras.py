@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import keras
 
 from vigie.errors import DataError
-from vigie.models.document import Input
 from vigie.sandbox.keras_archive import check_config, check_keras_file
 from vigie.sandbox.weights import check_hdf5, check_keras_weights
 from vigie.training.imported_inputs import InputTensor, safe_name
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 
 def load_keras(path: Path, folder: Path) -> keras.Model:

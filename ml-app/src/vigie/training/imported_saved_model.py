@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +18,11 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vigie.errors import DataError, RefusedPackage
-from vigie.models.document import Input
 from vigie.training.export import compare_graph, export_function
 from vigie.training.imported_inputs import InputTensor, safe_name
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 MOST_GRAPH_BYTES = 2**30
 _REACHES_OUT = re.compile(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mlflow.models import Model, ModelSignature
@@ -17,7 +17,7 @@ from mlflow.types.schema import Schema, TensorSpec
 from pydantic import ValidationError
 
 from vigie.errors import DataError
-from vigie.models.document import Input, PackageDocument
+from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
 from vigie.models.reference_rows import Golden
@@ -27,10 +27,14 @@ from vigie.registry.client import RegistryClient
 from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
-from vigie.sandbox.run import Limits, run_confined
-from vigie.settings import Settings
+from vigie.sandbox.run import run_confined
 from vigie.training.sources import fetch
 from vigie.training.tracking import Tracking
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.sandbox.run import Limits
+    from vigie.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from vigie.training.encoding import Encoding, Feature, encode
-from vigie.training.plan import Architecture, Task
+from vigie.training.encoding import encode
+
+if TYPE_CHECKING:
+    from vigie.training.encoding import Encoding, Feature
+    from vigie.training.plan import Architecture, Task
 
 SMALL_ROWS = 5_000
 FIRST_LAYERS = ("member_weights", "hidden_1", "lay_")  # those that take the encoding itself

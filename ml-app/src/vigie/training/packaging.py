@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,17 +16,20 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 from pydantic import BaseModel
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
-from vigie.models.interval import Interval
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
 from vigie.models.reference_rows import Golden, HeldOut
-from vigie.training.dataset import Dataset
 from vigie.training.export import check_export, export_onnx, predict_keras
-from vigie.training.plan import Plan
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.interval import Interval
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 GOLDEN_ROWS = 8
 CHECKED_ROWS = 1000

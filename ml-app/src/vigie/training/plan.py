@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing, Scalar, Text
-from vigie.training.dataset import Dataset
+from vigie.models.document import Choices, Input, Missing
+
+if TYPE_CHECKING:
+    from vigie.models.document import Scalar, Text
+    from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]
 Task = Literal["regression", "classification"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,13 +15,16 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from vigie.models.document import Input, text_in
+from vigie.models.document import text_in
 from vigie.models.wording import describe
-from vigie.training.dataset import Dataset
-from vigie.training.evaluation import Evaluation
-from vigie.training.fit import Fitted
-from vigie.training.packaging import Trained
-from vigie.training.plan import Plan
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.training.dataset import Dataset
+    from vigie.training.evaluation import Evaluation
+    from vigie.training.fit import Fitted
+    from vigie.training.packaging import Trained
+    from vigie.training.plan import Plan
 
 _INK, _ACCENT, _SOFT = "#1f2937", "#0f766e", "#94a3b8"
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
-from vigie.monitoring.drift import LEAST_ROWS, Drift
-from vigie.registry.client import RegisteredVersion
+from vigie.monitoring.drift import LEAST_ROWS
+
+if TYPE_CHECKING:
+    from vigie.monitoring.drift import Drift
+    from vigie.registry.client import RegisteredVersion
 
 _UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 

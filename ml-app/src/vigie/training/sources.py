@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RegistryError
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 _BUCKETS = {"gs": "gcsfs", "s3": "s3fs"}
 MOST_FILES = 1000

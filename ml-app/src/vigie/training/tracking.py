@@ -8,15 +8,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from vigie.errors import RegistryError
 from vigie.registry.client import DIGEST_TAG, RegistryClient
-from vigie.settings import Settings
-from vigie.training.dataset import Dataset
-from vigie.training.plan import Plan
 
 # before MLflow is imported: its defaults wait for minutes on a server that is away
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
@@ -27,6 +24,11 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow.models import Model
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 
 class Tracking:

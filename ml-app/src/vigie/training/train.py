@@ -7,26 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RegistryError
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.gate.comparison import Comparison
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
 from vigie.registry.tags import GENERATED, figures_tags
-from vigie.settings import Settings
 from vigie.training.baselines import predict_baselines
 from vigie.training.comparison import compare_trained
-from vigie.training.dataset import Dataset, split
-from vigie.training.evaluation import Evaluation, evaluate, main_error, main_metric, score
+from vigie.training.dataset import split
+from vigie.training.evaluation import evaluate, main_error, main_metric, score
 from vigie.training.packaging import Trained, source_revision, write_package
-from vigie.training.plan import Plan
 from vigie.training.report import model_card, write_plots
-from vigie.training.steps import Steps
 from vigie.training.tracking import Tracking
-from vigie.training.trials import FittedTrial, Trial, calibrate, fit_trial, predict, trials_of
+from vigie.training.trials import calibrate, fit_trial, predict, trials_of
+
+if TYPE_CHECKING:
+    from vigie.registry.gate.comparison import Comparison
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+    from vigie.training.evaluation import Evaluation
+    from vigie.training.plan import Plan
+    from vigie.training.steps import Steps
+    from vigie.training.trials import FittedTrial, Trial
 
 FEWEST_HELD_OUT = 10
 

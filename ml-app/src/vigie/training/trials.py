@@ -6,19 +6,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count as count_from
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from vigie.models.document import best_labels
 from vigie.models.interval import Interval
-from vigie.training.dataset import Dataset
 from vigie.training.encoding import network_columns, network_features
 from vigie.training.evaluation import main_error, score
 from vigie.training.export import predict_keras
-from vigie.training.fit import EPOCHS, FitConfig, Fitted, fit_network
-from vigie.training.networks import NetworkConfig, Size, default_size
-from vigie.training.plan import Architecture, Plan
+from vigie.training.fit import EPOCHS, FitConfig, fit_network
+from vigie.training.networks import NetworkConfig, default_size
+
+if TYPE_CHECKING:
+    from vigie.training.dataset import Dataset
+    from vigie.training.fit import Fitted
+    from vigie.training.networks import Size
+    from vigie.training.plan import Architecture, Plan
 
 Advance = Callable[[int, int, str], None]
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from vigie.errors import DataError
 from vigie.models.document import Rule
 from vigie.recipes.housing.download import DownloadError, download_department
-from vigie.recipes.housing.dvf import DvfError, Sales, clean_sales, read_sales
+from vigie.recipes.housing.dvf import DvfError, clean_sales, read_sales
 from vigie.recipes.housing.market import generate_market
-from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import build_dataset, files_digest, frame_digest
-from vigie.settings import Settings
-from vigie.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from vigie.recipes.housing.dvf import Sales
+    from vigie.recipes.tabular.spec import TableSpec
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
 
 YEARS = (2021, 2022, 2023, 2024, 2025)
 """Years of sales that are downloaded; those that are not online are left out."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
-from vigie.models.document import Rule, Text
-from vigie.recipes.tabular.spec import InputSpec, RuleSpec, TableSpec
+from vigie.models.document import Rule
 from vigie.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from vigie.models.document import Text
+    from vigie.recipes.tabular.spec import InputSpec, RuleSpec, TableSpec
 
 FEWEST_ROWS = 50
 

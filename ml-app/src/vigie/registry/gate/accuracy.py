@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.predictor import Predictor
 from vigie.errors import InvalidInput, ModelFailure
 from vigie.models.package import read_held_out
-from vigie.models.reference_rows import HeldOut
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.reference_rows import HeldOut
 
 FEWEST_ROWS = 10
 ROWS_AT_ONCE = 100

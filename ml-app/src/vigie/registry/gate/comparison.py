@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import RefusedPackage, VigieError
-from vigie.models.document import PackageDocument
-from vigie.models.package import HELD_OUT, Package, read_package
-from vigie.registry.cache import CachedVersion
-from vigie.registry.client import RegisteredVersion
-from vigie.registry.gate.accuracy import Compared
+from vigie.models.package import HELD_OUT, read_package
 from vigie.registry.gate.compatibility import breaking_changes
 from vigie.registry.gate.latency import too_slow
-from vigie.registry.gate.probe import Measurements, SandboxProbe
+from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.tags import error_of, measured_alike, shown
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.models.package import Package
+    from vigie.registry.cache import CachedVersion
+    from vigie.registry.client import RegisteredVersion
+    from vigie.registry.gate.accuracy import Compared
+    from vigie.registry.gate.probe import Measurements
+    from vigie.settings import Settings
 
 TRIVIAL = frozenset({"median", "majority"})
 REGRESSION_FACTOR = 1.10

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from vigie.engines.predictor import wanted_engine
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import verify_manifest
-from vigie.models.package import Package, read_package
+from vigie.models.package import read_package
 from vigie.models.signing import verify_signature
 from vigie.registry.gate.probe import SandboxProbe
 from vigie.sandbox.keras_archive import check_keras_file
-from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from vigie.models.package import Package
+    from vigie.settings import Settings
 
 
 _CODE = frozenset(

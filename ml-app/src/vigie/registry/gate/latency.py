@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Predictor
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
 
 ROWS = 256
 ROUNDS = 15

@@ -7,16 +7,18 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vigie.engines.predictor import open_predictor, wanted_engine
 from vigie.errors import RefusedPackage
-from vigie.models.package import Package
 from vigie.registry.gate.accuracy import Compared
 from vigie.registry.gate.latency import Timing
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import Limits, run_confined
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.models.package import Package
+    from vigie.settings import Settings
 
 PROBE_SECONDS = 120
 

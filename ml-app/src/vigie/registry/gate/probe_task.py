@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, VigieError
 from vigie.models.package import read_package
 from vigie.registry.gate.accuracy import against_constant, against_live
-from vigie.registry.gate.latency import Timing, measure_times
+from vigie.registry.gate.latency import measure_times
 from vigie.sandbox.graph import check_graph
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.registry.gate.latency import Timing
 
 
 def answer_golden(folder: Path, root: str, engine: str) -> bool:

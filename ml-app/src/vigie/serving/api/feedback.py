@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
 from vigie.errors import Conflict, FieldError, InvalidInput, Unavailable
-from vigie.predictionlog.log import PredictionLog
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.openapi.document import feedback_example
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime import messages
-from vigie.serving.worker_state import WorkerState
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("feedback", __name__)
 

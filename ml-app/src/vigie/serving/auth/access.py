@@ -6,9 +6,13 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import Unauthorized, Unavailable, VigieError
-from vigie.serving.auth.apikeys import ApiKey, hash_of, read_keys
+from vigie.serving.auth.apikeys import hash_of, read_keys
+
+if TYPE_CHECKING:
+    from vigie.serving.auth.apikeys import ApiKey
 
 log = logging.getLogger("vigie.serving")
 

@@ -8,14 +8,16 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vigie.errors import ConfigurationError, NotFound
 from vigie.files import locked, write_atomically
 from vigie.registry.audit import audited, now, who_am_i
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 _PREFIX = "vig_"
 _RANDOM_BYTES = 24

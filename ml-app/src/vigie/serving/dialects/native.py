@@ -7,24 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.engines.predictor import Answers
-from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
-from vigie.models.document import PackageDocument
+from vigie.errors import FieldError, InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
-from vigie.serving.runtime.loaded_model import LoadedModel, describe_outside
+from vigie.serving.runtime.loaded_model import describe_outside
 from vigie.serving.runtime.messages import (
     DecodedRequest,
     EncodedResponse,
-    Request,
-    RequestContext,
-    Result,
 )
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.errors import VigieError
+    from vigie.models.document import PackageDocument
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import (
+        Request,
+        RequestContext,
+        Result,
+    )
 
 _WRAPPERS = ("instances", "features")
 

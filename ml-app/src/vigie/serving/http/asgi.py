@@ -6,16 +6,19 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import TooLarge
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal
+from vigie.serving.pipeline import NOSNIFF, ClientGone, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body
-from vigie.serving.routing import Route
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.serving.pipeline import Receive
+    from vigie.serving.routing import Route
+    from vigie.settings import Settings
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from vigie.errors import TooSlow, Unavailable, VigieError
-from vigie.serving.http.protocol import Connection, Phase
-from vigie.serving.metrics import Metrics
-from vigie.settings import Settings
+from vigie.errors import TooSlow, Unavailable
+
+if TYPE_CHECKING:
+    from vigie.errors import VigieError
+    from vigie.serving.http.protocol import Connection, Phase
+    from vigie.serving.metrics import Metrics
+    from vigie.settings import Settings
 
 SWEEP_SECONDS = 0.5
 CLOSING_SECONDS = 2.0

@@ -24,10 +24,10 @@ from vigie.serving.auth.apikeys import read_keys
 from vigie.serving.http.ports import require_free_port
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.worker_state import history_file, registry_families, snapshot_folder
-from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from vigie.serving.http.asgi import CreateApp
+    from vigie.settings import Settings
 
 WORKER = "vigie.serving.http.worker.Worker"
 

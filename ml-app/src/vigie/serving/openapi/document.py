@@ -5,17 +5,21 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 import vigie
-from vigie.models.document import Input, PackageDocument, text_in
+from vigie.models.document import text_in
 from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
-from vigie.serving.openapi.schemas import Schema, answer_schema, row_schema
+from vigie.serving.openapi.schemas import answer_schema, row_schema
 from vigie.serving.problems import PROBLEMS
-from vigie.serving.runtime.loaded_model import LoadedModel
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, PackageDocument
+    from vigie.serving.openapi.schemas import Schema
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
 _FOLDER = Path(__file__).parent
 

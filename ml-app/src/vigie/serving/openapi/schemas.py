@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
+from vigie.models.document import INT64_MAX, text_in
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Output, PackageDocument
 
 Schema = dict[str, Any]
 

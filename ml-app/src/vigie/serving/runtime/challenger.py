@@ -13,17 +13,20 @@ import random
 import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vigie.engines.predictor import Answers
 from vigie.errors import InvalidInput, VigieError
-from vigie.models.document import PackageDocument
-from vigie.monitoring.challenger_metrics import ChallengerMetrics
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.runtime.batching import lower_thread_priority
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.messages import Dialect, Request, RequestContext, Result
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import PackageDocument
+    from vigie.monitoring.challenger_metrics import ChallengerMetrics
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import Dialect, Request, RequestContext, Result
 
 log = logging.getLogger("vigie.serving")
 

@@ -6,15 +6,20 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
-from vigie.models.document import Input, PackageDocument
 from vigie.models.package import read_package
 from vigie.monitoring.model_metrics import STAGES
 from vigie.predictionlog.entry import truth_kind
-from vigie.registry.cache import CHAMPION, CachedVersion
-from vigie.serving.metrics import Metrics
+from vigie.registry.cache import CHAMPION
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.document import Input, PackageDocument
+    from vigie.registry.cache import CachedVersion
+    from vigie.serving.metrics import Metrics
 
 WARM_UP_CALLS = 3
 QUICK_SECONDS = 0.002

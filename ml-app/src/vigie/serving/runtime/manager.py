@@ -9,17 +9,21 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from vigie.errors import NotFound, Unavailable, VigieError
 from vigie.files import locked
-from vigie.registry.cache import CachedVersion, ModelCache
-from vigie.serving.metrics import Metrics
+from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.challenger import Canary, Challenger
 from vigie.serving.runtime.loaded_model import load_model
 from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.registry.cache import CachedVersion
+    from vigie.serving.metrics import Metrics
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 

@@ -12,14 +12,20 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vigie.errors import ModelFailure, VigieError
 from vigie.models.rows import Decoded
-from vigie.serving.metrics import Metrics
-from vigie.serving.runtime.batching import BatchWorker, ResultOrError, Waiting, settle, too_late
-from vigie.serving.runtime.challenger import Canary, Challenger
-from vigie.serving.runtime.loaded_model import LoadedModel, VersionMetrics, clock_of
-from vigie.serving.runtime.messages import RequestContext, Result
+from vigie.serving.runtime.batching import BatchWorker, settle, too_late
+from vigie.serving.runtime.loaded_model import VersionMetrics, clock_of
+from vigie.serving.runtime.messages import Result
+
+if TYPE_CHECKING:
+    from vigie.serving.metrics import Metrics
+    from vigie.serving.runtime.batching import ResultOrError, Waiting
+    from vigie.serving.runtime.challenger import Canary, Challenger
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import RequestContext
 
 
 class ModelSlot:

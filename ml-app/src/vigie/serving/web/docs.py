@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import VigieError
-from vigie.models.document import Input, text_in
+from vigie.models.document import text_in
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import Request, RequestContext, Result
 from vigie.serving.web.form import limits_phrase
 from vigie.serving.web.result import body_of, curl_command
 
 if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.language import Language
 
 _MOST_CHOICES = 12

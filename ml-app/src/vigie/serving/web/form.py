@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vigie.models.document import Input, text_in
+from vigie.models.document import text_in
 
 if TYPE_CHECKING:
+    from vigie.models.document import Input
     from vigie.serving.web.language import Language
 
 MOST_SUGGESTIONS = 500

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Blueprint, Response, current_app, g, request
 
 from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaType
-from vigie.models.document import Input, text_in
+from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
-from vigie.serving.problems import PROBLEMS, Problem
+from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.web.docs import model_sections, route_rows
 from vigie.serving.web.form import fields_of, read_row, wrong_fields
 from vigie.serving.web.quality import facts_of, metrics_of
@@ -23,7 +22,13 @@ from vigie.serving.web.render import (
     current_worker_state,
     render_page,
 )
-from vigie.serving.web.result import ResultView, body_of, curl_command, result_of
+from vigie.serving.web.result import body_of, curl_command, result_of
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.serving.problems import Problem
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.web.result import ResultView
 
 blueprint = Blueprint("pages", __name__)
 blueprint.add_app_template_filter(code_spans, "codes")

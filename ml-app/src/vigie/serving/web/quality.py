@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.models.document import PackageDocument, text_in
-from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION, Drift
-from vigie.monitoring.samples import Samples
+from vigie.models.document import text_in
+from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION
 from vigie.predictionlog.metrics import ERROR_KINDS
-from vigie.serving.runtime.loaded_model import LoadedModel
 
 if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.monitoring.drift import Drift
+    from vigie.monitoring.samples import Samples
+    from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.language import Language
 
 PSI_SHOWN = 0.5

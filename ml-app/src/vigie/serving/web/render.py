@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from vigie.errors import VigieError
 from vigie.models.document import text_in
 from vigie.serving.problems import PROBLEMS, problem_headers
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.worker_state import WorkerState
 
 if TYPE_CHECKING:
+    from vigie.errors import VigieError
+    from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.language import Language
+    from vigie.serving.worker_state import WorkerState
 
 
 def code_spans(text: str) -> Markup:

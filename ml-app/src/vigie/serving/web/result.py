@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.models.document import Input, Output, PackageDocument, text_in
+from vigie.models.document import text_in
 from vigie.serving.web.form import leaves
 
 if TYPE_CHECKING:
+    from vigie.models.document import Input, Output, PackageDocument
     from vigie.serving.web.language import Language
 
 _MOST_NUMBERS = 8

@@ -15,12 +15,15 @@ from vigie.monitoring.samples import Samples
 from vigie.predictionlog.metrics import LOG_OUTCOMES
 from vigie.serving.web.quality import PSI_MARKS
 from vigie.serving.web.render import asked_language, current_worker_state, render_page
-from vigie.serving.web.status_models import Facts, ModelBoard, ModelState
-from vigie.serving.web.status_traffic import Traffic, traffic_of
-from vigie.serving.worker_state import WorkerState, history_file
+from vigie.serving.web.status_models import ModelBoard
+from vigie.serving.web.status_traffic import traffic_of
+from vigie.serving.worker_state import history_file
 
 if TYPE_CHECKING:
     from vigie.serving.web.language import Language
+    from vigie.serving.web.status_models import Facts, ModelState
+    from vigie.serving.web.status_traffic import Traffic
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("status", __name__)
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from vigie.models.document import text_in
 from vigie.monitoring.drift import drifts_of
-from vigie.monitoring.history import Change
-from vigie.monitoring.samples import Samples
 from vigie.registry.cache import CHALLENGER, CHAMPION
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.manager import ModelManager
-from vigie.serving.web.quality import DriftBar, Truths, bars_of, truths_of
+from vigie.serving.web.quality import bars_of, truths_of
 
 if TYPE_CHECKING:
+    from vigie.monitoring.history import Change
+    from vigie.monitoring.samples import Samples
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
     from vigie.serving.web.language import Language
+    from vigie.serving.web.quality import DriftBar, Truths
 
 Facts = list[tuple[str, str]]
 """Names and texts, for a list of terms."""

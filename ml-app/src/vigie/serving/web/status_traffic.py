@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.monitoring.history import SPAN_SECONDS, Span, joined
+from vigie.monitoring.history import SPAN_SECONDS, joined
 from vigie.monitoring.http_metrics import LATENCY_SECONDS
 
 if TYPE_CHECKING:
+    from vigie.monitoring.history import Span
     from vigie.serving.web.language import Language
 
 WINDOW_SECONDS = 300.0
