@@ -200,15 +200,15 @@ def test_what_was_a_setting_is_named_once_in_the_log_and_stops_nothing(
 ) -> None:
     ran: list[Settings] = []
 
-    class Follower:
+    class Sync:
         def __init__(self, settings: Settings) -> None:
             ran.append(settings)
 
-        def follow_once(self) -> dict[str, str]:
+        def sync_once(self) -> dict[str, str]:
             return {}
 
     monkeypatch.setattr("vigie.serving.serve", ran.append)
-    monkeypatch.setattr("vigie.registry.follow.Follower", Follower)
+    monkeypatch.setattr("vigie.registry.sync.RegistrySync", Sync)
     monkeypatch.setenv("VIGIE_MAX_IN_FLIGHT", "not even a number")
     words = [command, "--once"] if command == "follow" else [command]
     with caplog.at_level(logging.WARNING, "vigie.settings"):

@@ -212,6 +212,7 @@ def test_a_form_works_with_a_key_and_a_page_names_no_model_without(keyed: Keyed)
     assert page.status_code == 200
     assert "€" in page.text
     assert key not in page.text
+    assert re.findall('href="/models/([a-z]+)[?]', page.text) == ["housing", "iris"]
     for path in ("/", "/nothing"):
         refused = client.get(path, headers={"Accept": "text/html"})
         assert refused.status_code == 401

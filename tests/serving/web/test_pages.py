@@ -18,9 +18,10 @@ from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from support.packages import housing_document, install, iris_document
+from support.worker import loaded, settings_for
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable
 from vigie.models.document import Input, PackageDocument
-from vigie.registry.cache import ModelCache
+from vigie.registry.cache import CHALLENGER, ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.web.form import fields_of, read_number, read_row, what_to_enter
@@ -228,6 +229,24 @@ def test_result_shows_the_estimate(client: FlaskClient) -> None:
     assert response.headers["X-Model-Version"] == "1"
     assert response.headers["X-Request-Id"] in words(response)
     assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_result_names_the_version_that_answered(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    digests = []
+    for version, factor in (("1", 1.0), ("2", 1.2)):
+        install(cache, "housing", version, factor)
+        installed = cache.champion("housing")
+        assert installed is not None
+        digests.append(installed.digest)
+    cache.point("housing", digests[0])
+    cache.point("housing", digests[1], CHALLENGER)
+    settings = settings_for(cache, tmp_path / "state", models=("housing",), canary_share=1.0)
+    client = create_app(worker_state=loaded(settings)).test_client()
+    assert "Serving version 1" in words(client.get("/?lang=en"))
+    response = client.post("/?lang=en", data=HOME)
+    assert response.headers["X-Model-Version"] == "2"
+    assert "Model version 2 " in words(response)
 
 
 def test_french_result_is_written_in_french(client: FlaskClient) -> None:

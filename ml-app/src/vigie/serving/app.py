@@ -97,7 +97,7 @@ def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
         if request.url_rule and request.url_rule.rule in OPEN_ROUTES:
             return
         try:
-            worker_state.pipeline.access.admit(g.headers)
+            g.key = worker_state.pipeline.access.admit(g.headers)
         except (Denied, Unavailable) as refused:
             worker_state.metrics.http.rejected.labels(refused.reason).inc()
             raise

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
@@ -47,6 +48,16 @@ class ClientGone(Exception):
     """The caller closed the connection before there was an answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered: the response, and the result or the error that it tells."""
+
+    response: Response
+    context: RequestContext
+    result: Result | None = None
+    error: VigieError | None = None
+
+
 class Pipeline:
     """Routes, decodes, runs and answers prediction requests of one worker."""
 
@@ -74,12 +85,18 @@ class Pipeline:
 
     def answer(self, request: Request, route: Route) -> Response:
         """Answers in the caller's thread (Flask)."""
+        return self.run(request, route).response
+
+    def run(self, request: Request, route: Route) -> Answered:
+        """Answers in the caller's thread, and gives what the response was made of."""
         context = self._open(request, route)
         try:
             slot = self._begin(context, route)
-            return self._complete(context, slot, slot.run(context))
+            result = slot.run(context)
+            return Answered(self._complete(context, slot, result), context, result)
         except Exception as failure:
-            return self._refuse(context, failure)
+            error = _explained(failure)
+            return Answered(self._refuse(context, error), context, error=error)
         finally:
             self._close()
 
@@ -98,7 +115,7 @@ class Pipeline:
             self._metrics.rejected.labels("gone").inc()
             raise
         except Exception as failure:
-            return self._refuse(context, failure)
+            return self._refuse(context, _explained(failure))
         finally:
             self._close()
 
@@ -188,12 +205,8 @@ class Pipeline:
         for name, rows in decoded.outside.items():
             bound.outside[name].inc(len(rows))
 
-    def _refuse(self, context: RequestContext, failure: Exception) -> Response:
-        cause = failure.__cause__
-        if not isinstance(failure, VigieError):
-            cause, failure = failure, VigieError("The service failed; its log has the cause.")
-        # what is refused early has no version yet
-        live: LoadedModel | None = getattr(context, "live", None)
+    def _refuse(self, context: RequestContext, failure: VigieError) -> Response:
+        live = context.known_live
         if isinstance(failure, ModelFailure) and live is not None:
             slot = self._manager.slots.get(live.name)
             if slot is not None and slot.bound_to(live):
@@ -203,7 +216,7 @@ class Pipeline:
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()
         response = refusal(context.dialect, context.request, live, failure, context.request_id)
-        return self._count(context, response, live, failure=cause)
+        return self._count(context, response, live, failure=failure.__cause__)
 
     def _count(
         self,
@@ -221,6 +234,15 @@ class Pipeline:
                 request, context.template, context.request_id, status, live, rows, failure
             )
         return response
+
+
+def _explained(failure: Exception) -> VigieError:
+    """A failure as it may be shown; one that nobody expected is the cause of what is shown."""
+    if isinstance(failure, VigieError):
+        return failure
+    error = VigieError("The service failed; its log has the cause.")
+    error.__cause__ = failure
+    return error
 
 
 async def _wait_with(

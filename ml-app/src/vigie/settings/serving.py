@@ -40,7 +40,7 @@ class ServingSettings(Group):
     )
     fast_lane: bool = Field(
         default=True,
-        description="Answer predictions in the front; `off` sends every request through Flask.",
+        description="Answer predictions without Flask; `off` sends every request through Flask.",
     )
     cache: Path = Field(
         default=Path("var/cache"), description="Folder of the verified model packages."

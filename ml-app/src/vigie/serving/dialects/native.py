@@ -75,7 +75,7 @@ class NativeDialect:
                     "model": live.name,
                     "version": live.version,
                     "request_id": context.request_id,
-                    "predictions": _predictions(context, result),
+                    "predictions": predictions_of(context, result),
                 }
             )
         )
@@ -136,7 +136,8 @@ def _unwrap_member(document: dict[str, Any], wrapper: str) -> _Body:
     raise _Pointed(InvalidInput(f"{wrapper} is not a list of objects.", (wrong,)), body)
 
 
-def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]]:
+def predictions_of(context: RequestContext, result: Result) -> list[dict[str, Any]]:
+    """The answer to each row, by the names of its parts."""
     document = context.live.document
     answers = result.answers
     if document.task == "classification":

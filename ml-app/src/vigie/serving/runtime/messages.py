@@ -91,6 +91,11 @@ class RequestContext:
     decode_seconds: float = 0.0
     queued: float = 0.0
 
+    @property
+    def known_live(self) -> LoadedModel | None:
+        """The version that answers; `None` for a request that was refused before one was found."""
+        return getattr(self, "live", None)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vigie.models.document import text_in
+from vigie.errors import InvalidInput
+from vigie.models.document import Input, text_in
 
 if TYPE_CHECKING:
+    from vigie.errors import VigieError
     from vigie.models.document import Input
     from vigie.serving.web.language import Language
 
@@ -85,11 +87,11 @@ def fields_of(
 
 
 def wrong_fields(
-    inputs: Sequence[Input], problem: Mapping[str, Any], language: Language
+    inputs: Sequence[Input], error: VigieError | None, language: Language
 ) -> dict[str, str]:
-    """By field, one sentence that says what to enter, from the errors of a problem document."""
+    """By field, one sentence that says what to enter, where fields are what is wrong."""
     items = {item.name: item for item in inputs}
-    named = [str(error["pointer"]).rpartition("/")[2] for error in problem.get("errors", ())]
+    named = [one.field for one in error.fields] if isinstance(error, InvalidInput) else []
     return {name: what_to_enter(items[name], language) for name in named if name in items}
 
 

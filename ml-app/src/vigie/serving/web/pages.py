@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import orjson
 from flask import Blueprint, Response, current_app, g, request
 
-from vigie.errors import InvalidInput, NotFound, Unavailable, UnsupportedMediaType
+from vigie.errors import NotFound, Unavailable, UnsupportedMediaType
 from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
+from vigie.serving.dialects.native import predictions_of
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
@@ -25,8 +25,8 @@ from vigie.serving.web.render import (
 from vigie.serving.web.result import body_of, curl_command, result_of
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
-    from vigie.serving.problems import Problem
+    from vigie.errors import VigieError
+    from vigie.serving.pipeline import Answered
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.result import ResultView
 
@@ -59,17 +59,18 @@ def predict(model: str | None = None) -> Response:
     typed = request.form.to_dict()
     row = read_row(live.document.inputs, typed, asked_language())
     body = body_of(row)
-    response = _ask(live.name, body)
-    live = _answering(live, response)
-    said = orjson.loads(response.body)
-    if response.status == 200:
-        prediction, outside = said["predictions"][0], _outside(live, row)
-        document = live.document
-        result = result_of(document, prediction, outside, asked_language())
+    answered = _ask(live.name, body)
+    context, response = answered.context, answered.response
+    # another version may have taken its place meanwhile
+    live = context.known_live or live
+    if answered.result is not None:
+        prediction = predictions_of(context, answered.result)[0]
+        outside = [live.inputs[name] for name in context.decoded.outside]
+        result = result_of(live.document, prediction, outside, asked_language())
         curl = curl_command(f"{_root()}/predict/{live.name}", body)
-        page = _model_page(live, 200, typed, result=result, curl=curl)
+        page = _model_page(live, response.status, typed, result=result, curl=curl)
     else:
-        page = _model_page(live, response.status, typed, problem=said)
+        page = _model_page(live, response.status, typed, error=answered.error)
     return _with_headers(page, response)
 
 
@@ -107,7 +108,7 @@ def _live(model: str | None) -> LoadedModel | None:
         return None
 
 
-def _ask(model: str, body: bytes) -> messages.Response:
+def _ask(model: str, body: bytes) -> Answered:
     """The answer of the API itself: the same checks, limits, metrics and ids."""
     pipeline = current_worker_state().pipeline
     path = f"/predict/{model}"
@@ -115,23 +116,7 @@ def _ask(model: str, body: bytes) -> messages.Response:
     headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
     route = pipeline.route(path)
     assert route is not None
-    return pipeline.answer(messages.Request("POST", path, headers, body, g.started), route)
-
-
-def _answering(live: LoadedModel, response: messages.Response) -> LoadedModel:
-    """The version that answered: `live`, unless another took its place meanwhile."""
-    answered = dict(response.headers).get(b"x-model-digest")
-    if answered in (None, live.digest.encode()):
-        return live
-    return _live(live.name) or live
-
-
-def _outside(live: LoadedModel, row: Mapping[str, Any]) -> Iterable[Input]:
-    try:
-        decoded = live.predictor.decoder.decode([row])
-    except InvalidInput:
-        return []
-    return [live.inputs[name] for name in decoded.outside]
+    return pipeline.run(messages.Request("POST", path, headers, body, g.started), route)
 
 
 def _model_page(
@@ -139,13 +124,13 @@ def _model_page(
     status: int,
     typed: Mapping[str, str] | None = None,
     *,
-    problem: Mapping[str, Any] | None = None,
+    error: VigieError | None = None,
     result: ResultView | None = None,
     curl: str = "",
 ) -> Response:
     language = asked_language()
     document = live.document
-    wrong = wrong_fields(document.inputs, problem or {}, language)
+    wrong = wrong_fields(document.inputs, error, language)
     fields = fields_of(document.inputs, typed, wrong, language)
     return render_page(
         "model.html",
@@ -157,16 +142,11 @@ def _model_page(
         figures=metrics_of(document, language),
         fields=fields,
         wrong=[field for field in fields if field.error],
-        trouble=_trouble(problem) if problem and not wrong else None,
+        trouble=PROBLEMS[error.code] if error and not wrong else None,
         result=result,
         curl=curl,
         request_id=g.request_id if typed is not None else "",
     )
-
-
-def _trouble(problem: Mapping[str, Any]) -> Problem:
-    """What to say of a problem that is not about single fields."""
-    return PROBLEMS[str(problem["type"]).rpartition("/")[2]]
 
 
 def _not_ready(model: str | None) -> Response:
