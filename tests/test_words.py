@@ -35,7 +35,7 @@ PHRASES = (
     r"ChampionFollower", r"ChallengerFollower", r"RefusedVersions", r"LiveModel", r"ModelThread",
     r"swap_turn", r"\bthe fleet\b", r"\bforeign (?:model|dialect)s?\b", r"\b(?:both|two) doors\b",
     r"\bFlask door\b", r"\bthe front\b(?! of)", r"\bkeeper of the (?:prediction )?log\b",
-    r"\blog'?s keeper\b", r"\bregistry process\b",
+    r"\blog'?s keeper\b",
     r"`vigie keys\b", r"`vigie (?:migrate|forget|quality)\b",
     r"^  (?:registry|keys|migrate):$",
 )  # fmt: skip

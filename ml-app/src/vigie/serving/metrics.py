@@ -20,15 +20,15 @@ class Metrics:
         self.registry = registry
         self.http = HttpMetrics(registry)
         self.models = ModelMetrics(registry)
-        self.bins = BinMetrics(registry)
-        self.challenger = ChallengerMetrics(registry)
-        self.prediction_log = PredictionLogMetrics(registry)
-        self.feedback = FeedbackMetrics(registry)
         self.build_info = gauge(
             "vigie_build_info", "1; the labels tell what runs.", "max", registry,
             ("version", "python"),
         )  # fmt: skip
         self.workers = gauge("vigie_workers", "Worker processes alive.", "sum", registry)
+        self.challenger = ChallengerMetrics(registry)
+        self.bins = BinMetrics(registry)
+        self.prediction_log = PredictionLogMetrics(registry)
+        self.feedback = FeedbackMetrics(registry)
         add_process_gauges(registry)
 
     def forget_version(self, model: str, version: str, features: tuple[str, ...]) -> None:
