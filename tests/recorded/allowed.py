@@ -15,8 +15,10 @@ _FIRST_OF_JULY = (("1er juillet 2026", "1 juillet 2026"),)
 _REGISTRY = "".join(
     f"{line}\n"
     for line in (
-        "# HELP vigie_registry_last_success_timestamp_seconds "
-        "When the registry last answered; 0 before the first time.",
+        (
+            "# HELP vigie_registry_last_success_timestamp_seconds "
+            "When the registry last answered; 0 before the first time."
+        ),
         "# TYPE vigie_registry_last_success_timestamp_seconds gauge",
         "vigie_registry_last_success_timestamp_seconds <value>",
     )

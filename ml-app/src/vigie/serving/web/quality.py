@@ -132,13 +132,6 @@ def truths_of(
     count = int(samples.total("vigie_feedback_joined_total", **labels))
     if not count:
         return Truths(t("No truth is known yet; callers send them to `POST /feedback`."), [])
-    names = {
-        "absolute": t("Mean absolute error"),
-        "squared": t("Root mean squared error"),
-        "absolute_percentage": t("Mean relative error"),
-        "wrong": t("Wrong answers"),
-        "outside_interval": t("Outside the interval"),
-    }
     rows, times = [], None
     for kind in _KINDS:
         errors = samples.total("vigie_feedback_error_count", kind=kind, **labels)
@@ -147,7 +140,9 @@ def truths_of(
         live = samples.total("vigie_feedback_error_sum", kind=kind, **labels) / errors
         known = samples.named("vigie_model_training_error", kind=kind, **labels)
         training = _error(document, kind, known[0].value, language) if known else language.nothing
-        rows.append(ErrorRow(names[kind], _error(document, kind, live, language), training))
+        rows.append(
+            ErrorRow(_error_name(kind, language), _error(document, kind, live, language), training)
+        )
         if kind in _JUDGED and known and known[0].value > 0 and count >= LEAST_TRUTHS:
             times = live / known[0].value
     shown = language.number(count)
@@ -158,6 +153,18 @@ def truths_of(
     else:
         note = t("{count} truths.", count=shown)
     return Truths(note, rows, times)
+
+
+def _error_name(kind: str, language: Language) -> str:
+    t = language.text
+    names = {
+        "absolute": t("Mean absolute error"),
+        "squared": t("Root mean squared error"),
+        "absolute_percentage": t("Mean relative error"),
+        "wrong": t("Wrong answers"),
+        "outside_interval": t("Outside the interval"),
+    }
+    return names[kind]
 
 
 def _error(document: PackageDocument, kind: str, error: float, language: Language) -> str:
