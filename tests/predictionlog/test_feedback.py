@@ -17,9 +17,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 
 from support.packages import install
-from support.ports import free_port
 from support.prediction_log import (
-    Postgres,
     join_all,
     keep_once,
     log_settings,
@@ -387,32 +385,30 @@ def test_a_database_that_is_away_is_503(cache: ModelCache, tmp_path: Path) -> No
     ],
 )
 def test_the_same_holds_on_postgresql(
-    check: Callable[[Desk], None], cache: ModelCache, tmp_path: Path
+    check: Callable[[Desk], None], cache: ModelCache, tmp_path: Path, postgres_url: str
 ) -> None:
-    with Postgres.of_its_own(free_port()) as server:
-        desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
-        check(desk)
-        desk.worker_state.prediction_log.close()
-        desk.database.close()
+    desk = Desk(loaded(log_settings(cache, tmp_path, database_url=postgres_url)))
+    check(desk)
+    desk.worker_state.prediction_log.close()
+    desk.database.close()
 
 
 def test_two_joiners_of_one_postgresql_count_nothing_twice(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, postgres_url: str
 ) -> None:
-    with Postgres.of_its_own(free_port()) as server:
-        desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
-        desk.predict("many", *[HOME] * 3000)
-        desk.write()
-        desk.tell(*(truth("many", 1, row) for row in range(3000)))
-        other = open_database(desk.worker_state.settings)
-        with other.begin() as connection:
-            assert other.joins_alone(connection)
-            assert desk.join() == 0
-        with ThreadPoolExecutor(2) as pool:
-            databases = (desk.database, other)
-            joined = pool.map(join_all, databases, [desk.worker_state.metrics.feedback] * 2)
-            left = sum(joined) + desk.join()
-        assert left == desk.count("joined") == 3000
-        desk.worker_state.prediction_log.close()
-        desk.database.close()
-        other.close()
+    desk = Desk(loaded(log_settings(cache, tmp_path, database_url=postgres_url)))
+    desk.predict("many", *[HOME] * 3000)
+    desk.write()
+    desk.tell(*(truth("many", 1, row) for row in range(3000)))
+    other = open_database(desk.worker_state.settings)
+    with other.begin() as connection:
+        assert other.joins_alone(connection)
+        assert desk.join() == 0
+    with ThreadPoolExecutor(2) as pool:
+        databases = (desk.database, other)
+        joined = pool.map(join_all, databases, [desk.worker_state.metrics.feedback] * 2)
+        left = sum(joined) + desk.join()
+    assert left == desk.count("joined") == 3000
+    desk.worker_state.prediction_log.close()
+    desk.database.close()
+    other.close()
