@@ -137,10 +137,10 @@ def test_the_values_of_each_environment_are_taken(terraform: Terraform, name: st
 
 
 def test_the_real_provider_takes_the_files(tmp_path: Path) -> None:
-    mirror = os.environ.get("VIGIE_TERRAFORM_PLUGINS")
+    mirror = os.environ.get("VIGIE_TEST_TERRAFORM_PLUGINS")
     if mirror is None:
         pytest.skip(
-            "the provider itself is not here; VIGIE_TERRAFORM_PLUGINS names a folder with it"
+            "the provider itself is not here; VIGIE_TEST_TERRAFORM_PLUGINS names a folder with it"
         )
     folder = copy(tmp_path)
     run = Terraform(folder, environment())
