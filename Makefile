@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stack lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
+.PHONY: help run test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -27,6 +27,15 @@ test: .test-environment ## set up and pass the tests that need no Docker, on all
 
 test-stack: .test-environment ## pass the tests that need a Docker engine (ARGS=)
 	@$(bin)/pytest tests/stack $(ARGS)
+
+test-tools: .test-environment ## put the programs that tests ask for into .tools/, without root
+	@tools/test-tools
+
+coverage: .test-environment ## pass the tests and say which branches of the code none takes (ARGS=)
+	@$(bin)/coverage erase
+	@$(bin)/coverage run -m pytest --numprocesses logical --maxprocesses 8 $(ARGS)
+	@$(bin)/coverage combine --quiet
+	@$(bin)/coverage report
 
 lint: .test-environment ## check style and import rules
 	@$(bin)/ruff check $(sources)
@@ -115,7 +124,7 @@ release-pins: ## write docker-compose.pins.yml: every image by the digest that i
 	@tools/release-pins
 
 clean: ## remove environments, caches and local state; trained models go too
-	rm -rf .venv mlflow/.venv mlflow/mlruns var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .tools mlflow/.venv mlflow/mlruns var .mypy_cache .ruff_cache .pytest_cache
 
 .PHONY: .run-environment .test-environment
 .run-environment:

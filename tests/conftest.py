@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from support.asgi import AskAsgi, ask_asgi
@@ -18,12 +20,17 @@ from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
-pytest_plugins = ("support.skips",)
+pytest_plugins = ("support.distribution", "support.skips")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hypothesis keeps its notes with pytest's; in a `.hypothesis` pytest would look for tests."""
+    """Says where programs and notes of examples are, and that no example has to be quick."""
+    os.environ["PATH"] = f"{config.rootpath / '.tools' / 'bin'}:{os.environ['PATH']}"
+    # in a `.hypothesis` pytest would look for tests
     set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")
+    slow = [HealthCheck.too_slow]
+    hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,7 @@ from support.imported_models import (
     keras_file,
     numbers,
 )
-from support.real_mlflow import real_mlflow
+from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
 from support.waiting import wait_until
 from vigie.registry.operate import OperatorClient
@@ -73,6 +73,7 @@ def log_bare_model(url: str) -> ImportedModel:
     import mlflow
 
     mlflow.set_tracking_uri(url)
+    mlflow.set_experiment("bare")
     model = classifier(8)
     with mlflow.start_run():
         mlflow.keras.log_model(
@@ -95,10 +96,10 @@ def imported(model: ImportedModel, folder: Path, environment: Mapping[str, str])
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     cache = folder / "cache"
-    with real_mlflow(folder) as mlflow, ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         environment = {
             **os.environ, "VIGIE_MLFLOW_URL": mlflow.url, "VIGIE_CACHE": str(cache),
             "VIGIE_STATE": str(folder / "state"), "VIGIE_MODELS": "flowers,*",

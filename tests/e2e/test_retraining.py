@@ -14,7 +14,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from support.prediction_log import join_all, write_once
-from support.real_mlflow import real_mlflow
+from support.real_mlflow import RealMlflow
 from support.waiting import wait_until
 from support.worker import JSON, loaded, post
 from vigie.cli.main import main
@@ -34,13 +34,10 @@ EPOCHS = ("--epochs", "30")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a trained and served `iris`, its environment set; settings come from there."""
     root = tmp_path_factory.mktemp("retraining")
-    with (
-        real_mlflow(tmp_path_factory.mktemp("mlflow")) as mlflow,
-        pytest.MonkeyPatch.context() as p,
-    ):
+    with pytest.MonkeyPatch.context() as p:
         for name, value in {
             "MLFLOW_URL": mlflow.url, "CACHE": root / "cache", "STATE": root / "state",
             "AUDIT_LOG": root / "audit.log", "MODELS": "iris",

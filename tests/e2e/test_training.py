@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from support.real_mlflow import real_mlflow
+from support.real_mlflow import RealMlflow
 from vigie.errors import RefusedPackage
 from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
@@ -27,17 +26,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with real_mlflow(tmp_path_factory.mktemp("mlflow")) as mlflow:
-        yield mlflow.url
-
-
-@pytest.fixture(scope="module")
-def settings(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("vigie")
     public = new_keys(folder / "key")
     return load_settings(
-        mlflow_url=mlflow_url, cache=folder / "cache", state=folder / "state",
+        mlflow_url=mlflow.url, cache=folder / "cache", state=folder / "state",
         audit_log=folder / "audit.log", models="iris",
         signing_key=folder / "key", public_keys=(public,),
     )  # fmt: skip

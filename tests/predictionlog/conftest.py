@@ -1,4 +1,4 @@
-"""Desks that tests of the prediction log share."""
+"""What tests of the prediction log share: desks, and one PostgreSQL server for each worker."""
 
 from __future__ import annotations
 
@@ -21,10 +21,21 @@ def desk(cache: ModelCache, tmp_path: Path) -> Iterator[Desk]:
     found.database.close()
 
 
-@pytest.fixture
-def desk_on_postgresql(cache: ModelCache, tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[Postgres]:
     with Postgres.of_its_own(free_port()) as server:
-        desk = Desk(loaded(log_settings(cache, tmp_path, database_url=server.url)))
-        yield desk
-        desk.worker_state.prediction_log.close()
-        desk.database.close()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(_postgres: Postgres) -> str:
+    """A database on it that is new."""
+    return _postgres.new_database()
+
+
+@pytest.fixture
+def desk_on_postgresql(cache: ModelCache, tmp_path: Path, postgres_url: str) -> Iterator[Desk]:
+    desk = Desk(loaded(log_settings(cache, tmp_path, database_url=postgres_url)))
+    yield desk
+    desk.worker_state.prediction_log.close()
+    desk.database.close()

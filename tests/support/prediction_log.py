@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -161,6 +162,12 @@ class Postgres:
     @property
     def url(self) -> str:
         return f"postgresql://vigie@127.0.0.1:{self._port}/postgres"
+
+    def new_database(self) -> str:
+        """The address of a database of its own."""
+        name = f"of_a_test_{secrets.token_hex(6)}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "vigie", name)
+        return f"postgresql://vigie@127.0.0.1:{self._port}/{name}"
 
     def start(self) -> None:
         options = f"-p {self._port} -k {self._folder} -c fsync=off"

@@ -8,13 +8,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
+import requests
 
 from support.ports import free_port
 from vigie.registry.client import RegistryClient
 
+DEFAULT_EXPERIMENT = "0"
 MLFLOW = Path(__file__).parents[2] / "mlflow" / ".venv" / "bin" / "mlflow"
 
 
@@ -29,6 +33,25 @@ class RealMlflow:
         """The processor time that it and its children have used."""
         family = [self.process, *self.process.children(recursive=True)]
         return sum(sum(member.cpu_times()[:2]) for member in family)
+
+    def empty(self) -> None:
+        """Deletes every registered model, and every experiment under a name nobody asks for."""
+        for model in self._ask("registered-models/search").get("registered_models", ()):
+            self._ask("registered-models/delete", "DELETE", name=model["name"])
+        found = self._ask("experiments/search", "POST", max_results=1000)
+        for experiment in found.get("experiments", ()):
+            which = experiment["experiment_id"]
+            if which != DEFAULT_EXPERIMENT:
+                self._ask("experiments/update", "POST", experiment_id=which, new_name=uuid4().hex)
+                self._ask("experiments/delete", "POST", experiment_id=which)
+
+    def _ask(self, route: str, method: str = "GET", **content: object) -> dict[str, Any]:
+        answer = requests.request(
+            method, f"{self.url}/api/2.0/mlflow/{route}", json=content or None, timeout=60
+        )
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 @contextlib.contextmanager

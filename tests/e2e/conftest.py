@@ -1,0 +1,22 @@
+"""One real MLflow server for all that ask it on one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.real_mlflow import RealMlflow, real_mlflow
+
+
+@pytest.fixture(scope="session")
+def _mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMlflow]:
+    with real_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mlflow(_mlflow_server: RealMlflow) -> Iterator[RealMlflow]:
+    """A real MLflow server that holds nothing when the first test of a file begins."""
+    yield _mlflow_server
+    _mlflow_server.empty()

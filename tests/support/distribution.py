@@ -1,0 +1,41 @@
+"""A plugin of pytest-xdist's: which tests go to one worker together, and which go first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# they ask one MLflow server, which takes long to start
+TOGETHER = {
+    f"tests/e2e/test_{name}.py": "the real MLflow"
+    for name in ("registry", "retraining", "training")
+}
+# a long file that begins last is what all other workers wait for
+LONG = ("the real MLflow", "tests/e2e", "tests/training", "tests/registry", "tests/predictionlog")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Callable[..., None]
+) -> LoadScopeScheduling:
+    """By file."""
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """What a file shares is made once, and long files begin first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return TOGETHER.get(file, file)
+
+    def _assign_work_unit(self, node: object) -> None:
+        self.workqueue.move_to_end(max(self.workqueue, key=self._weight), last=False)
+        super()._assign_work_unit(node)
+
+    def _weight(self, scope: str) -> tuple[bool, int]:
+        is_long = scope in LONG or str(PurePosixPath(scope).parent) in LONG
+        return is_long, len(self.workqueue[scope])
