@@ -189,7 +189,8 @@ class Postgres:
 def _programs() -> Path | None:
     """Where PostgreSQL's programs are: Debian has a folder for each version, none on the path."""
     found = shutil.which("initdb")
-    return Path(found).parent if found else max(DEBIAN.glob("*/bin"), default=None)
+    # some of them may be on the path by links, all of them are where those lead
+    return Path(found).resolve().parent if found else max(DEBIAN.glob("*/bin"), default=None)
 
 
 def microseconds() -> int:
