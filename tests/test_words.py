@@ -31,6 +31,14 @@ IDENTIFIERS = frozenset(
 )  # fmt: skip
 """Names in Python: no class, function, variable, argument or attribute is called so."""
 
+PARTS = frozenset(
+    {
+        "door", "doors", "fleet", "foreign", "wish", "follower", "intake", "judgement",
+        "tally", "tallies", "keeper", "recorder",
+    }
+)  # fmt: skip
+"""Words that are no part of a name either."""
+
 PHRASES = (
     r"ChampionFollower", r"ChallengerFollower", r"RefusedVersions", r"LiveModel", r"ModelThread",
     r"swap_turn", r"\bthe fleet\b", r"\bforeign (?:model|dialect)s?\b", r"\b(?:both|two) doors\b",
@@ -67,9 +75,15 @@ def tracked(*patterns: str) -> Iterator[Path]:
 
 
 def names_in(source: str) -> set[str]:
-    """The names of Python code that are on the list."""
+    """The names of Python code that are on the list, or have a part that is."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.string for token in tokens if token.type == tokenize.NAME} & IDENTIFIERS
+    names = {token.string for token in tokens if token.type == tokenize.NAME}
+    return {name for name in names if name in IDENTIFIERS or PARTS & set(parts_of(name))}
+
+
+def parts_of(name: str) -> list[str]:
+    """The words of a name in snake or camel case, in lower case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
 
 
 def phrases_in(text: str) -> set[str]:
@@ -108,6 +122,7 @@ def test_no_module_has_an_old_name() -> None:
     ("found", "expected"),
     [
         (names_in("class Fleet:\n    def f(self, wish): ..."), {"Fleet", "wish"}),
+        (names_in("def flask_door(): FrontDoor(indoors)"), {"flask_door", "FrontDoor"}),
         (names_in("# the Fleet\nrequest = 'wish'"), set()),
         (phrases_in("services:\n  registry:\n    image: x"), {"  registry:"}),
         (phrases_in("`vigie quality iris`: both doors"), {"`vigie quality", "both doors"}),

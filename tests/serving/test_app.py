@@ -284,7 +284,7 @@ CORPUS: dict[str, Case] = {
     "unknown route, escaped": Case(404, method="GET", path="/..%2f%3Cb%3E", headers={}),
 }
 
-Door = Callable[[Case], Answer]
+Transport = Callable[[Case], Answer]
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ def flask(shared_worker_state: WorkerState) -> Flask:
     return create_app(worker_state=shared_worker_state)
 
 
-def flask_door(app: Flask) -> Door:
+def flask_transport(app: Flask) -> Transport:
     """Flask alone, as under gthread."""
 
     def ask(asked: Case) -> Answer:
@@ -308,7 +308,9 @@ def flask_door(app: Flask) -> Door:
     return ask
 
 
-def front_door(app: Flask, worker_state: WorkerState, ask_asgi: AskAsgi, fast: bool) -> Door:
+def asgi_transport(
+    app: Flask, worker_state: WorkerState, ask_asgi: AskAsgi, fast: bool
+) -> Transport:
     """The ASGI application, with or without its fast lane."""
     settings = worker_state.settings.model_copy(update={"fast_lane": fast})
     parts = WorkerState(
@@ -328,11 +330,13 @@ def front_door(app: Flask, worker_state: WorkerState, ask_asgi: AskAsgi, fast: b
 
 
 @pytest.fixture
-def transports(flask: Flask, shared_worker_state: WorkerState, ask: AskAsgi) -> dict[str, Door]:
+def transports(
+    flask: Flask, shared_worker_state: WorkerState, ask: AskAsgi
+) -> dict[str, Transport]:
     return {
-        "flask": flask_door(flask),
-        "fast": front_door(flask, shared_worker_state, ask, True),
-        "slow": front_door(flask, shared_worker_state, ask, False),
+        "flask": flask_transport(flask),
+        "fast": asgi_transport(flask, shared_worker_state, ask, True),
+        "slow": asgi_transport(flask, shared_worker_state, ask, False),
     }
 
 
@@ -342,7 +346,7 @@ def comparable(answer: Answer) -> tuple[int, dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_every_door_says_the_same(transports: dict[str, Door], name: str) -> None:
+def test_every_transport_says_the_same(transports: dict[str, Transport], name: str) -> None:
     asked = CORPUS[name]
     answers = {transport: ask(asked) for transport, ask in transports.items()}
     for transport, answer in answers.items():
@@ -358,7 +362,7 @@ def check_manners(asked: Case, answer: Answer) -> None:
         assert answer.body == b""
     assert len(answer.body) < 40_000
     text = answer.body.decode("latin-1")
-    for leak in (MARK, "Traceback", "/work", "/tmp", "site-packages", 'File \\"', "passwd"):
+    for leak in (MARK, "Traceback", "/srv", "/tmp", "site-packages", 'File \\"', "passwd"):
         assert leak not in text
     if answer.status >= 300:
         check_problem(answer, asked)
@@ -397,7 +401,10 @@ def check_problem(answer: Answer, asked: Case) -> None:
     ],
 )
 def test_failures_look_alike(
-    transports: dict[str, Door], monkeypatch: pytest.MonkeyPatch, failure: Exception, status: int
+    transports: dict[str, Transport],
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    status: int,
 ) -> None:
     def fail(*_: object) -> None:
         raise failure
@@ -414,16 +421,16 @@ def test_failures_look_alike(
 
 
 @pytest.fixture
-def unready(tmp_path: Path, ask: AskAsgi) -> dict[str, Door]:
-    """Doors of a service that lacks `housing`."""
+def unready(tmp_path: Path, ask: AskAsgi) -> dict[str, Transport]:
+    """Transports of a service that lacks `housing`."""
     cache = filled_cache(tmp_path / "cache")
     (cache.folder / "housing" / "champion").unlink()
     worker_state = loaded(settings_for(cache, tmp_path / "state"))
     app = create_app(worker_state=worker_state)
     return {
-        "flask": flask_door(app),
-        "fast": front_door(app, worker_state, ask, True),
-        "slow": front_door(app, worker_state, ask, False),
+        "flask": flask_transport(app),
+        "fast": asgi_transport(app, worker_state, ask, True),
+        "slow": asgi_transport(app, worker_state, ask, False),
     }
 
 
@@ -439,8 +446,8 @@ def unready(tmp_path: Path, ask: AskAsgi) -> dict[str, Door]:
         Case(405, method="GET", headers={}),
     ],
 )
-def test_without_a_model_every_door_says_when_to_come_back(
-    unready: dict[str, Door], asked: Case
+def test_without_a_model_every_transport_says_when_to_come_back(
+    unready: dict[str, Transport], asked: Case
 ) -> None:
     answers = {transport: ask(asked) for transport, ask in unready.items()}
     for transport, answer in answers.items():
@@ -451,10 +458,10 @@ def test_without_a_model_every_door_says_when_to_come_back(
             assert "/tmp" not in answer.body.decode()
 
 
-def test_a_full_service_says_so_at_every_door(
+def test_a_full_service_says_so_by_every_transport(
     flask: Flask,
     shared_worker_state: WorkerState,
-    transports: dict[str, Door],
+    transports: dict[str, Transport],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shared_worker_state.pipeline, "_max_in_flight", 0)
@@ -466,7 +473,9 @@ def test_a_full_service_says_so_at_every_door(
 
 
 @pytest.mark.parametrize("name", ["GET", "GET as a browser", "PUT", "PATCH"])
-def test_a_wrong_method_gets_an_example_that_works(transports: dict[str, Door], name: str) -> None:
+def test_a_wrong_method_gets_an_example_that_works(
+    transports: dict[str, Transport], name: str
+) -> None:
     for ask in transports.values():
         answer = ask(CORPUS[name])
         assert answer.headers["allow"] == "OPTIONS, POST"
@@ -476,7 +485,7 @@ def test_a_wrong_method_gets_an_example_that_works(transports: dict[str, Door], 
 @pytest.mark.parametrize("path", [TF, "/v1/models/housing/versions/1:predict", V2, MLFLOW])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET"])
 def test_a_prediction_route_takes_nothing_but_post(
-    transports: dict[str, Door], path: str, method: str
+    transports: dict[str, Transport], path: str, method: str
 ) -> None:
     for ask in transports.values():
         answer = ask(Case(0, path=path, method=method))
@@ -488,9 +497,9 @@ def test_metrics_name_templates_and_never_paths(tmp_path: Path, ask: AskAsgi) ->
     worker_state = loaded(settings_for(filled_cache(tmp_path / "cache"), tmp_path / "state"))
     app = create_app(worker_state=worker_state)
     transports = [
-        flask_door(app),
-        front_door(app, worker_state, ask, True),
-        front_door(app, worker_state, ask, False),
+        flask_transport(app),
+        asgi_transport(app, worker_state, ask, True),
+        asgi_transport(app, worker_state, ask, False),
     ]
     for transport in transports:
         for asked in CORPUS.values():

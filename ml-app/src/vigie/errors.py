@@ -13,9 +13,9 @@ class VigieError(Exception):
     code stands in `vigie.serving.problems`.
     """
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "Internal error"
+    status: int = 500
+    code: str = "internal-error"
+    title: str = "Internal error"
 
 
 class ConfigurationError(VigieError):
@@ -38,6 +38,8 @@ class BrokenPackage(RefusedPackage):
     """A version that did not arrive as it was registered; another download may bring it whole."""
 
 
+RETRY_SECONDS = 5
+"""When to ask again where nobody knows how long it lasts: no model, no keys, no database."""
 WHOLE_COLUMN = -1
 """The row of a `FieldError` that is about every row of its field."""
 

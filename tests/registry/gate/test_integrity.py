@@ -46,15 +46,15 @@ def test_a_good_package_is_accepted_and_answers(root: Path) -> None:
     assert len(answers.outputs["price_eur"]) == 2
 
 
-def _foreign(model: onnx.ModelProto) -> None:
+def _custom(model: onnx.ModelProto) -> None:
     model.graph.node[-1].domain = "com.microsoft"
 
 
-def _foreign_opset(model: onnx.ModelProto) -> None:
+def _custom_opset(model: onnx.ModelProto) -> None:
     model.opset_import.append(helper.make_opsetid("ai.onnx.contrib", 1))
 
 
-def _foreign_in_a_branch(model: onnx.ModelProto) -> None:
+def _custom_in_a_branch(model: onnx.ModelProto) -> None:
     inner = helper.make_node("PyOp", [], ["out"], domain="evil")
     value = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
     branch = helper.make_graph([inner], "branch", [], [value])
@@ -112,9 +112,9 @@ def _golden(**changes: Any) -> Callable[[Path], None]:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "custom operator": (_graph(_foreign), "not standard: com.microsoft"),
-    "custom operator set": (_graph(_foreign_opset), "not standard: ai.onnx.contrib"),
-    "custom operator in a branch": (_graph(_foreign_in_a_branch), "not standard: evil"),
+    "custom operator": (_graph(_custom), "not standard: com.microsoft"),
+    "custom operator set": (_graph(_custom_opset), "not standard: ai.onnx.contrib"),
+    "custom operator in a branch": (_graph(_custom_in_a_branch), "not standard: evil"),
     "external weights": (_graph(_external), "data in another file"),
     "external constant": (_graph(_external_constant), "data in another file"),
     "functions": (_graph(_function), "functions of its own"),

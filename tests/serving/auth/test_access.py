@@ -166,7 +166,7 @@ def test_nothing_is_said_without_a_key(keyed: Keyed, who: str, method: str, path
 
 @pytest.mark.parametrize(("path", "member"), DIALECTS)
 @pytest.mark.parametrize("who", ["none", "bad", "expired"])
-def test_both_doors_refuse_alike_in_the_words_of_the_dialect(
+def test_both_transports_refuse_alike_in_the_words_of_the_dialect(
     keyed: Keyed, path: str, member: str, who: str
 ) -> None:
     fast, slow = (keyed.ask(who, "POST", path, b"{}", transport) for transport in keyed.transports)

@@ -133,7 +133,7 @@ def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[AsgiApplication
     return AsgiApplication(parts, app), app
 
 
-FRONT_ROUTES = [("GET", "/livez"), ("GET", "/readyz"), ("POST", "/predict/housing")]
+FAST_ROUTES = [("GET", "/livez"), ("GET", "/readyz"), ("POST", "/predict/housing")]
 FLASK_ROUTES = [
     ("GET", "/"),
     ("GET", "/models/housing"),
@@ -154,7 +154,7 @@ def test_each_request_is_answered_where_it_should_be(
     shared_worker_state: WorkerState, ask: AskAsgi
 ) -> None:
     asgi, app = watched(shared_worker_state, fast_lane=True)
-    for method, path in FRONT_ROUTES:
+    for method, path in FAST_ROUTES:
         assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status == 200
     assert app.paths == []
     for method, path in FLASK_ROUTES:
@@ -166,9 +166,9 @@ def test_without_the_fast_lane_flask_answers_all(
     shared_worker_state: WorkerState, ask: AskAsgi
 ) -> None:
     asgi, app = watched(shared_worker_state, fast_lane=False)
-    for method, path in [*FRONT_ROUTES, *FLASK_ROUTES]:
+    for method, path in [*FAST_ROUTES, *FLASK_ROUTES]:
         assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status < 500
-    assert len(app.paths) == len(FRONT_ROUTES) + len(FLASK_ROUTES)
+    assert len(app.paths) == len(FAST_ROUTES) + len(FLASK_ROUTES)
 
 
 def test_pages_come_whole_through_the_front(shared_worker_state: WorkerState, ask: AskAsgi) -> None:
@@ -416,9 +416,7 @@ def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:
     assert count(asgi, "vigie_http_requests_in_progress") == 0
 
 
-def test_the_front_keeps_nothing_of_unknown_models(
-    shared_worker_state: WorkerState, ask: AskAsgi
-) -> None:
+def test_it_keeps_nothing_of_unknown_models(shared_worker_state: WorkerState, ask: AskAsgi) -> None:
     asgi, _ = watched(shared_worker_state, fast_lane=True)
     known = shared_worker_state.pipeline.routes._known
     before = set(known)
@@ -456,7 +454,7 @@ def test_web_sockets_are_closed(make_asgi: MakeAsgi) -> None:
     assert wire.sent == [{"type": "websocket.close", "code": 1003}]
 
 
-def test_create_front_loads_and_follows(tmp_path: Path, ask: AskAsgi) -> None:
+def test_create_asgi_app_loads_and_follows(tmp_path: Path, ask: AskAsgi) -> None:
     cache = filled_cache(tmp_path / "cache")
     asgi = create_asgi_app(
         settings_for(cache, tmp_path / "state"),

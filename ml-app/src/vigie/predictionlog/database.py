@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from vigie.errors import ConfigurationError, Unavailable
+from vigie.errors import RETRY_SECONDS, ConfigurationError, Unavailable
 from vigie.files import locked
 from vigie.predictionlog.tables import REVISION
 
@@ -170,7 +170,9 @@ def explained() -> Iterator[None]:
         yield
     except (SQLAlchemyError, OSError, subprocess.SubprocessError):
         raise Unavailable(
-            "The database of the prediction log is away; try again soon.", "database", retry_after=5
+            "The database of the prediction log is away; try again soon.",
+            "database",
+            retry_after=RETRY_SECONDS,
         ) from None
 
 

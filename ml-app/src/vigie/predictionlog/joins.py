@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from sqlalchemy import Connection, and_, bindparam, func, select, update
@@ -31,6 +31,10 @@ _STRICTEST = select(
 ).group_by(sample_shares.c.hour)
 
 
+TruthState = Literal["joined", "invalid", "not_logged", "unknown"]
+"""What became of a truth that has left the waiting room."""
+
+
 class Joiner:
     """Joins in one database; of several in it at a time one works and the others pass."""
 
@@ -47,14 +51,14 @@ class Joiner:
             found = _joinable(connection)
             versions = {(row.model, row.version) for row in found}
             allowed = allowed_truths(connection, versions)
-            verdicts = [_verdict(row, allowed) for row in found]
-            _settle(connection, found, verdicts)
+            states = [_state(row, allowed) for row in found]
+            _settle(connection, found, states)
             late = self._late(connection)
             reasons = _reasons(connection, late)
             _settle(connection, late, reasons)
         # counted when it is sure
-        for row, verdict in zip(found, verdicts, strict=True):
-            self._count(row, verdict)
+        for row, state in zip(found, states, strict=True):
+            self._count(row, state)
         for reason in reasons:
             self._metrics.count(reason)
         return len(found) + len(late)
@@ -75,9 +79,9 @@ class Joiner:
             .limit(BATCH_ROWS)
         ).all()
 
-    def _count(self, row: Any, verdict: str) -> None:
-        if verdict == "invalid":
-            self._metrics.count(verdict, row.model, row.version)
+    def _count(self, row: Any, state: TruthState) -> None:
+        if state == "invalid":
+            self._metrics.count(state, row.model, row.version)
             return
         delay = (row.received_us - row.answered_us) / 1e6
         self._metrics.count_joined(row.model, row.version, delay, errors_of(row))
@@ -120,19 +124,19 @@ def _joinable(connection: Connection) -> list[Any]:
     return list(first.values())
 
 
-def _verdict(row: Any, allowed: Mapping[tuple[str, str], Allowed]) -> str:
+def _state(row: Any, allowed: Mapping[tuple[str, str], Allowed]) -> TruthState:
     fits = allowed.get((row.model, row.version))
     actual = row.actual_label if row.actual_value is None else row.actual_value
     return "joined" if fits is not None and fits.takes(actual) else "invalid"
 
 
-def _settle(connection: Connection, rows: Sequence[Any], states: Sequence[str]) -> None:
+def _settle(connection: Connection, rows: Sequence[Any], states: Sequence[TruthState]) -> None:
     if not rows:
         return
     settled = (
         update(truths)
         .where(truths.c.request_id == bindparam("id"), truths.c.row == bindparam("number"))
-        .values(state=bindparam("verdict"), answered_us=bindparam("answered"))
+        .values(state=bindparam("state"), answered_us=bindparam("answered"))
     )
     connection.execute(
         settled,
@@ -140,7 +144,7 @@ def _settle(connection: Connection, rows: Sequence[Any], states: Sequence[str]) 
             {
                 "id": row.request_id,
                 "number": row.row,
-                "verdict": state,
+                "state": state,
                 "answered": row.answered_us,
             }
             for row, state in zip(rows, states, strict=True)
@@ -148,7 +152,7 @@ def _settle(connection: Connection, rows: Sequence[Any], states: Sequence[str]) 
     )
 
 
-def _reasons(connection: Connection, late: Sequence[Any]) -> list[str]:
+def _reasons(connection: Connection, late: Sequence[Any]) -> list[TruthState]:
     """`not_logged` for ids that a sample in force before left out, `unknown` for all others."""
     if not late:
         return []

@@ -167,7 +167,7 @@ class RegistrySync:
     def _withdrawn(self, name: str) -> bool:
         """True where the registry has the version that serves and gives it no alias any more.
 
-        A list that came back short, a version or a registry that is gone: none of that is a wish.
+        A list that came back short, a version or a registry that is gone: none of that says so.
         """
         if self._client.version_of(name, CHAMPION) is not None:
             return False

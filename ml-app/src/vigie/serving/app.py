@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
@@ -89,7 +90,7 @@ def _start_clock() -> None:
     g.request_id = messages.request_id_of(g.incoming)
 
 
-def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
+def _admit(worker_state: WorkerState) -> Callable[[], None]:
     def admit() -> None:
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
@@ -105,7 +106,7 @@ def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
     return admit
 
 
-def _finish(worker_state: WorkerState):  # type: ignore[no-untyped-def]
+def _finish(worker_state: WorkerState) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if response.mimetype == "text/html":
@@ -150,8 +151,6 @@ def _wants_page() -> bool:
 
 
 def _explain_http(failure: HTTPException) -> Response:
-    if failure.code and failure.code < 400 and isinstance(failure.get_response(), Response):
-        return failure.get_response()  # type: ignore[return-value]
     return _explain(_from_http(failure))
 
 
@@ -169,8 +168,8 @@ def _from_http(failure: HTTPException) -> VigieError:
     if failure.code == 404:
         return NotFound("There is no such route; GET / lists what there is.")
     explained = VigieError(failure.description or failure.name)
-    explained.status = failure.code or 500  # type: ignore[misc]
-    explained.title = failure.name  # type: ignore[misc]
+    explained.status = failure.code or 500
+    explained.title = failure.name
     return explained
 
 

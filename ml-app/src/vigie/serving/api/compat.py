@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, current_app
 
 import vigie
+from vigie.errors import RETRY_SECONDS
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
-from vigie.serving.runtime.manager import RETRY_SECONDS
 
 if TYPE_CHECKING:
     from vigie.serving.runtime.loaded_model import LoadedModel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from vigie.errors import NotFound, Unavailable
+from vigie.errors import RETRY_SECONDS, NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.openapi.document import build_openapi, with_keys
@@ -46,7 +46,7 @@ def readyz() -> Response:
     status, body = _worker_state().manager.readiness()
     response = Response(body, status, content_type="application/json")
     if status == 503:
-        response.headers["Retry-After"] = "5"
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
@@ -133,7 +133,7 @@ def openapi() -> Response:
     """The description of this API, built from the signatures of the models that serve now."""
     lives = [slot.live for slot in _worker_state().manager.slots.values() if slot.live]
     if not lives:
-        raise Unavailable("No model is served yet.", "no_model", retry_after=5)
+        raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
     document = build_openapi(lives)
     asks = _worker_state().pipeline.access.asks
     return json_response(with_keys(document) if asks else document)

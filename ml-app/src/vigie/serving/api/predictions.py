@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
-from vigie.errors import NotFound, VigieError
+from vigie.errors import VigieError
 from vigie.serving.pipeline import refusal
 from vigie.serving.routing import NOT_OFFERED, TEMPLATES
 from vigie.serving.runtime import messages
@@ -23,8 +23,7 @@ def predict(**_parts: str) -> Response:
     """Answers rows with predictions."""
     worker_state: WorkerState = current_app.extensions["vigie"]
     route = worker_state.pipeline.route(request.path)
-    if route is None:
-        raise NotFound("There is no such route; GET / lists what there is.")
+    assert route is not None, "Flask took the path for a prediction route"
     response = worker_state.pipeline.answer(_incoming(), route)
     g.counted = True
     return to_response(response)

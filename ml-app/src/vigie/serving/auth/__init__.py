@@ -1,1 +1,1 @@
-"""Who may ask: keys and roles."""
+"""Who may ask: keys."""

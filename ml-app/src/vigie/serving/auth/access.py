@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.errors import Unauthorized, Unavailable, VigieError
+from vigie.errors import RETRY_SECONDS, Unauthorized, Unavailable, VigieError
 from vigie.serving.auth.apikeys import hash_of, read_keys
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Access:
         keys = self._keys
         if keys is None:
             raise Unavailable(
-                "The service cannot read its keys; its log has the cause.", "no_keys", retry_after=5
+                "The service cannot read its keys; its log has the cause.",
+                "no_keys",
+                retry_after=RETRY_SECONDS,
             )
         if not sent:
             raise Unauthorized("Send a key: Authorization: Bearer <key>, or X-Api-Key: <key>.")

@@ -65,7 +65,7 @@ class V2Dialect:
         document = parse_json(header)
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
-        response_format = _wish(document, live)
+        response_format = _response_format(document, live)
         tensors = _tensors(document.get("inputs"), data)
         columns = self._columns(tensors, live)
         places = {tensor.name: tensor.where for tensor in tensors}
@@ -200,7 +200,7 @@ def _parameters(one: dict[str, Any], where: str) -> dict[str, Any]:
     return parameters
 
 
-def _wish(document: dict[str, Any], live: LoadedModel) -> ResponseFormat:
+def _response_format(document: dict[str, Any], live: LoadedModel) -> ResponseFormat:
     name = document.get("id")
     if name is not None and (type(name) is not str or len(name) > MOST_ID_CHARACTERS):
         raise wrong("id", f"text of at most {MOST_ID_CHARACTERS} characters", kind_of(name))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import TooLarge
+from vigie.errors import RETRY_SECONDS, TooLarge
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
 from vigie.serving.pipeline import NOSNIFF, ClientGone, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body
@@ -152,7 +152,7 @@ class AsgiApplication:
         self._note(request, request.path, request_id, status)
         headers = _headers(body, JSON, request_id)
         if status == 503:
-            headers.append((b"retry-after", b"5"))
+            headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
         return Response(status, headers, body if request.method != "HEAD" else b"")
 
     def _note(self, request: Request, route: str, request_id: str, status: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from vigie.errors import NotFound, Unavailable, VigieError
+from vigie.errors import RETRY_SECONDS, NotFound, Unavailable, VigieError
 from vigie.files import locked
 from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.challenger import Canary, Challenger
@@ -29,7 +29,6 @@ log = logging.getLogger("vigie.serving")
 
 LOOK_SECONDS = 1.0
 CROWDED_SECONDS = 30.0
-RETRY_SECONDS = 5
 LONGEST_WAIT_SECONDS = 30.0
 
 
@@ -86,14 +85,14 @@ class ModelManager:
             known = ", ".join(self.slots) or "none"
             raise NotFound(f"There is no such model here. Models: {known}.")
         if slot.live is None:
-            raise Unavailable(self.why_not(name), "no_model", retry_after=5)
+            raise Unavailable(self.why_not(name), "no_model", retry_after=RETRY_SECONDS)
         return slot
 
     @property
     def first(self) -> str:
         """The name of the model that answers where none is named."""
         if not self.slots:
-            raise Unavailable("No model is served yet.", "no_model", retry_after=5)
+            raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
         return next(iter(self.slots))
 
     def readiness(self) -> tuple[int, bytes]:

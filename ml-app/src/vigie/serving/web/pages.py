@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
-from vigie.errors import NotFound, Unavailable, UnsupportedMediaType
+from vigie.errors import RETRY_SECONDS, NotFound, Unavailable, UnsupportedMediaType
 from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.dialects.native import predictions_of
@@ -153,7 +153,7 @@ def _not_ready(model: str | None) -> Response:
     unready = current_worker_state().manager.unready()
     reasons = {name: why for name, why in unready.items() if model in (None, name)}
     page = render_page("not_ready.html", 503, reasons=reasons)
-    page.headers["Retry-After"] = "5"
+    page.headers["Retry-After"] = str(RETRY_SECONDS)
     return page
 
 
