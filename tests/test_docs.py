@@ -104,8 +104,12 @@ def test_requirements_are_locked_and_name_no_index() -> None:
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert "://" not in text
-        pins = re.findall(r"^[a-zA-Z0-9].*==", text, re.MULTILINE)
-        assert len(pins) <= text.count("--hash=sha256:")
+        packages = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
+        assert packages
+        for package in packages:
+            assert re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}\b", package, re.DOTALL), (
+                package
+            )
 
 
 def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:
