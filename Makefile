@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stack test-tools coverage lint type fmt bench drill load dashboards up down logs login backup restore upgrade deploy \
+.PHONY: help run test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -64,6 +64,12 @@ load: SECONDS ?= 30
 load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
 	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
 		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s
+
+docs: .test-environment ## write the generated pages of docs/ anew: commands, settings
+	@PYTHONPATH=tests $(bin)/python -m support.reference
+
+texts: .test-environment ## bring the catalogues of the pages' texts up to date with the code
+	@PYTHONPATH=tests $(bin)/python -m support.texts
 
 dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py (MLFLOW_URL=)
 	@PYTHONPATH=grafana $(bin)/python -m dashboards $(MLFLOW_URL)

@@ -9,18 +9,26 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vigie.cli.main import main
-from vigie.monitoring.metrics import Metrics
+from support.reference import GENERATED, page
+from vigie.monitoring.snapshots import merge, take_snapshot
+from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.problems import KNOWN
-from vigie.serving.worker_state import WorkerState
-from vigie.settings import Settings
+from vigie.serving.metrics import Metrics
+from vigie.serving.problems import PROBLEMS
+from vigie.serving.worker_state import WorkerState, registry_families
+from vigie.settings import GROUPS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+LOCKED = re.compile(
+    r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; ((?!--).)+?)?( +--hash=sha256:[0-9a-f]{64})+"
+)
+"""A requirement in one line: its version, where it holds, and at least one hash."""
+READS = re.compile(r'os\.environ(?:\.get\(|\[)"(VIGIE_\w+)"')
+TEST_SETTING = re.compile(r"VIGIE_TEST_\w+")
 
 
-def read(name: str) -> str:
+def read(name: str | Path) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
@@ -32,20 +40,22 @@ def first_cells(text: str) -> set[str]:
 
 def test_every_setting_is_documented_with_its_meaning() -> None:
     text = read("settings.md")
-    names = {f"VIGIE_{name.upper()}" for name in Settings.model_fields}
-    assert first_cells(text) == names
-    for name, field in Settings.model_fields.items():
+    fields = [item for group in GROUPS.values() for item in group.model_fields.items()]
+    assert first_cells(text) == {f"VIGIE_{name.upper()}" for name, _ in fields}
+    for name, field in fields:
         assert f"| `VIGIE_{name.upper()}` |" in text
         assert f"| {field.description} |" in text
 
 
 def test_every_metric_is_documented_with_its_meaning() -> None:
     text = read("metrics.md")
-    families = [m for m in Metrics().registry.collect() if m.name.startswith("vigie_")]
-    names = {m.name + ("_total" if m.type == "counter" else "") for m in families}
+    registry = registry_families(ModelCache(Path("absent")))
+    exported = merge([take_snapshot(Metrics().registry), registry])
+    families = [family for family in exported if family["name"].startswith("vigie_")]
+    names = {f["name"] + ("_total" if f["type"] == "counter" else "") for f in families}
     assert first_cells(text) == names
     for family in families:
-        assert f"| {family.type} | {family.documentation} |" in text
+        assert f"| {family['type']} | {family['help']} |" in text
 
 
 def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:
@@ -61,7 +71,7 @@ def test_every_route_is_documented(shared_worker_state: WorkerState) -> None:
 
 def test_every_problem_type_is_documented() -> None:
     text = read("http.md")
-    for code in KNOWN:
+    for code in PROBLEMS:
         assert f"`{code}`" in text
 
 
@@ -72,16 +82,16 @@ def test_every_make_task_is_documented() -> None:
     assert documented == tasks
 
 
-def test_every_command_is_documented() -> None:
-    documented = {w.split()[1] for w in first_cells(read("commands.md")) if w.startswith("vigie")}
-    assert documented == set(main.commands)
+@pytest.mark.parametrize("name", GENERATED)
+def test_what_is_generated_is_as_make_docs_writes_it(name: str) -> None:
+    assert read(name) == page(name), "stale: make docs"
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=str)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("file", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=str)
+def test_links_lead_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            assert (file.parent / target).exists(), target
 
 
 def test_the_recipe_in_the_documentation_is_one() -> None:
@@ -91,8 +101,19 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
     assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
 
 
+def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:
+    """All but `VIGIE_TEST_…` is taken out of the environment before the first test."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    asked = {name for text in texts for name in READS.findall(text)}
+    documented = {name for page in DOCS.rglob("*.md") for name in TEST_SETTING.findall(read(page))}
+    assert asked == documented
+    assert all(TEST_SETTING.fullmatch(name) for name in asked)
+
+
 def test_actions_are_pinned_by_commit() -> None:
-    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+    workflows = [*(ROOT / ".github" / "workflows").glob("*.y*ml")]
+    assert workflows
+    for workflow in workflows:
         used = re.findall(r"uses: (\S+)", workflow.read_text(encoding="utf-8"))
         assert used
         assert all(re.search(r"@[0-9a-f]{40}$", action) for action in used)
@@ -104,12 +125,9 @@ def test_requirements_are_locked_and_name_no_index() -> None:
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert "://" not in text
-        packages = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
-        assert packages
-        for package in packages:
-            assert re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}\b", package, re.DOTALL), (
-                package
-            )
+        requirements = text.replace("\\\n", " ").splitlines()
+        assert requirements
+        assert [one for one in requirements if not LOCKED.fullmatch(one)] == []
 
 
 def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import ast
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 
+from vigie.cli.main import main
 from vigie.errors import ConfigurationError
-from vigie.settings import Settings, load_settings, usable_cores
+from vigie.settings import (
+    GROUPS,
+    AlertSettings,
+    Settings,
+    load_alert_settings,
+    load_settings,
+    usable_cores,
+)
+from vigie.settings.former import FORMER
+
+FIELDS = {name: field for group in GROUPS.values() for name, field in group.model_fields.items()}
+SOURCE = Path(__file__).parents[1] / "ml-app" / "src" / "vigie"
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +34,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_stands_in_one_group() -> None:
+    assert len(FIELDS) == sum(len(group.model_fields) for group in GROUPS.values())
+    assert FIELDS.keys() == Settings.model_fields.keys() | AlertSettings.model_fields.keys()
+    assert not Settings.model_fields.keys() & AlertSettings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_is_explained(name: str) -> None:
-    field = Settings.model_fields[name]
+    field = FIELDS[name]
     assert field.description
     assert field.description.endswith(".")
     assert len(field.description) < 160
@@ -52,15 +74,14 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "housing_department": ("2A", "2A"),
     "prediction_log": ("outputs", "outputs"),
     "database_url": ("sqlite:///x.db", SecretStr("sqlite:///x.db")),
-    "housing_years": ("2022,2023", (2022, 2023)),
 }
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_is_read_from_its_variable(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = Settings.model_fields[name].annotation
+    kind = FIELDS[name].annotation
     plain: dict[object, tuple[str, object]] = {
         bool: ("yes", True), int: ("2048", 2048), float: ("7.5", 7.5), str: ("x", "x"),
         Path: ("x/y", Path("x/y")), str | None: ("x", "x"), Path | None: ("x/y", Path("x/y")),
@@ -69,7 +90,19 @@ def test_every_setting_is_read_from_its_variable(
     if name == "workers":
         text, expected = "3", 3
     monkeypatch.setenv(f"VIGIE_{name.upper()}", text)
-    assert getattr(load_settings(), name) == expected
+    load = load_alert_settings if name in AlertSettings.model_fields else load_settings
+    assert getattr(load(), name) == expected
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, field in FIELDS.items() if str(field.annotation).endswith("| None")]
+)
+def test_empty_is_none_where_a_setting_may_be_none(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"VIGIE_{name.upper()}", "")
+    load = load_alert_settings if name in AlertSettings.model_fields else load_settings
+    assert getattr(load(), name) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +120,6 @@ def test_every_setting_is_read_from_its_variable(
         ("POLL_SECONDS", "inf"),
         ("MAX_BODY_BYTES", "1MB"),
         ("HOUSING_DEPARTMENT", "../64"),
-        ("HOUSING_YEARS", "2022,,2023"),
         ("MODELS", ""),
         ("MODELS", " , "),
         ("MODELS", "iris,iris"),
@@ -143,7 +175,70 @@ def test_workers_are_as_many_as_a_container_may_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, cores: int
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr("vigie.settings.CPU_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr("vigie.settings.cores.CPU_QUOTA", tmp_path / "cpu.max")
     if limit:
         (tmp_path / "cpu.max").write_text(f"{limit}\n")
     assert load_settings().workers == cores
+
+
+# --- names that are no setting
+
+
+def test_an_unknown_name_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_settings()
+    monkeypatch.setenv("VIGIE_NO_SETTING", "x")
+    assert load_settings() == before
+
+
+def test_what_was_a_setting_is_none_now() -> None:
+    assert not {f"VIGIE_{name.upper()}" for name in FIELDS} & {*FORMER}
+
+
+@pytest.mark.parametrize("command", ["serve", "follow"])
+def test_what_was_a_setting_is_named_once_in_the_log_and_stops_nothing(
+    command: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    ran: list[Settings] = []
+
+    class Sync:
+        def __init__(self, settings: Settings) -> None:
+            ran.append(settings)
+
+        def sync_once(self) -> dict[str, str]:
+            return {}
+
+    monkeypatch.setattr("vigie.serving.serve", ran.append)
+    monkeypatch.setattr("vigie.registry.sync.RegistrySync", Sync)
+    monkeypatch.setenv("VIGIE_MAX_IN_FLIGHT", "not even a number")
+    words = [command, "--once"] if command == "follow" else [command]
+    with caplog.at_level(logging.WARNING, "vigie.settings"):
+        said = CliRunner().invoke(main, words)
+    assert said.exit_code == 0, said.output
+    assert [record.getMessage() for record in caplog.records] == [
+        "VIGIE_MAX_IN_FLIGHT is no setting any more and is ignored"
+    ]
+    assert len(ran) == 1
+
+
+# --- nobody else reads the environment
+
+
+def _environment_uses(path: Path) -> Iterator[tuple[str, str]]:
+    """What a module does with `os.environ` or `os.getenv`: its name, and the code around."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb"):
+            yield str(path.relative_to(SOURCE)), ast.unparse(parents[node])
+
+
+def test_settings_alone_read_the_environment() -> None:
+    uses = [use for path in sorted(SOURCE.rglob("*.py")) for use in _environment_uses(path)]
+    assert uses
+    readers = {
+        name
+        for name, code in uses
+        # to set a switch of a library, or to hand everything on to a child, is not to read
+        if not code.endswith("environ.setdefault") and not code.startswith("{**os.environ,")
+    }
+    assert readers == {"settings/former.py", "settings/registry.py"}

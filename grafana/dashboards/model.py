@@ -57,7 +57,7 @@ def _versions(board: Dashboard) -> None:
         Query("time() - max by (model) (vigie_model_loaded_timestamp_seconds"
               f"{{{MODEL}, {REPLICA}}})", "{{model}}"),
     )).with_panel(number(
-        Face("Registry last answered", "Time since the registry process reached MLflow. While it "
+        Face("Registry last answered", "Time since model-sync reached MLflow. While it "
              "is away, no new version is taken; what serves goes on.", "s", rising(60, 600),
              width=7),
         Query(since(f"vigie_registry_last_success_timestamp_seconds{{{REPLICA}}}")),

@@ -108,7 +108,7 @@ def test_what_is_no_table_leaves_no_target(
     with pytest.raises(DataError, match=words):
         _score(predictor, tmp_path, text)
     assert not (tmp_path / "out.csv").exists()
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_table_that_is_not_utf8(predictor: Predictor, tmp_path: Path) -> None:

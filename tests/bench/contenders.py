@@ -193,7 +193,7 @@ def _inference_request(rows: Sequence[Row]) -> bytes:
 CONTENDERS = (
     _vigie("vigie", "Vigie", "`vigie serve`, 2 workers, every feature on"),
     _vigie(
-        "flask-door", "Vigie, Flask door", "the same with `VIGIE_FAST_LANE=off`",
+        "vigie-flask", "Vigie, by Flask", "the same with `VIGIE_FAST_LANE=off`",
         VIGIE_FAST_LANE="off",
     ),
     _vigie(

@@ -17,7 +17,7 @@ from bench.model import Trial, train_model
 from vigie.engines.onnx import OnnxEngine
 from vigie.models.package import ONNX_MODEL
 from vigie.registry.cache import ModelCache
-from vigie.training.features import network_columns
+from vigie.training.encoding import network_columns
 from vigie.training.packaging import write_package
 
 MANY = 100

@@ -12,8 +12,8 @@ from bench.homes import DISTRICTS, KINDS, MODEL, NUMBERS, TARGET, TEXTS
 from vigie.models.document import Choices, Input
 from vigie.models.interval import Interval
 from vigie.training.dataset import Dataset, split
+from vigie.training.encoding import network_columns
 from vigie.training.export import predict_keras
-from vigie.training.features import network_columns
 from vigie.training.packaging import Trained
 from vigie.training.plan import Plan, Target
 

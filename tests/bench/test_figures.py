@@ -30,7 +30,7 @@ from bench.plot import plot_rates
 from bench.report import Run, page
 
 RATES = {
-    "vigie": 20_000.0, "flask-door": 3000.0, "tensorflow-engine": 9000.0, LIMIT: 36_000.0,
+    "vigie": 20_000.0, "vigie-flask": 3000.0, "tensorflow-engine": 9000.0, LIMIT: 36_000.0,
     "fastapi-onnx": 6000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0, "litserve": 1000.0,
     "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
 }  # fmt: skip

@@ -35,21 +35,30 @@ def test_a_key_is_shown_once_listed_without_itself_and_revoked(folder: Path) -> 
     key = said.stdout.strip()
     assert key.startswith("vig_")
     assert "shown this once" in said.stderr
-    assert vigie("add", "ops", "--role", "admin", "--days", "90").exit_code == 0
+    assert vigie("add", "ops", "--days", "90").exit_code == 0
     listed = vigie("list").stdout
     assert key not in listed
-    rows = [[cell.strip() for cell in line.split("│")[1:5]] for line in listed.splitlines()]
-    assert [row[:2] for row in rows if len(row) == 4] == [["shop", "predict"], ["ops", "admin"]]
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in listed.splitlines()]
+    assert [row[0] for row in rows if len(row) == 3] == ["shop", "ops"]
     assert vigie("revoke", "shop").stdout == "shop: revoked\n"
     assert "shop" not in vigie("list").stdout
     entries = audit(folder)
-    assert [(one["what"], one["key"], one["role"]) for one in entries] == [
-        ("apikey add", "shop", "predict"),
-        ("apikey add", "ops", "admin"),
-        ("apikey revoke", "shop", "predict"),
+    assert [(one["what"], one["key"]) for one in entries] == [
+        ("apikey add", "shop"),
+        ("apikey add", "ops"),
+        ("apikey revoke", "shop"),
     ]
     assert all("@" in one["who"] and one["at"] for one in entries)
     assert key not in (folder / "audit.log").read_text() + (folder / "etc/keys").read_text()
+
+
+@pytest.mark.parametrize("role", ["predict", "admin"])
+def test_a_role_is_taken_for_one_more_release_and_called_needless(folder: Path, role: str) -> None:
+    said = vigie("add", "shop", "--role", role)
+    assert said.exit_code == 0
+    assert said.stdout.startswith("vig_")
+    assert "Every key allows the same" in said.stderr
+    assert "--role" not in vigie("add", "--help").stdout
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "é", "-x", "x" * 65, 'a"\n'])

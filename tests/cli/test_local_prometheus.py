@@ -28,8 +28,16 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The port on which this machine's Prometheus is to be."""
+    free = free_port()
+    monkeypatch.setattr("vigie.cli.local_prometheus.PORT", free)
+    return free
+
+
 def settings() -> Settings:
-    return load_settings(prometheus_port=free_port(), metrics_port=free_port())
+    return load_settings(metrics_port=free_port())
 
 
 def test_without_the_program_there_is_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,20 +46,19 @@ def test_without_the_program_there_is_none(root: Path, monkeypatch: pytest.Monke
 
 
 @needs_prometheus
-def test_where_the_port_is_taken_there_is_none(root: Path) -> None:
+def test_where_the_port_is_taken_there_is_none(root: Path, port: int) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", port))
         other.listen()
-        port = other.getsockname()[1]
-        assert prometheus_command(load_settings(prometheus_port=port), root) is None
+        assert prometheus_command(settings(), root) is None
 
 
 @needs_prometheus
-def test_it_watches_the_service_with_rules_that_find_their_data(root: Path) -> None:
+def test_it_watches_the_service_with_rules_that_find_their_data(root: Path, port: int) -> None:
     here = settings()
     command = prometheus_command(here, root)
     assert command is not None
-    url = f"http://127.0.0.1:{here.prometheus_port}/api/v1"
+    url = f"http://127.0.0.1:{port}/api/v1"
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

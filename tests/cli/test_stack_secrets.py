@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from vigie.cli.main import main
-from vigie.cli.stack_secrets import FILES, LOGINS, prepare_secrets, read_login
+from vigie.cli.stack_secrets import FILES, FORMER, LOGINS, prepare_secrets, read_login
 from vigie.errors import ConfigurationError, NotFound
 
 ALERTMANAGER = Path(__file__).parents[2] / "alertmanager" / "alertmanager.yml"
@@ -56,12 +56,12 @@ def test_what_is_lost_or_cut_short_is_written_anew(tmp_path: Path) -> None:
     prepare_secrets(tmp_path)
     before = _contents(tmp_path)
     (tmp_path / "mlflow" / "pgpass").unlink()
-    (tmp_path / "migrate" / "pgpass").chmod(0o600)
-    (tmp_path / "migrate" / "pgpass").write_text("*:*")
-    os.chown(tmp_path / "registry" / "credentials", 0, 0)
+    (tmp_path / "mlflow-migrate" / "pgpass").chmod(0o600)
+    (tmp_path / "mlflow-migrate" / "pgpass").write_text("*:*")
+    os.chown(tmp_path / "model-sync" / "credentials", 0, 0)
     assert prepare_secrets(tmp_path) == 0
     assert _contents(tmp_path) == before
-    assert (tmp_path / "registry" / "credentials").stat().st_uid == 10001
+    assert (tmp_path / "model-sync" / "credentials").stat().st_uid == 10001
 
 
 @as_root
@@ -75,12 +75,61 @@ def test_a_half_made_secret_is_made(tmp_path: Path) -> None:
 @as_root
 def test_the_keys_of_callers_are_left_alone(tmp_path: Path) -> None:
     prepare_secrets(tmp_path)
-    keys = tmp_path / "keys" / "keys.jsonl"
+    keys = tmp_path / "apikeys" / "keys.jsonl"
     assert keys.read_text() == ""
     keys.chmod(0o600)
     keys.write_text("a key")
     prepare_secrets(tmp_path)
     assert keys.read_text() == "a key"
+
+
+def _as_before(folder: Path) -> dict[str, int]:
+    """Lays the secrets out as the release before did; the inode of each folder by its new name."""
+    prepare_secrets(folder)
+    (folder / "keys").unlink()
+    inodes = {}
+    for old, new in FORMER.items():
+        inodes[new] = (folder / new).stat().st_ino
+        (folder / new).rename(folder / old)
+    (folder / "keys" / "keys.jsonl").write_text("a key")
+    return inodes
+
+
+@as_root
+def test_folders_of_former_names_are_taken_over(tmp_path: Path) -> None:
+    inodes = _as_before(tmp_path)
+    assert prepare_secrets(tmp_path) == 0
+    for old, new in FORMER.items():
+        # the same folder: a container that has it mounted sees it still
+        assert (tmp_path / new).stat().st_ino == inodes[new]
+        assert old == "keys" or not (tmp_path / old).exists()
+    assert (tmp_path / "apikeys" / "keys.jsonl").read_text() == "a key"
+    assert {path for file in FILES if not (path := tmp_path / file.path).is_file()} == set()
+
+
+@as_root
+def test_the_release_before_finds_the_keys_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    _as_before(tmp_path)
+    prepare_secrets(tmp_path)
+    assert (tmp_path / "keys" / "keys.jsonl").read_text() == "a key"
+    # it makes its own folders again
+    for name in ("registry", "migrate"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pgpass").touch()
+    prepare_secrets(tmp_path)
+    assert not (tmp_path / "registry").exists()
+    assert not (tmp_path / "migrate").exists()
+    assert (tmp_path / "apikeys" / "keys.jsonl").read_text() == "a key"
+
+
+@as_root
+def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
+    prepare_secrets(tmp_path)
+    (tmp_path / "keys").unlink()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "keys.jsonl").write_text("another key")
+    prepare_secrets(tmp_path)
+    assert (tmp_path / "keys" / "keys.jsonl").read_text() == "another key"
 
 
 @as_root

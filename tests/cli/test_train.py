@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 from support.fake_mlflow import FakeMlflow, fake_mlflow, http_server, send
 from support.ports import free_port
 from support.waiting import wait_until
-from vigie.cli.drift import seconds_of
 from vigie.cli.main import main
+from vigie.cli.options import seconds_of
 
 ROOT = Path(__file__).parents[2]
 DAY = 86400

@@ -69,7 +69,7 @@ def _answer_nan(root: Path) -> None:
     onnx.save(graph, root / "vigie/model.onnx")
 
 
-def _foreign() -> onnx.ModelProto:
+def _unsafe() -> onnx.ModelProto:
     graph = housing_graph()
     graph.opset_import.append(helper.make_opsetid("ai.onnx.contrib", 1))
     return graph
@@ -84,7 +84,7 @@ BAD = {
     "f-accuracy": Bad("it is worse than", graph=lambda: housing_graph(4.0)),
     "g-slow": Bad("it is too slow", graph=lambda: slow_housing_graph(3000), alone=False),
     "h-memory": Bad("more memory", graph=flooding_housing_graph),
-    "i-unsafe": Bad("operators that are not standard", graph=_foreign),
+    "i-unsafe": Bad("operators that are not standard", graph=_unsafe),
     "j-key": Bad("signature", key="thief"),
 }
 

@@ -24,7 +24,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def follow(tmp_path: Path, cache: ModelCache, registry: Registry) -> Iterator[Follow]:
-    """Starts the registry process; it must end well."""
+    """Starts model-sync; it must end well."""
     made: list[RegistryProcess] = []
 
     def start(**environment: str) -> RegistryProcess:

@@ -17,6 +17,7 @@ import requests
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
+from support.constants import changed
 from support.memory import tell
 from support.packages import housing_document, install
 from support.ports import free_port
@@ -54,8 +55,12 @@ def service(make_service: MakeService, cache: ModelCache, postgres: Postgres) ->
         VIGIE_MODELS="housing",
         VIGIE_DATABASE_URL=postgres.url,
         VIGIE_PREDICTION_LOG_ROWS_PER_SECOND="0",
-        VIGIE_PREDICTION_LOG_WAIT_SECONDS=str(WAIT_SECONDS),
-        VIGIE_PREDICTION_LOG_QUEUE_ROWS=str(QUEUE_ROWS),
+        **changed(
+            {
+                "vigie.predictionlog.writer.WAIT_SECONDS": WAIT_SECONDS,
+                "vigie.predictionlog.log.MOST_WAITING_ROWS": QUEUE_ROWS,
+            }
+        ),
     )
     made.start()
     made.wait_ready()
@@ -287,7 +292,7 @@ def test_figures_survive_a_database_that_goes_away(
     joined = len(errors["absolute"])
     samples = check_truths(service, told, joined)
     monkeypatch.setenv("VIGIE_DATABASE_URL", postgres.url)
-    shown = CliRunner().invoke(main, ["quality", "housing", "--json"])
+    shown = CliRunner().invoke(main, ["log", "quality", "housing", "--json"])
     assert shown.exit_code == 0, shown.output
     (figures,) = orjson.loads(shown.output)
     wanted = {kind: float(each.mean()) for kind, each in errors.items()}

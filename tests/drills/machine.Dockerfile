@@ -3,8 +3,8 @@ FROM debian:trixie-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends systemd-sysv dbus openssh-server python3 sudo ca-certificates iproute2 \
  && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*
-RUN useradd --create-home --shell /bin/bash keeper \
- && echo 'keeper ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/keeper \
- && install -d -o keeper -m 700 /home/keeper/.ssh
+RUN useradd --create-home --shell /bin/bash operator \
+ && echo 'operator ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/operator \
+ && install -d -o operator -m 700 /home/operator/.ssh
 STOPSIGNAL SIGRTMIN+3
 ENTRYPOINT ["/sbin/init"]

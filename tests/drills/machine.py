@@ -20,7 +20,7 @@ from support.memory import tell
 ARCHIVES = "/srv/images"
 # Grafana's image cannot be had everywhere
 SERVICES = [
-    "gateway", "ml-app", "registry", "mlflow", "prometheus", "alertmanager", "node-exporter"
+    "gateway", "ml-app", "model-sync", "mlflow", "prometheus", "alertmanager", "node-exporter"
 ]  # fmt: skip
 GIVEN = {
     "serve": IMAGES["VIGIE_IMAGE"],
@@ -218,7 +218,9 @@ def test_a_public_machine_answers_over_tls_to_who_has_a_key(
     words = deployed.deploy("-vv")
     assert "PRIVATE KEY" not in words
     verify(deployed)
-    keys = deployed.run("cd /opt/vigie/current && docker compose run --rm --no-deps -T keys list")
+    keys = deployed.run(
+        "cd /opt/vigie/current && docker compose run --rm --no-deps -T apikeys list"
+    )
     assert "deploy" not in keys
     assert count(deployed.deploy(), "changed") == 0
     certificate(tmp_path, DOMAIN)

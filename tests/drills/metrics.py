@@ -138,7 +138,7 @@ def test_five_hundred_recycles(make_service: MakeService, tmp_path: Path) -> Non
     assert (callers.broken, callers.others) == ([], [])
     assert requests_counted(samples) == len(callers.answered)
     assert decreases(pages) == []
-    # each worker has one, and the keeper of the prediction log
+    # each worker has one, and the log writer
     assert len([name for name in files if name[0].isdigit()]) == workers + 1
     assert len(files) <= workers + 1 + FILES_BESIDE
     assert most_files <= 3 * workers + FILES_BESIDE + 2

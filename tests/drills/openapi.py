@@ -24,7 +24,7 @@ def test_the_service_does_what_its_document_says(
     key, environment = "", {}
     if keys:
         settings = load_settings(api_keys=tmp_path / "keys", audit_log=tmp_path / "audit.log")
-        key = add_key(settings, "drill", "predict", None)
+        key = add_key(settings, "drill", None)
         environment["VIGIE_API_KEYS"] = str(tmp_path / "keys")
     service = make_service(**environment)
     service.start()

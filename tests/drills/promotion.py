@@ -203,7 +203,7 @@ def test_fifty_promotions_in_a_minute_end_on_the_last(
     tell(f"50 promotions in {took:.0f} s, {handed} handed over, on the last after {settled:.1f} s")
     tell(f"at most {most} versions in memory; {load.figures}")
     tell(f"PSS, service {before[0]:.1f} -> {after[0]:.1f} MB, "
-         f"registry process {before[1]:.1f} -> {after[1]:.1f} MB")  # fmt: skip
+         f"model-sync {before[1]:.1f} -> {after[1]:.1f} MB")  # fmt: skip
     assert warm.all_answered()
     assert load.all_answered()
     assert most <= 2

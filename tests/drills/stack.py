@@ -72,7 +72,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     "service",
-    ["ml-app", "registry", "mlflow", "postgres", "prometheus", "alertmanager", "node-exporter"],
+    ["ml-app", "model-sync", "mlflow", "postgres", "prometheus", "alertmanager", "node-exporter"],
 )
 def test_a_container_goes_and_comes_back(running: Stack, service: str, fault: str) -> None:
     strike, heal = FAULTS[fault]

@@ -8,6 +8,7 @@ import time
 import orjson
 import pytest
 
+from support.constants import changed
 from support.service import LiveService, MakeService, value_of
 from support.waiting import wait_until
 from support.wire import answer_in, connect, drip, exchange, head_of, read_to_end
@@ -28,6 +29,7 @@ SHORT = {
     "VIGIE_WRITE_TIMEOUT_SECONDS": str(DEADLINE),
     "VIGIE_KEEPALIVE_SECONDS": "1",
 }
+EIGHT = changed({"vigie.serving.http.connections.MOST_CONNECTIONS": 8})
 
 
 @pytest.fixture
@@ -135,8 +137,7 @@ def test_who_reads_nothing_is_left(service: LiveService) -> None:
 
 def test_idle_ones_make_room(make_service: MakeService) -> None:
     service = started(
-        make_service, VIGIE_MAX_CONNECTIONS="8", VIGIE_KEEPALIVE_SECONDS="60",
-        VIGIE_HEADER_TIMEOUT_SECONDS="30",
+        make_service, VIGIE_KEEPALIVE_SECONDS="60", VIGIE_HEADER_TIMEOUT_SECONDS="30", **EIGHT
     )  # fmt: skip
     wait_until(lambda: value_of(service.samples(), "vigie_connections") == 0)
     callers = [connect(service.port) for _ in range(8)]
@@ -163,7 +164,7 @@ def heard(caller: socket.socket) -> bytes | None:
 
 
 def test_the_slowest_make_room(make_service: MakeService) -> None:
-    service = started(make_service, VIGIE_MAX_CONNECTIONS="8", VIGIE_HEADER_TIMEOUT_SECONDS="30")
+    service = started(make_service, VIGIE_HEADER_TIMEOUT_SECONDS="30", **EIGHT)
     callers = [connect(service.port) for _ in range(8)]
     try:
         for caller in callers:
@@ -179,7 +180,7 @@ def test_the_slowest_make_room(make_service: MakeService) -> None:
 
 
 def test_without_room_callers_are_told_to_come_back(make_service: MakeService) -> None:
-    service = started(make_service, VIGIE_MAX_CONNECTIONS="8")
+    service = started(make_service, **EIGHT)
     callers = [connect(service.port) for _ in range(9)]
     try:
         callers[-1].sendall(GOOD)
@@ -196,14 +197,13 @@ def test_without_room_callers_are_told_to_come_back(make_service: MakeService) -
 
 
 def test_idle_callers_do_not_hold_up_a_stop(make_service: MakeService) -> None:
+    # a stop that they held up would never end
     service = started(
-        make_service, VIGIE_KEEPALIVE_SECONDS="60", VIGIE_GRACEFUL_TIMEOUT_SECONDS="15"
+        make_service, VIGIE_KEEPALIVE_SECONDS="600", VIGIE_GRACEFUL_TIMEOUT_SECONDS="600"
     )
     with connect(service.port) as caller:
         assert ask(caller) == 200
-        began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < 6
 
 
 def test_nothing_tells_what_serves(service: LiveService) -> None:

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -22,7 +22,7 @@ from support.wire import answer_in, connect, exchange, head_of, read_to_end
 from support.worker import HOME, JSON, filled_cache
 
 LIMIT = 8 * 2**20
-AT_ONCE_SECONDS = 0.1
+AT_ONCE_SECONDS, TRIES = 0.1, 5
 MUTATIONS = 300
 BODY = orjson.dumps(HOME)
 
@@ -157,6 +157,14 @@ def test_mutations_of_good_requests_break_nothing(service: LiveService) -> None:
 # --- limits
 
 
+def is_at_once(ask: Callable[[], float]) -> bool:
+    """Whether one of some tries took next to no time.
+
+    Whatever waits for something does so each time; a busy machine only now and then.
+    """
+    return any(ask() < AT_ONCE_SECONDS for _ in range(TRIES))
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -172,24 +180,31 @@ def test_mutations_of_good_requests_break_nothing(service: LiveService) -> None:
 def test_what_is_too_large_is_refused_at_once(
     service: LiveService, data: bytes, status: int
 ) -> None:
-    with connect(service.port) as caller:
-        began = time.perf_counter()
-        caller.sendall(data)
-        said = caller.recv(65536)
-        took = time.perf_counter() - began
-        caller.shutdown(socket.SHUT_WR)
-        check_plain_refusal(said + read_to_end(caller), status)
-    assert took < AT_ONCE_SECONDS
+    def ask() -> float:
+        with connect(service.port) as caller:
+            began = time.perf_counter()
+            caller.sendall(data)
+            said = caller.recv(65536)
+            took = time.perf_counter() - began
+            caller.shutdown(socket.SHUT_WR)
+            check_plain_refusal(said + read_to_end(caller), status)
+        return took
+
+    assert is_at_once(ask)
 
 
 def test_chunks_past_the_limit_are_refused_at_the_limit(service: LiveService) -> None:
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
-    with connect(service.port) as caller:
-        caller.sendall(CHUNKED + chunk * (LIMIT // 65536))
-        began = time.perf_counter()
-        caller.sendall(chunk)
-        check_plain_refusal(caller.recv(65536), 413)
-        assert time.perf_counter() - began < AT_ONCE_SECONDS
+
+    def ask() -> float:
+        with connect(service.port) as caller:
+            caller.sendall(CHUNKED + chunk * (LIMIT // 65536))
+            began = time.perf_counter()
+            caller.sendall(chunk)
+            check_plain_refusal(caller.recv(65536), 413)
+            return time.perf_counter() - began
+
+    assert is_at_once(ask)
 
 
 def test_a_body_of_the_limit_is_taken(service: LiveService) -> None:
@@ -204,10 +219,14 @@ def test_compressed_bodies_are_not_unpacked(service: LiveService, coding: str) -
     before = worker.memory_info().rss
     for path in ("/predict/housing", "/v1/models/housing:predict", "/v2/models/housing/infer",
                  "/invocations"):  # fmt: skip
-        headers = {"Content-Type": JSON, "Content-Encoding": coding}
-        began = time.perf_counter()
-        assert service.ask("POST", path, bomb, headers).status == 415
-        assert time.perf_counter() - began < AT_ONCE_SECONDS
+
+        def ask(path: str = path) -> float:
+            headers = {"Content-Type": JSON, "Content-Encoding": coding}
+            began = time.perf_counter()
+            assert service.ask("POST", path, bomb, headers).status == 415
+            return time.perf_counter() - began
+
+        assert is_at_once(ask)
     assert worker.memory_info().rss - before < 2**20
 
 

@@ -19,7 +19,7 @@ def test_every_answer_has_one_line_and_no_line_a_secret(
     make_service: MakeService, tmp_path: Path
 ) -> None:
     settings = load_settings(api_keys=tmp_path / "keys", audit_log=tmp_path / "audit.log")
-    key = add_key(settings, "someone", "predict", None)
+    key = add_key(settings, "someone", None)
     service = make_service(
         VIGIE_API_KEYS=str(tmp_path / "keys"), VIGIE_LOG_FORMAT="json", VIGIE_REQUEST_LOG="all"
     )

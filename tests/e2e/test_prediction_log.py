@@ -49,11 +49,11 @@ def test_two_workers_log_and_one_process_keeps(make_service: MakeService, tmp_pa
         # until then it counts among the workers, and what is left of it among the others
         psutil.wait_procs([worker], timeout=60)
         wait_until(lambda: len(service.workers) == 2 and service.is_ready)
-    keeper = service.keeper
-    assert keeper is not None
-    assert keeper.nice() > max(worker.nice() for worker in service.workers)
-    keeper.kill()
-    wait_until(lambda: service.keeper not in (None, keeper))
+    writer = service.log_writer
+    assert writer is not None
+    assert writer.nice() > max(worker.nice() for worker in service.workers)
+    writer.kill()
+    wait_until(lambda: service.log_writer not in (None, writer))
     service.predict("housing", HOME, **{"X-Request-Id": "after"})
     assert tell(service, {"request_id": "after", "actual": price}) == 200
     wait_until(lambda: value_of(service.samples(), joined, version="1") == ROWS + 1)

@@ -1,7 +1,8 @@
 """The service answers a recorded corpus as it once did, byte for byte, by both of its transports.
 
 Ids, times and builds are masked by the rules of `recorded.masks`; numbers and dates that may be
-written otherwise are in `recorded.allowed`. `python -m recorded` records anew.
+written otherwise are in `recorded.allowed`. `python -m recorded compare` shows every difference,
+`python -m recorded` records anew.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from recorded.allowed import ALLOWED
 from recorded.corpus import PARTS, Part
 from recorded.corpus.routes import TEMPLATES
 from recorded.masks import METRICS, RULES
-from recorded.recording import FAST, SLOW, difference, recorded
+from recorded.recording import FAST, SLOW, differences, recorded
 from recorded.replay import Replay, replay
 
 BY_NAME = {part.name: part for part in PARTS}
@@ -50,15 +51,11 @@ def recording() -> dict[str, dict[str, store.Entry]]:
 def test_the_answers_are_those_recorded(
     answers: Replay, recording: dict[str, dict[str, store.Entry]], part: str, transport: str
 ) -> None:
-    found = (answers.fast if transport == "fast lane" else answers.slow)[part]
-    entries = recording[part]
-    unlike = [
-        f"--- {name}\n{changes}"
-        for name, answer in found.items()
-        if (changes := difference(recorded(part, name, entries, transport == "fast lane"), answer))
-    ]
-    shown = "\n".join(unlike[:10])
-    assert not unlike, f"{len(unlike)} of {len(found)} answers are not those recorded:\n{shown}"
+    fast_lane = transport == "fast lane"
+    said = (answers.fast if fast_lane else answers.slow)[part]
+    unlike = differences(part, recording[part], said, fast_lane)
+    shown = "\n".join(f"=== {name}\n{changes}" for name, changes in list(unlike.items())[:10])
+    assert not unlike, f"{len(unlike)} of {len(said)} answers are not those recorded:\n{shown}"
 
 
 @pytest.mark.parametrize("part", PARTS, ids=BY_NAME)

@@ -18,10 +18,10 @@ import pytest
 import tensorflow as tf
 
 from support.asgi import Answer
-from support.foreign_models import (
+from support.imported_models import (
     COLUMNS,
     MAKERS,
-    Foreign,
+    ImportedModel,
     by_vector,
     classifier,
     keras_file,
@@ -38,15 +38,15 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Stack:
-    """MLflow, the registry process and a service, with the models imported one by one."""
+    """MLflow, model-sync and a service, with the models imported one by one."""
 
     folder: Path
     environment: Mapping[str, str]
     registry: OperatorClient
     service: LiveService
-    models: dict[str, Foreign]
+    models: dict[str, ImportedModel]
     told: dict[str, str]
-    follower: psutil.Process
+    sync: psutil.Process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The real command."""
@@ -68,7 +68,7 @@ def vigie(environment: Mapping[str, str], *arguments: str) -> subprocess.Complet
     )  # fmt: skip
 
 
-def log_bare_model(url: str) -> Foreign:
+def log_bare_model(url: str) -> ImportedModel:
     """Version 1 of `bare`, as `mlflow.keras.log_model` writes it."""
     import mlflow
 
@@ -80,10 +80,10 @@ def log_bare_model(url: str) -> Foreign:
             model, name="model", registered_model_name="bare", pip_requirements=["keras"]
         )
     rows = by_vector(numbers())
-    return Foreign("rebuilt", "models:/bare/1", rows, model(numbers()).numpy())
+    return ImportedModel("rebuilt", "models:/bare/1", rows, model(numbers()).numpy())
 
 
-def imported(model: Foreign, folder: Path, environment: Mapping[str, str]) -> str:
+def imported(model: ImportedModel, folder: Path, environment: Mapping[str, str]) -> str:
     """Imports a model with the command and its own rows; gives what the command said."""
     examples = folder / f"{model.name}.json"
     examples.write_text(json.dumps(model.rows))
@@ -110,7 +110,7 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
         registry.point("bare", "champion", "1")
         told = list(pool.map(lambda model: imported(model, folder, environment), models))
         with (folder / "follow.log").open("wb") as log:
-            follower = subprocess.Popen(
+            sync = subprocess.Popen(
                 [sys.executable, "-m", "vigie", "follow"], env=environment, stdout=log, stderr=log
             )
         service = LiveService(
@@ -123,12 +123,12 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
             yield Stack(
                 folder, environment, registry, service,
                 dict(zip(names, models, strict=True)), dict(zip(names, told, strict=True)),
-                psutil.Process(follower.pid),
+                psutil.Process(sync.pid),
             )  # fmt: skip
         finally:
             service.clean_up()
-            follower.terminate()
-            follower.wait(20)
+            sync.terminate()
+            sync.wait(20)
 
 
 def numbers_in(answer: Answer, labels: bool) -> np.ndarray:
@@ -144,7 +144,7 @@ def numbers_in(answer: Answer, labels: bool) -> np.ndarray:
     return np.array(rows)
 
 
-def difference(answer: Answer, model: Foreign) -> float:
+def difference(answer: Answer, model: ImportedModel) -> float:
     """The largest difference of an answer from the model's own answers."""
     labels = "label" in answer.json()["predictions"][0]
     return float(np.abs(numbers_in(answer, labels) - model.answers).max())
@@ -167,7 +167,7 @@ def test_an_imported_model_answers_over_http_as_it_does_itself(stack: Stack, nam
 
 
 def test_the_registry_process_lets_all_others_run_first(stack: Stack) -> None:
-    assert stack.follower.nice() == 19
+    assert stack.sync.nice() == 19
 
 
 def test_a_text_label_of_bigquery_ml_is_the_label_here(stack: Stack) -> None:
@@ -247,7 +247,7 @@ def _tried(service: LiveService) -> bool:
     )
 
 
-def _check_canary(stack: Stack, challenger: Foreign) -> None:
+def _check_canary(stack: Stack, challenger: ImportedModel) -> None:
     folder = stack.folder / "canary"
     folder.mkdir()
     canary = LiveService(

@@ -13,17 +13,17 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 
-from support.prediction_log import join_all, keep_once
+from support.prediction_log import join_all, write_once
 from support.real_mlflow import RealMlflow
 from support.waiting import wait_until
 from support.worker import JSON, loaded, post
 from vigie.cli.main import main
 from vigie.models.document import PackageDocument
-from vigie.predictionlog.log import open_database
+from vigie.predictionlog.database import open_database
 from vigie.recipes.catalogue import find_recipe
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.registry.documents import document_of
-from vigie.registry.follow import Follower
+from vigie.registry.fetch import document_of
+from vigie.registry.sync import RegistrySync
 from vigie.serving.app import create_app
 from vigie.settings import Settings, load_settings
 from vigie.training.dataset import split
@@ -66,7 +66,7 @@ def document(number: str) -> PackageDocument:
 def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     """Flowers that a service was asked and whose species it was told; the new ones among them."""
     recipe = find_recipe("iris")
-    training, held_out = split(recipe.load(recipe.spec, (), lambda _: None))
+    training, held_out = split(recipe.load((), settings, lambda _: None))
     chance = np.random.default_rng(1)
     fresh = [
         {name: round(float(chance.uniform(1, 8)), 3) for name in training.columns}
@@ -80,7 +80,7 @@ def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     for number, flower in enumerate(asked):
         said = post(worker_state, "/predict/iris", flower, x_request_id=f"flower-{number}")
         assert said.status == 200
-    keep_once(worker_state)
+    write_once(worker_state)
     body = orjson.dumps(
         [{"request_id": f"flower-{n}", "actual": species} for n, species in enumerate(actual)]
     )
@@ -99,7 +99,7 @@ def fresh(folder: Path) -> list[dict[str, Any]]:
     assert nothing.exit_code == 1
     assert "there is no prediction log here; set VIGIE_STATE" in nothing.stderr
     assert vigie("train", "iris", *EPOCHS).exit_code == 0
-    assert Follower(load_settings()).follow_once() == {"iris": "installed"}
+    assert RegistrySync(load_settings()).sync_once() == {"iris": "installed"}
     flowers = answer_and_tell(load_settings())
     done = vigie("train", "iris", "--with-feedback", *EPOCHS)
     assert done.exit_code == 0

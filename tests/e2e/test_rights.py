@@ -1,4 +1,4 @@
-"""The account of the registry process may read and nothing else: MLflow with its own users."""
+"""The account of model-sync may read and nothing else: MLflow with its own users."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from support.packages import HOUSING_ROWS, housing_document, housing_graph, writ
 from support.real_mlflow import RealMlflow, real_mlflow
 from support.waiting import wait_until
 from vigie.errors import ConfigurationError
-from vigie.registry.accounts import allow_reading
 from vigie.registry.cache import CHAMPION, ModelCache
-from vigie.registry.operate import OperatorClient
+from vigie.registry.operate import OperatorClient, allow_reading
 from vigie.settings import Settings, load_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -217,7 +216,7 @@ def test_polling_costs_mlflow_little(guarded: Guarded) -> None:
     log_file = guarded.folder / "log"
     log_file.write_text("")
     with (guarded.folder / "follow.log").open("wb") as log:
-        follower = subprocess.Popen(
+        sync = subprocess.Popen(
             [sys.executable, "-m", "vigie", "follow"],
             env=guarded.environment(READER), stdout=log, stderr=log,
         )  # fmt: skip
@@ -229,8 +228,8 @@ def test_polling_costs_mlflow_little(guarded: Guarded) -> None:
         share = (guarded.mlflow.seconds() - before) / WATCHED_SECONDS
         asked = len(requests_in(log_file)) - asked
     finally:
-        follower.terminate()
-        follower.wait(20)
+        sync.terminate()
+        sync.wait(20)
     assert 1 <= asked <= 6
     assert share < MOST_OF_A_CORE
 

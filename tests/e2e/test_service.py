@@ -182,7 +182,7 @@ def test_serving_imports_nothing_of_training(cache: ModelCache, tmp_path: Path) 
 @pytest.mark.parametrize("moment", ["/onnxruntime", "/uvloop"])
 @LINUX
 def test_a_stop_while_the_models_load_is_at_once(make_service: MakeService, moment: str) -> None:
-    service = make_service(VIGIE_GRACEFUL_TIMEOUT_SECONDS="60")
+    service = make_service(VIGIE_GRACEFUL_TIMEOUT_SECONDS="600")
     service.start()
 
     def is_loading() -> bool:

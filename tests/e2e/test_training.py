@@ -15,9 +15,9 @@ from vigie.errors import RefusedPackage
 from vigie.models.signing import new_keys
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
-from vigie.registry.follow import Follower
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
+from vigie.registry.sync import RegistrySync
 from vigie.serving.worker_state import assemble
 from vigie.settings import Settings, load_settings
 
@@ -42,14 +42,14 @@ def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
     from vigie.training.train import train
 
     recipe = find_recipe("iris")
-    data = recipe.load(recipe.spec, (), lambda _: None)
+    data = recipe.load((), settings, lambda _: None)
     return train(recipe.spec.plan(), data, settings, Steps(), trials)
 
 
 def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> None:
     result = train_iris(settings)
-    assert result.verdict.promote, result.verdict.reason
-    assert Follower(settings).follow_once() == {"iris": "installed"}
+    assert result.comparison.promote, result.comparison.reason
+    assert RegistrySync(settings).sync_once() == {"iris": "installed"}
     cached = ModelCache(settings.cache).champion("iris")
     assert cached is not None
     assert (cached.version, cached.digest) == ("1", result.digest)
@@ -60,9 +60,9 @@ def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> No
 
 def test_a_version_that_is_not_better_is_registered_and_not_promoted(settings: Settings) -> None:
     result = train_iris(settings, trials=2)
-    assert not result.verdict.promote
-    assert "not better than version 1" in result.verdict.reason
-    assert Follower(settings).follow_once() == {"iris": "current"}
+    assert not result.comparison.promote
+    assert "not better than version 1" in result.comparison.reason
+    assert RegistrySync(settings).sync_once() == {"iris": "current"}
 
 
 def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
@@ -108,7 +108,7 @@ def test_trials_are_child_runs(settings: Settings) -> None:
 
 def test_a_version_of_another_key_is_refused(settings: Settings, tmp_path: Path) -> None:
     strict = {"public_keys": (new_keys(tmp_path / "other"),), "cache": tmp_path / "cache"}
-    assert Follower(settings.model_copy(update=strict)).follow_once() == {"iris": "refused"}
+    assert RegistrySync(settings.model_copy(update=strict)).sync_once() == {"iris": "refused"}
     refusal = ModelCache(tmp_path / "cache").refusal("iris")
     assert refusal is not None
     assert "by none of VIGIE_PUBLIC_KEYS" in refusal.reason
@@ -133,10 +133,10 @@ def test_a_worse_version_is_promoted_by_force_only_and_one_command_goes_back(
     client.tag("iris", "2", {"vigie.generated": "True"})
     with pytest.raises(RefusedPackage, match="trained on generated data, version 1 on real data"):
         promotions.promote("iris", "2", None, force=False)
-    assert Follower(settings).follow_once() == {"iris": "current"}
+    assert RegistrySync(settings).sync_once() == {"iris": "current"}
 
     promotions.promote("iris", "2", "a rehearsal", force=True)
-    assert Follower(settings).follow_once() == {"iris": "installed"}
+    assert RegistrySync(settings).sync_once() == {"iris": "installed"}
     (model,) = client.models()
     assert model.aliases == {"champion": "2", "previous": "1"}
     forced = client.versions("iris")[0]
@@ -144,7 +144,7 @@ def test_a_worse_version_is_promoted_by_force_only_and_one_command_goes_back(
     assert forced.tags["vigie.promoted_from"] == "1"
 
     promotions.rollback("iris", None)
-    assert Follower(settings).follow_once() == {"iris": "installed"}
+    assert RegistrySync(settings).sync_once() == {"iris": "installed"}
     served = ModelCache(settings.cache).champion("iris")
     assert served is not None
     assert served.version == "1"

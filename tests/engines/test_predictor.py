@@ -20,8 +20,9 @@ from support.packages import (
     iris_graph,
     write_package,
 )
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import Answers, Predictor, open_predictor
 from vigie.errors import InvalidInput, ModelFailure, RefusedPackage
+from vigie.models.document import PackageDocument
 from vigie.models.package import read_package
 
 
@@ -138,3 +139,14 @@ def test_a_package_without_a_graph_is_refused_with_the_remedy(housing: Predictor
     housing.package.onnx_path.unlink()
     with pytest.raises(RefusedPackage, match="VIGIE_ENGINE=tensorflow"):
         open_predictor(housing.package)
+
+
+def test_the_label_of_a_row_is_the_first_of_those_with_the_highest_score() -> None:
+    document = PackageDocument.model_validate(iris_document())
+    name = document.outputs[0].name
+    scores = np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0.0], [0.2, 0.4, 0.4]], np.float32)
+    answers = Answers({name: scores})
+    first, second, third = document.labels
+    assert answers.labels(document) == [third, first, second]
+    assert answers.rows(1, 2).labels(document) == [first]
+    assert Answers({name: scores[:0]}).labels(document) == []

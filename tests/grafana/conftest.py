@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vigie.monitoring.metrics import Metrics
+from vigie.monitoring.snapshots import merge, take_snapshot
+from vigie.registry.cache import ModelCache
+from vigie.serving.metrics import Metrics
+from vigie.serving.worker_state import registry_families
 
 RULES = Path(__file__).parents[2] / "prometheus" / "rules"
 
@@ -52,10 +55,11 @@ def exported_metrics() -> set[str]:
         "histogram": ("_bucket", "_sum", "_count"),
         "summary": ("_sum", "_count"),
     }
+    exported = [take_snapshot(Metrics().registry), registry_families(ModelCache(Path("absent")))]
     return {
-        family.name + suffix
-        for family in Metrics().registry.collect()
-        for suffix in suffixes.get(family.type, ("",))
+        family["name"] + suffix
+        for family in merge(exported)
+        for suffix in suffixes.get(family["type"], ("",))
     }
 
 

@@ -142,10 +142,11 @@ def test_the_real_provider_takes_the_files(tmp_path: Path) -> None:
         pytest.skip(
             "the provider itself is not here; VIGIE_TEST_TERRAFORM_PLUGINS names a folder with it"
         )
+    plugins = Path(mirror).resolve()
     folder = copy(tmp_path)
     run = Terraform(folder, environment())
     for arguments in (
-        ("init", "-backend=false", f"-plugin-dir={mirror}"),
+        ("init", "-backend=false", f"-plugin-dir={plugins}"),
         ("validate",),
         ("test",),
     ):

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from support.packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
-from vigie.models.decoded import Decoded
 from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder, feeds_of
 from vigie.models.document import Input
+from vigie.models.rows import Decoded
 from vigie.models.wording import describe, kind_of
 
 HOME: dict[str, Any] = {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"}

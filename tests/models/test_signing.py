@@ -128,15 +128,15 @@ def test_the_signature_of_another_key_is_refused(key: Path, root: Path, tmp_path
 
 
 def test_a_file_that_is_no_key_is_named_without_its_content(key: Path, tmp_path: Path) -> None:
-    foreign = tmp_path / "foreign.key"
-    foreign.write_bytes(
+    other = tmp_path / "other.key"
+    other.write_bytes(
         generate_private_key(SECP256R1()).private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
-    for path in (foreign, tmp_path / "absent", *public(key)):
+    for path in (other, tmp_path / "absent", *public(key)):
         with pytest.raises(ConfigurationError, match="VIGIE_SIGNING_KEY"):
             load_private_key(path)
     with pytest.raises(ConfigurationError, match=r"VIGIE_PUBLIC_KEYS: a\.key is no public key"):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from vigie.cli.main import main
 from vigie.errors import ConfigurationError
 from vigie.monitoring.alerting import with_receivers
-from vigie.settings import load_settings
+from vigie.settings import load_alert_settings
 
 BASE = Path(__file__).parents[2] / "alertmanager" / "alertmanager.yml"
 SECRET = "https://hooks.example.org/s3cret"
@@ -35,13 +35,13 @@ def base() -> str:
 
 
 def test_without_settings_nobody_is_told_and_nothing_else_changes() -> None:
-    told, text = with_receivers(base(), load_settings())
+    told, text = with_receivers(base(), load_alert_settings())
     assert told == []
     assert yaml.safe_load(text) == yaml.safe_load(base())
 
 
 def test_every_way_is_written_with_its_secret_in_a_file() -> None:
-    told, text = with_receivers(base(), load_settings(**EVERY_WAY))
+    told, text = with_receivers(base(), load_alert_settings(**EVERY_WAY))
     assert told == ["webhook", "slack", "email"]
     document = yaml.safe_load(text)
     people, watchdog = document["receivers"]
@@ -69,7 +69,7 @@ def test_every_way_is_written_with_its_secret_in_a_file() -> None:
 )
 def test_what_is_missing_is_named(settings: dict[str, object], remedy: str) -> None:
     with pytest.raises(ConfigurationError, match=remedy):
-        with_receivers(base(), load_settings(**settings))
+        with_receivers(base(), load_alert_settings(**settings))
 
 
 def test_the_command_writes_a_file_that_alertmanager_takes(
@@ -85,7 +85,7 @@ def test_the_command_writes_a_file_that_alertmanager_takes(
         pytest.skip("amtool is not installed, or older than 0.26")
     assert check(base()) == 0
     assert check(target.read_text()) == 0
-    assert check(with_receivers(base(), load_settings(**EVERY_WAY))[1]) == 0
+    assert check(with_receivers(base(), load_alert_settings(**EVERY_WAY))[1]) == 0
     assert check(target.read_text().replace("receiver: people", "receiver: other")) != 0
 
 
@@ -112,4 +112,4 @@ def knows_files(amtool: str) -> bool:
 
 def test_a_file_without_receivers_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no receivers"):
-        with_receivers("route:\n  receiver: people\n", load_settings())
+        with_receivers("route:\n  receiver: people\n", load_alert_settings())

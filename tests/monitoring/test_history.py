@@ -20,9 +20,10 @@ from vigie.monitoring.history import (
     read_history,
     spans_of,
 )
-from vigie.monitoring.metrics import LATENCY_SECONDS, Metrics
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
 from vigie.monitoring.snapshots import SnapshotFolder, merge, take_snapshot, write_snapshot
+from vigie.serving.metrics import Metrics
 
 START = 1_700_000_000.0
 ROUTE = "/predict/<model>"
@@ -46,14 +47,14 @@ def answer(
     worker: Metrics, number: int, status: int = 200, seconds: float = 0.003, route: str = ROUTE
 ) -> None:
     for _ in range(number):
-        worker.count_request("POST", route, status, seconds)
+        worker.http.count_request("POST", route, status, seconds)
 
 
 def serving(*versions: tuple[str, str], alias: str = "champion") -> Metrics:
     """A worker that serves these versions of these models."""
     metrics = Metrics()
     for model, version in versions:
-        metrics.model_info.labels(model, version, alias, "run", "onnx").set(1)
+        metrics.models.info.labels(model, version, alias, "run", "onnx").set(1)
     return metrics
 
 

@@ -14,9 +14,9 @@ import requests
 from support.ports import free_port
 from support.waiting import wait_until
 from vigie.monitoring.history import read_history
-from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import Family, SnapshotFolder, merge, write_snapshot
+from vigie.serving.metrics import Metrics
 
 EXTRA: list[Family] = [
     {
@@ -51,8 +51,8 @@ def folder(tmp_path: Path) -> SnapshotFolder:
         gone.wait()
     for pid, rows in ((os.getpid(), 5), (gone.pid, 7)):
         metrics = Metrics()
-        metrics.predictions.labels("iris", "1").observe(rows)
-        metrics.count_request("POST", "/predict", 200, 0.003)
+        metrics.models.predictions.labels("iris", "1").observe(rows)
+        metrics.http.count_request("POST", "/predict", 200, 0.003)
         write_snapshot(tmp_path / f"{pid}-1.json", metrics.registry)
     return SnapshotFolder(tmp_path)
 

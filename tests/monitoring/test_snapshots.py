@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
-from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
-from vigie.monitoring.metrics import GAUGE_MERGE, Metrics
 from vigie.monitoring.snapshots import (
     DEAD,
     Family,
@@ -24,6 +22,29 @@ from vigie.monitoring.snapshots import (
     take_snapshot,
     write_snapshot,
 )
+from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
+from vigie.serving.metrics import Metrics
+
+GAUGE_MERGE = {
+    "vigie_http_requests_in_progress": "sum",
+    "vigie_connections": "sum",
+    "vigie_queue_depth": "sum",
+    "vigie_model_info": "max",
+    "vigie_model_training_error": "max",
+    "vigie_model_loaded_timestamp_seconds": "min",
+    "vigie_model_load_duration_seconds": "max",
+    "vigie_build_info": "max",
+    "vigie_feature_reference_ratio": "max",
+    "vigie_prediction_reference_ratio": "max",
+    "vigie_workers": "sum",
+    "vigie_prediction_log_queue_rows": "sum",
+    "vigie_prediction_log_last_success_timestamp_seconds": "max",
+    "process_virtual_memory_bytes": "sum",
+    "process_resident_memory_bytes": "sum",
+    "process_start_time_seconds": "min",
+    "process_open_fds": "sum",
+    "process_max_fds": "min",
+}
 
 
 @pytest.fixture
@@ -42,8 +63,8 @@ def worker(requests: int, depth: float = 0) -> Metrics:
     """A worker that answered so many requests."""
     metrics = Metrics()
     for _ in range(requests):
-        metrics.count_request("POST", "/predict", 200, 0.003)
-    metrics.queue_depth.labels("iris").set(depth)
+        metrics.http.count_request("POST", "/predict", 200, 0.003)
+    metrics.models.queue_depth.labels("iris").set(depth)
     metrics.workers.set(1)
     return metrics
 
@@ -100,22 +121,41 @@ def test_merging_changes_no_snapshot_that_is_merged_again() -> None:
 
 def test_series_that_only_one_worker_has_are_kept() -> None:
     one, other = Metrics(), Metrics()
-    one.predictions.labels("iris", "1").observe(5)
-    other.predictions.labels("iris", "2").observe(7)
+    one.models.predictions.labels("iris", "1").observe(5)
+    other.models.predictions.labels("iris", "2").observe(7)
     merged = merge([take_snapshot(one.registry), take_snapshot(other.registry)])
     assert value(merged, "vigie_predictions_total", model="iris", version="1") == 5
     assert value(merged, "vigie_predictions_total", model="iris", version="2") == 7
 
 
-@pytest.mark.parametrize("name", GAUGE_MERGE)
-def test_gauges_are_merged_as_declared(name: str) -> None:
+def merges_of(families: list[Family]) -> dict[str, str]:
+    return {family["name"]: family["merge"] for family in families if family["type"] == "gauge"}
+
+
+def test_every_gauge_of_a_worker_says_how_it_is_merged() -> None:
+    assert merges_of(take_snapshot(Metrics().registry)) == GAUGE_MERGE
+
+
+def test_a_gauge_that_does_not_say_so_is_no_snapshot() -> None:
+    metrics = Metrics()
+    Gauge("vigie_planted", "A gauge that nobody thought of.", registry=metrics.registry)
+    with pytest.raises(AttributeError, match="merge"):
+        take_snapshot(metrics.registry)
+
+
+@pytest.mark.parametrize(("name", "merge_as"), GAUGE_MERGE.items())
+def test_gauges_are_merged_as_they_say(name: str, merge_as: str) -> None:
     def family(number: float) -> list[Family]:
         sample: list[Any] = [name, {"model": "iris"}, number]
-        return [{"name": name, "help": "A gauge.", "type": "gauge", "samples": [sample]}]
+        one = {"name": name, "help": "A gauge.", "type": "gauge", "merge": merge_as}
+        return [{**one, "samples": [sample]}]
 
-    expected = {"sum": 6.0, "max": 3.0, "min": 1.0}[GAUGE_MERGE[name]]
+    expected = {"sum": 6.0, "max": 3.0, "min": 1.0}[merge_as]
     merged = merge([family(2.0), family(1.0), family(3.0)])
     assert value(merged, name, model="iris") == expected
+    assert value(merge([merged, family(4.0)]), name, model="iris") == {
+        "sum": 10.0, "max": 4.0, "min": 1.0,
+    }[merge_as]  # fmt: skip
 
 
 def test_snapshots_are_added_from_their_files(folder: SnapshotFolder) -> None:
@@ -133,7 +173,7 @@ def test_a_worker_rewrites_its_own_file(folder: SnapshotFolder) -> None:
     assert path != snapshot_path(folder.folder)
     for _ in range(3):
         write_snapshot(path, metrics.registry)
-        metrics.count_request("POST", "/predict", 200, 0.003)
+        metrics.http.count_request("POST", "/predict", 200, 0.003)
     assert requests_in(folder.total()) == 3
     assert len(list(folder.folder.iterdir())) == 1
 
@@ -166,9 +206,9 @@ def serving(*versions: str) -> Metrics:
     """A worker that answered a row with each of these versions of `housing`."""
     metrics = worker(1)
     for version in versions:
-        metrics.start_version_at_zero("housing", version)
-        metrics.model_info.labels("housing", version, "champion", "run", "onnx").set(1)
-        metrics.predictions.labels("housing", version).observe(1)
+        metrics.models.start_version_at_zero("housing", version)
+        metrics.models.info.labels("housing", version, "champion", "run", "onnx").set(1)
+        metrics.models.predictions.labels("housing", version).observe(1)
     metrics.feedback.count("stored", "housing", "0")
     return metrics
 
@@ -197,10 +237,10 @@ def test_the_dead_keep_the_versions_that_somebody_shows(
     assert value(folder.total(), rows, model="housing", version="2") == 3
 
 
-def keeper(*versions: str) -> CollectorRegistry:
-    """The keeper of the log, which joined a truth to a prediction of each of these versions."""
+def log_writer(*versions: str) -> CollectorRegistry:
+    """The log writer, which joined a truth to a prediction of each of these versions."""
     registry = CollectorRegistry()
-    LogMetrics(registry)
+    PredictionLogMetrics(registry)
     feedback = FeedbackMetrics(registry)
     for version in versions:
         feedback.see("housing", version, "number")
@@ -208,12 +248,12 @@ def keeper(*versions: str) -> CollectorRegistry:
     return registry
 
 
-def test_the_keeper_of_the_log_alone_makes_nobody_forget_the_dead(
+def test_the_log_writer_alone_makes_nobody_forget_the_dead(
     folder: SnapshotFolder, dead_pid: int
 ) -> None:
     rows = "vigie_predictions_total"
     write(folder, dead_pid, serving("2"))
-    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper())
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", log_writer())
     folder.bury()
     assert value(folder.total(), rows, model="housing", version="2") == 1
     # a worker that has not loaded its models yet knows no more of them
@@ -224,9 +264,9 @@ def test_the_keeper_of_the_log_alone_makes_nobody_forget_the_dead(
     assert value(folder.total(), "vigie_queue_depth", model="iris") == 0
 
 
-def test_the_keeper_of_the_log_shows_the_versions_that_workers_show(folder: SnapshotFolder) -> None:
+def test_the_log_writer_shows_the_versions_that_workers_show(folder: SnapshotFolder) -> None:
     joined = "vigie_feedback_joined_total"
-    write_snapshot(folder.folder / f"{os.getpid()}-9.json", keeper("1", "2"))
+    write_snapshot(folder.folder / f"{os.getpid()}-9.json", log_writer("1", "2"))
     assert value(folder.total(), joined, model="housing", version="1") == 1
     write(folder, os.getpid(), serving("2", "3"))
     total = folder.total()
@@ -252,8 +292,8 @@ def test_a_stop_at_any_step_of_a_burial_neither_loses_nor_doubles(
         return step
 
     with monkeypatch.context() as patch:
-        for name in ("replace", "unlink", "write_bytes"):
-            patch.setattr(Path, name, stopping(getattr(Path, name)))
+        for owner, name in ((os, "open"), (Path, "replace"), (Path, "unlink")):
+            patch.setattr(owner, name, stopping(getattr(owner, name)))
         with pytest.raises(KeyboardInterrupt):
             folder.bury()
         assert requests_in(folder.total()) == 21
@@ -276,7 +316,7 @@ def test_totals_never_decrease_whatever_happens(folder: SnapshotFolder, dead_pid
                 living.append((write(folder, os.getpid(), metrics, start), metrics))
             case "work" if living:
                 path, metrics = chance.choice(living)
-                metrics.count_request("POST", "/predict", 200, 0.003)
+                metrics.http.count_request("POST", "/predict", 200, 0.003)
                 write_snapshot(path, metrics.registry)
                 counted += 1
             case "die" if living:

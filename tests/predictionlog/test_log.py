@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import select
 
-from support.ports import free_port
-from support.prediction_log import Postgres, keep_once, log_settings, migrated
-from support.service import samples_of as parse
-from support.service import value_of
+from support.prediction_log import log_settings, outcome, rows_of, write_once
 from support.waiting import wait_until
 from support.worker import FLOWER, HOME, JSON, loaded, post
-from vigie.errors import ConfigurationError
-from vigie.monitoring.publisher import exposition
-from vigie.monitoring.snapshots import take_snapshot
-from vigie.predictionlog.database import Database
-from vigie.predictionlog.log import open_database
-from vigie.predictionlog.migrate import migrate
-from vigie.predictionlog.tables import REVISION, metadata, predictions
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
-from vigie.settings import Settings
 
 
 @pytest.fixture
@@ -37,23 +22,9 @@ def started(cache: ModelCache, tmp_path: Path) -> Iterator[WorkerState]:
     """A worker whose log takes every row and is at work."""
     worker_state = loaded(log_settings(cache, tmp_path))
     worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
+    worker_state.prediction_log.start_writer()
     yield worker_state
     worker_state.prediction_log.close()
-
-
-def outcome(worker_state: WorkerState, name: str) -> float:
-    text, _ = exposition(take_snapshot(worker_state.metrics.registry), "")
-    return value_of(parse(text.decode()), "vigie_prediction_log_rows_total", outcome=name)
-
-
-def rows_of(settings: Settings) -> list[dict[str, Any]]:
-    database = open_database(settings)
-    with database.begin() as connection:
-        asked = select(predictions).order_by(predictions.c.request_id, predictions.c.row)
-        found = [dict(row._mapping) for row in connection.execute(asked)]
-    database.close()
-    return found
 
 
 def test_answers_become_rows(started: WorkerState) -> None:
@@ -91,7 +62,7 @@ def test_a_missing_value_is_logged_as_missing(started: WorkerState) -> None:
 def test_outputs_alone_leave_no_input(cache: ModelCache, tmp_path: Path) -> None:
     worker_state = loaded(log_settings(cache, tmp_path, prediction_log="outputs"))
     worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
+    worker_state.prediction_log.start_writer()
     post(worker_state, "/predict/housing", HOME)
     wait_until(lambda: outcome(worker_state, "written") == 1)
     worker_state.prediction_log.close()
@@ -105,7 +76,7 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 ) -> None:
     worker_state = loaded(log_settings(cache, tmp_path, prediction_log="off"))
     worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
+    worker_state.prediction_log.start_writer()
     answer = post(worker_state, "/predict/housing", HOME)
     assert answer.headers["x-prediction-logged"] == "false"
     worker_state.prediction_log.close()
@@ -117,12 +88,13 @@ def test_without_a_log_nothing_is_kept_and_feedback_says_so(
 
 
 def test_what_the_queue_has_no_room_for_is_dropped_and_counted(
-    cache: ModelCache, tmp_path: Path
+    cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker_state = loaded(log_settings(cache, tmp_path, prediction_log_queue_rows=3))
+    monkeypatch.setattr("vigie.predictionlog.log.MOST_WAITING_ROWS", 3)
+    worker_state = loaded(log_settings(cache, tmp_path))
     said = [post(worker_state, "/predict/housing", HOME).headers for _ in range(5)]
     assert [headers["x-prediction-logged"] for headers in said] == ["true"] * 3 + ["false"] * 2
-    keep_once(worker_state)
+    write_once(worker_state)
     assert (outcome(worker_state, "written"), outcome(worker_state, "dropped")) == (3, 2)
     assert len(rows_of(worker_state.settings)) == 3
 
@@ -135,106 +107,8 @@ def test_above_the_cap_the_rows_of_a_request_share_one_fate(
     for number in range(300):
         answer = post(worker_state, "/predict/housing", [HOME, HOME], x_request_id=f"pair-{number}")
         logged[f"pair-{number}"] = answer.headers["x-prediction-logged"] == "true"
-    keep_once(worker_state)
+    write_once(worker_state)
     rows = [row["request_id"] for row in rows_of(worker_state.settings)]
     assert {name: rows.count(name) for name in logged} == {n: 2 * k for n, k in logged.items()}
     assert outcome(worker_state, "written") + outcome(worker_state, "sampled_out") == 600
     assert outcome(worker_state, "sampled_out") > 0
-
-
-AWAY = "the database of the prediction log is away; trying again"
-
-
-def test_a_database_that_is_away_costs_no_answer_and_gets_its_rows_later(
-    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    blocked = tmp_path / "later"
-    blocked.write_text("a file where the folder should be")
-    url = f"sqlite:///{blocked / 'log.db'}"
-    worker_state = loaded(log_settings(cache, tmp_path, database_url=url))
-    worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
-    assert all(post(worker_state, "/predict/housing", HOME).status == 200 for _ in range(5))
-    wait_until(lambda: AWAY in caplog.messages)
-    assert (outcome(worker_state, "written"), outcome(worker_state, "failed")) == (0, 0)
-    blocked.unlink()
-    wait_until(lambda: outcome(worker_state, "written") == 5)
-    worker_state.prediction_log.close()
-    assert len(rows_of(worker_state.settings)) == 5
-
-
-def test_rows_that_waited_too_long_are_counted_as_failed(cache: ModelCache, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    url = f"sqlite:///{tmp_path / 'file' / 'log.db'}"
-    worker_state = loaded(
-        log_settings(cache, tmp_path, database_url=url, prediction_log_wait_seconds=0.3)
-    )
-    worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
-    post(worker_state, "/predict/housing", [HOME, HOME])
-    wait_until(lambda: outcome(worker_state, "failed") == 2)
-    worker_state.prediction_log.close()
-    assert worker_state.prediction_log._queue.rows == 0
-
-
-def test_a_row_that_is_refused_costs_no_other(cache: ModelCache, tmp_path: Path) -> None:
-    settings = log_settings(cache, tmp_path)
-    with sqlite3.connect(settings.state / "predictions.db") as connection:
-        connection.execute(
-            "create trigger refuse before insert on predictions when new.row = 1 "
-            "begin select raise(abort, 'no'); end"
-        )
-    connection.close()
-    worker_state = loaded(settings)
-    worker_state.prediction_log.start()
-    worker_state.prediction_log.keep()
-    post(worker_state, "/predict/housing", [HOME, HOME, HOME])
-    wait_until(lambda: outcome(worker_state, "failed") == 1)
-    worker_state.prediction_log.close()
-    assert [row["row"] for row in rows_of(settings)] == [0, 2]
-    assert outcome(worker_state, "written") == 2
-
-
-def test_the_steps_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
-    database = migrated("", tmp_path / "log.db")
-    migrate(database)
-    with database.begin() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    database.close()
-
-
-def test_many_may_make_the_tables_at_once(tmp_path: Path) -> None:
-    databases = [Database("", tmp_path / "state" / "log.db") for _ in range(3)]
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(Database.prepare, databases))
-    assert [database.revision() for database in databases] == [REVISION] * 3
-    for database in databases:
-        database.close()
-
-
-@pytest.mark.parametrize("url", ["mysql://host/x", "no address"])
-def test_another_database_stops_the_start(url: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="VIGIE_DATABASE_URL"):
-        Database(url, tmp_path / "log.db")
-
-
-def test_postgresql_takes_the_same_rows_and_may_restart(
-    cache: ModelCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with Postgres.of_its_own(free_port()) as server:
-        worker_state = loaded(log_settings(cache, tmp_path, database_url=server.url))
-        worker_state.prediction_log.start()
-        worker_state.prediction_log.keep()
-        post(worker_state, "/predict/housing", [HOME, HOME])
-        wait_until(lambda: outcome(worker_state, "written") == 2)
-        server.stop()
-        assert post(worker_state, "/predict/housing", HOME).status == 200
-        wait_until(lambda: AWAY in caplog.messages)
-        assert outcome(worker_state, "failed") == 0
-        server.start()
-        wait_until(lambda: outcome(worker_state, "written") == 3)
-        worker_state.prediction_log.close()
-        assert len(rows_of(worker_state.settings)) == 3

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from support.promtool import ROOT, RULES, alerts, rules, seconds
-from vigie.monitoring.metrics import Metrics
+from vigie.serving.metrics import Metrics
 
 ALERTS = alerts()
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -16,8 +16,8 @@ from support.fake_mlflow import fake_mlflow
 from support.prediction_log import microseconds, migrated
 from vigie.errors import ConfigurationError, DataError, RegistryError
 from vigie.models.document import PackageDocument
-from vigie.predictionlog.joined import JoinedRow, joined_rows
-from vigie.predictionlog.log import open_database
+from vigie.predictionlog.database import open_database
+from vigie.predictionlog.joins import JoinedRow, joined_rows
 from vigie.predictionlog.tables import predictions, truths
 from vigie.recipes.catalogue import Recipe, find_recipe
 from vigie.recipes.feedback import PREFIX, feedback_dataset, load_feedback
@@ -209,7 +209,7 @@ def test_generated_data_stays_generated() -> None:
 
 def test_labels_that_the_data_does_not_have_are_left_out() -> None:
     iris = find_recipe("iris")
-    data = iris.load(iris.spec, (), lambda _: None)
+    data = iris.load((), load_settings(), lambda _: None)
     flower = dict.fromkeys(data.columns, 1.25)
     plan = iris.spec.plan()
     asked = PackageDocument.model_validate(

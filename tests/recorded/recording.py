@@ -66,6 +66,17 @@ def _body(one: Mapping[str, Any], entries: Mapping[str, Entry]) -> str | bytes:
     return joined(kept)
 
 
+def differences(
+    part: str, entries: Mapping[str, Entry], said: Mapping[str, list[Masked]], fast_lane: bool
+) -> dict[str, str]:
+    """By request, how what one transport said differs from the recording; only those that do."""
+    return {
+        name: changes
+        for name, answers in said.items()
+        if (changes := difference(recorded(part, name, entries, fast_lane), answers))
+    }
+
+
 def difference(expected: list[Said], found: list[Masked]) -> str:
     """How what came differs from what was recorded, line by line; empty where it does not."""
     old, new = _lines(expected), _lines([{"head": one.head, "body": one.body} for one in found])

@@ -15,7 +15,7 @@ from recorded.services import SERVICES, Running, fill, running
 from recorded.wire import exchange
 
 PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.7
 
 Answers = dict[str, dict[str, list[Masked]]]
 """By part and request, what came on its connection."""

@@ -10,7 +10,7 @@ import pytest
 
 from support.packages import install
 from vigie.models.manifest import verify_manifest
-from vigie.registry.cache import CachedVersion, ModelCache, Refusal, RegistryState, write_atomically
+from vigie.registry.cache import CachedVersion, ModelCache, Refusal, RegistryState
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -172,10 +172,10 @@ def test_the_state_of_the_registry_survives_and_rubbish_counts_as_none(cache: Mo
 
 
 def test_a_write_that_stops_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: ModelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "x.json"
-    write_atomically(path, {"old": 1})
+    old = RegistryState(1.0)
+    cache.note_registry(old)
 
     def stopped(*_: object) -> None:
         raise OSError
@@ -183,12 +183,12 @@ def test_a_write_that_stops_leaves_the_old_file(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", stopped)
         with pytest.raises(OSError):  # noqa: PT011 -- the one that was planted
-            write_atomically(path, {"new": 1})
-    assert path.read_bytes() == b'{"old":1}'
+            cache.note_registry(RegistryState(2.0))
+    assert (cache.folder / "registry.json").read_bytes() == b'{"last_success":1.0,"refusals":{}}'
 
 
 def test_a_reader_never_sees_a_broken_state_while_a_writer_swaps(cache: ModelCache) -> None:
-    """The previous package stays for one swap, as the registry process keeps it."""
+    """The previous package stays for one swap, as model-sync keeps it."""
     for digest in (A, B):
         put(cache, digest)
     cache.point("housing", A)

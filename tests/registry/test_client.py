@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,6 @@ URI = f"{REST}model-versions/get-download-uri"
 ROOT = f"{ARTIFACTS}/1/models/housing/1"
 ONE = RegisteredVersion("housing", "1", "run1")
 MUCH = 2**30
-
-
-@pytest.fixture
-def mlflow() -> Iterator[FakeMlflow]:
-    with fake_mlflow() as fake:
-        yield fake
 
 
 @pytest.fixture
@@ -378,7 +372,7 @@ def test_a_download_has_a_deadline_however_it_drips(
     assert files.is_dir()
     mlflow.answers[f"{ROOT}/MLmodel"] = _drip
     client = RegistryClient(mlflow.url, 5, download_seconds=0.2)
-    with pytest.raises(RegistryError, match="VIGIE_DOWNLOAD_TIMEOUT_SECONDS"):
+    with pytest.raises(RegistryError, match="took longer than it may"):
         client.download(ONE, tmp_path / "here", MUCH)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import getpass
-import os
 import stat
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,13 @@ from typing import Any
 import orjson
 import pytest
 
-from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, fake_mlflow, send, send_json
+from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, send, send_json
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from vigie.errors import ConfigurationError, NotFound, RefusedPackage, RegistryError
 from vigie.registry.promotion import Promotions
 from vigie.settings import Settings, load_settings
 
 ROWS = "a" * 64
-
-
-@pytest.fixture
-def mlflow() -> Iterator[FakeMlflow]:
-    with fake_mlflow() as fake:
-        yield fake
 
 
 @pytest.fixture
@@ -326,13 +318,3 @@ def test_a_move_is_recorded_as_soon_as_it_is_made(
     with pytest.raises(RegistryError, match="answered 500"):
         promotions.promote("housing", "2", None, force=False)
     assert [line["to_version"] for line in audit(settings)] == ["2"]
-
-
-def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vigie.registry.audit import who_am_i
-
-    def nameless() -> str:
-        raise KeyError("uid")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
-    assert who_am_i().startswith(f"{os.getuid()}@")

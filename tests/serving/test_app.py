@@ -370,12 +370,12 @@ def check_manners(asked: Case, answer: Answer) -> None:
 
 
 def check_problem(answer: Answer, asked: Case) -> None:
-    foreign = re.match(r"/(v1/models/|v2|invocations)", asked.path)
-    assert answer.headers["content-type"] == (JSON if foreign else "application/problem+json")
+    compat = re.match(r"/(v1/models/|v2|invocations)", asked.path)
+    assert answer.headers["content-type"] == (JSON if compat else "application/problem+json")
     if asked.method == "HEAD":
         return
-    if foreign:
-        members = ["error_code", "message"] if foreign[1] == "invocations" else ["error"]
+    if compat:
+        members = ["error_code", "message"] if compat[1] == "invocations" else ["error"]
         assert list(answer.json()) == members
         return
     problem = answer.json()

@@ -16,7 +16,7 @@ def test_what_was_counted_last_is_there_when_close_returns(settings: Settings) -
     worker_state = loaded(settings)
     worker_state.start()
     for _ in range(7):
-        worker_state.metrics.count_request("POST", "/predict", 200, 0.003)
+        worker_state.metrics.http.count_request("POST", "/predict", 200, 0.003)
     worker_state.close()
     text, _ = exposition(folder.total(), "")
     assert value_of(samples_of(text.decode()), "vigie_http_requests_total", route="/predict") == 7

@@ -19,7 +19,7 @@ REACHES = {
     # from: what it must reach, what it must not
     "ml-app": ({("postgres", 5432)}, {("192.0.2.1", 443)}),
     "mlflow": ({("postgres", 5432)}, set()),
-    "registry": ({("mlflow", 5001)}, {("postgres", 5432), ("ml-app", 5000), ("192.0.2.1", 443)}),
+    "model-sync": ({("mlflow", 5001)}, {("postgres", 5432), ("ml-app", 5000), ("192.0.2.1", 443)}),
     "gateway": ({("ml-app", 5000)}, {("postgres", 5432)}),
     "prometheus": ({("ml-app", 9464)}, {("postgres", 5432)}),
     "alertmanager": (set(), {("postgres", 5432)}),

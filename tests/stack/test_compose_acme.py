@@ -174,8 +174,8 @@ def issuer(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
                 )
             ending.callback(server.wait, 10)
             ending.callback(server.terminate)
-        front = ending.enter_context(_buffer(address, port, certificate, key))
-        stack.environment["VIGIE_ACME_DIRECTORY"] = f"https://{address}:{front}/dir"
+        proxy = ending.enter_context(_buffer(address, port, certificate, key))
+        stack.environment["VIGIE_ACME_DIRECTORY"] = f"https://{address}:{proxy}/dir"
         yield stack, tmp_path / "pebble"
 
 

@@ -74,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def key(site: Site) -> str:
-    shown = site.stack.compose("run", "--rm", "-T", "keys", "add", "tests").stdout
+    shown = site.stack.compose("run", "--rm", "-T", "apikeys", "add", "tests").stdout
     (found,) = [word for word in shown.split() if word.startswith("vig_")]
     return found
 
@@ -155,7 +155,7 @@ def test_only_the_gateway_has_public_ports(site: Site) -> None:
 
 
 def test_a_caller_over_its_quota_waits(site: Site) -> None:
-    other = site.stack.compose("run", "--rm", "-T", "keys", "add", "greedy").stdout
+    other = site.stack.compose("run", "--rm", "-T", "apikeys", "add", "greedy").stdout
     (greedy,) = [word for word in other.split() if word.startswith("vig_")]
     statuses = [
         site.ask("POST", "/predict/housing", BODY, X_Api_Key=greedy)[0] for _ in range(QUOTA + 5)

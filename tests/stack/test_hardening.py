@@ -70,8 +70,8 @@ def test_who_is_on_which_network() -> None:
     assert members == {
         "edge": {"gateway"},
         "app": {"gateway", "ml-app"},
-        "data": {"postgres", "migrate", "mlflow", "ml-app"},
-        "tracking": {"mlflow", "trainer", "registry"},
+        "data": {"postgres", "mlflow-migrate", "mlflow", "ml-app"},
+        "tracking": {"mlflow", "trainer", "model-sync"},
     }
 
 
@@ -79,5 +79,5 @@ def test_the_service_gets_no_credentials_of_mlflow() -> None:
     for files in (LAPTOP, PRODUCTION):
         service = _render(*files)["services"]["ml-app"]
         parts = {mount.get("volume", {}).get("subpath") for mount in service["volumes"]}
-        assert parts <= {None, "ml-app", "keys"}
+        assert parts <= {None, "ml-app", "apikeys"}
         assert "VIGIE_MLFLOW_URL" not in service["environment"]

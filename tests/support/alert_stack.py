@@ -19,7 +19,7 @@ from support.ports import free_port
 from support.promtool import ROOT, RULES, seconds
 from support.scraper import is_ready
 from vigie.monitoring.alerting import with_receivers
-from vigie.settings import load_settings
+from vigie.settings import load_alert_settings
 
 FASTER = 60
 SCRAPED = ("vigie", "mlflow", "haproxy", "node", "probe")
@@ -198,7 +198,7 @@ def _alertmanager(folder: Path, webhook: str) -> Path:
         lambda m: f"{m[1]}: {_shorter(m[2])}",
         base,
     )
-    settings = load_settings(
+    settings = load_alert_settings(
         alert_webhook_url_file=folder / "people", alert_watchdog_url_file=folder / "watchdog"
     )
     _, text = with_receivers(base, settings)

@@ -28,7 +28,7 @@ IMAGES = {
     "VIGIE_TRAINER_IMAGE": "vigie-train:test",
     "VIGIE_MLFLOW_IMAGE": "vigie-mlflow:test",
 }
-ONE_SHOTS = ("secrets", "migrate", "trainer")
+ONE_SHOTS = ("secrets", "mlflow-migrate", "trainer")
 HEALTHY_SECONDS = 300
 HOUSE = {
     "property_type": "apartment", "surface_m2": 54, "rooms": 3, "latitude": 43.36,
@@ -104,7 +104,7 @@ class Stack:
 
     def build(self) -> None:
         """Builds the images of this checkout; a moment where they are built already."""
-        self.compose("build", "secrets", "migrate", "trainer", seconds=1800)
+        self.compose("build", "secrets", "mlflow-migrate", "trainer", seconds=1800)
 
     def up(self, *words: str, seconds: float = HEALTHY_SECONDS) -> None:
         """Brings everything up and waits until it is healthy."""

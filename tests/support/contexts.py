@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vigie.models.decoded import Decoded
+from vigie.models.rows import Decoded
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import Request, RequestContext

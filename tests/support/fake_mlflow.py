@@ -1,4 +1,4 @@
-"""An HTTP server that plays the part of MLflow's REST API that the registry process uses."""
+"""An HTTP server that plays the part of MLflow's REST API that model-sync uses."""
 
 from __future__ import annotations
 

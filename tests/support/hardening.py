@@ -105,15 +105,15 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("postgres", "drops_capabilities"): "what the image needs for that",
     ("node-exporter", "no_sensitive_mount"): "the whole disk, read-only: how full is it",
     ("secrets", "has_health_check"): "ends by itself",
-    ("migrate", "has_health_check"): "ends by itself",
+    ("mlflow-migrate", "has_health_check"): "ends by itself",
     ("trainer", "has_health_check"): "ends by itself",
-    ("keys", "has_health_check"): "ends by itself",
+    ("apikeys", "has_health_check"): "ends by itself",
     ("retrain", "has_health_check"): "waits for most of a day",
 }
 """What may be broken, by service and rule, and why."""
 
 PUBLIC: dict[tuple[str, str], str] = {
-    ("gateway", "loopback_ports"): "the one door, in production",
+    ("gateway", "loopback_ports"): "the one entrance, in production",
 }
 """What may be broken in production as well."""
 

@@ -70,7 +70,7 @@ class Machine:
         """Runs the playbook on this machine, `variables` on top of its own."""
         known = {
             "ansible_host": self.address,
-            "ansible_user": "keeper",
+            "ansible_user": "operator",
             "ansible_ssh_private_key_file": str(self.folder / "key"),
             "ansible_ssh_common_args": " ".join(ANY_HOST_KEY),
             **self.variables,
@@ -133,8 +133,10 @@ def machine(folder: Path, mounts: Mapping[Path, str] | None = None) -> Iterator[
         )  # fmt: skip
         made = Machine(name, folder)
         public = (folder / "key.pub").read_text().strip()
-        made.run(f"ssh-keygen -A > /dev/null; echo '{public}' > /home/keeper/.ssh/authorized_keys")
-        made.run("chown keeper /home/keeper/.ssh/authorized_keys; systemctl restart ssh")
+        made.run(
+            f"ssh-keygen -A > /dev/null; echo '{public}' > /home/operator/.ssh/authorized_keys"
+        )
+        made.run("chown operator /home/operator/.ssh/authorized_keys; systemctl restart ssh")
         _await_ssh(name)
         yield made
     finally:

@@ -11,9 +11,11 @@ import orjson
 from onnx import TensorProto, helper
 
 from vigie.engines.onnx import OnnxEngine
+from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
+from vigie.models.package import read_package
 from vigie.models.profile import Profile
 from vigie.registry.cache import ModelCache
 
@@ -340,6 +342,17 @@ def keep_held_out(root: Path, count: int = 40, factor: float = 1.0) -> str:
     held_out = {"rows": rows, "actual": (prices + noise).tolist()}
     (root / "vigie" / "held_out.json").write_bytes(orjson.dumps(held_out))
     return write_manifest(root)
+
+
+def open_housing(
+    root: Path, factor: float = 1.0, slow: bool = False, held_out: bool = False
+) -> Predictor:
+    """Writes and opens a version; with `held_out` rows, it is right about them at a factor of 1."""
+    graph = slow_housing_graph() if slow else housing_graph(factor)
+    write_package(root, housing_document(factor=factor), graph, HOUSING_ROWS)
+    if held_out:
+        keep_held_out(root)
+    return open_predictor(read_package(root, ""))
 
 
 def half_plus_two_document() -> dict[str, Any]:

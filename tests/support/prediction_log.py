@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -11,21 +12,27 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from support.worker import settings_for
-from vigie.monitoring.log_metrics import FeedbackMetrics
-from vigie.predictionlog.database import Database
-from vigie.predictionlog.joiner import Joiner
-from vigie.predictionlog.log import start_keeper
-from vigie.predictionlog.migrate import migrate
+from support.service import Samples, samples_of, value_of
+from support.worker import HOME, JSON, post, settings_for
+from vigie.monitoring.publisher import exposition
+from vigie.monitoring.snapshots import take_snapshot
+from vigie.predictionlog.database import Database, migrate, open_database
+from vigie.predictionlog.joins import Joiner
+from vigie.predictionlog.metrics import FeedbackMetrics
+from vigie.predictionlog.tables import predictions, truths
+from vigie.predictionlog.writer import start_log_writer
 from vigie.registry.cache import ModelCache
+from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
-_BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+DEBIAN = Path("/usr/lib/postgresql")
 
 
 def log_settings(cache: ModelCache, folder: Path, **overrides: object) -> Settings:
@@ -46,16 +53,16 @@ def migrated(url: str, file: Path) -> Database:
     return database
 
 
-def keep_once(worker_state: WorkerState) -> None:
-    """Spools what waits and writes it, as a worker and a keeper do that stop."""
+def write_once(worker_state: WorkerState) -> None:
+    """Spools what waits and writes it, as a worker and a log writer do that stop."""
     log, metrics = worker_state.prediction_log, worker_state.metrics
     log.start()
     log.close()
-    keeper = start_keeper(worker_state.settings, metrics.prediction_log, metrics.feedback)
-    keeper.stop()
+    writer = start_log_writer(worker_state.settings, metrics.prediction_log, metrics.feedback)
+    writer.stop()
     # longer than a service that stops would wait: a busy machine is no fault of the log's
-    keeper.thread.join(60)
-    assert not keeper.thread.is_alive()
+    writer.thread.join(60)
+    assert not writer.thread.is_alive()
 
 
 def join_all(database: Database, metrics: FeedbackMetrics, wait_seconds: float = 1e6) -> int:
@@ -66,14 +73,76 @@ def join_all(database: Database, metrics: FeedbackMetrics, wait_seconds: float =
     return joined
 
 
+def rows_of(settings: Settings) -> list[dict[str, Any]]:
+    """The logged predictions, by request and row."""
+    database = open_database(settings)
+    with database.begin() as connection:
+        asked = select(predictions).order_by(predictions.c.request_id, predictions.c.row)
+        found = [dict(row._mapping) for row in connection.execute(asked)]
+    database.close()
+    return found
+
+
+def outcome(worker_state: WorkerState, name: str) -> float:
+    """How many rows a worker has counted under this outcome."""
+    text, _ = exposition(take_snapshot(worker_state.metrics.registry), "")
+    return value_of(samples_of(text.decode()), "vigie_prediction_log_rows_total", outcome=name)
+
+
+class Desk:
+    """A worker, its log, and a client that tells it what was true. Joins when it is told to."""
+
+    def __init__(self, worker_state: WorkerState) -> None:
+        self.worker_state = worker_state
+        self.database = open_database(worker_state.settings)
+        self.client: FlaskClient = create_app(worker_state=worker_state).test_client()
+
+    def predict(self, request_id: str, *rows: Any, model: str = "housing") -> list[Any]:
+        body = {"instances": rows or [HOME]}
+        answer = post(self.worker_state, f"/predict/{model}", body, x_request_id=request_id)
+        assert answer.headers["x-prediction-logged"] == "true"
+        predicted: list[Any] = answer.json()["predictions"]
+        return predicted
+
+    def write(self) -> None:
+        """Writes what waits, as a worker and a log writer do that stop."""
+        write_once(self.worker_state)
+
+    def tell(self, *items: Any) -> tuple[int, Any]:
+        body = json.dumps(items[0] if len(items) == 1 else items)
+        answer = self.client.post("/feedback", data=body, content_type=JSON)
+        return answer.status_code, answer.get_json(force=True)
+
+    def join(self, wait_seconds: float = 1e6) -> int:
+        return join_all(self.database, self.worker_state.metrics.feedback, wait_seconds)
+
+    def count(self, outcome: str, **labels: str) -> float:
+        return value_of(self.samples(), "vigie_feedback_total", outcome=outcome, **labels)
+
+    def samples(self) -> Samples:
+        text, _ = exposition(take_snapshot(self.worker_state.metrics.registry), "")
+        return samples_of(text.decode())
+
+    def states(self) -> dict[tuple[str, int], str]:
+        with self.database.begin() as connection:
+            rows = connection.execute(select(truths))
+            return {(row.request_id, row.row): row.state for row in rows}
+
+
+def truth(request_id: str, actual: Any, row: int = 0) -> dict[str, Any]:
+    return {"request_id": request_id, "row": row, "actual": actual}
+
+
 class Postgres:
     """A PostgreSQL server of its own, without a password, on a free port of this machine."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder, self._port = folder, port
         self._account = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-        if not _BINARIES:
+        programs = _programs()
+        if programs is None:
             pytest.skip("PostgreSQL is not installed")
+        self._programs = programs
         if self._account:
             shutil.chown(folder, "postgres")
         self._run("initdb", "-D", str(folder / "data"), "-U", "vigie", "-A", "trust")
@@ -112,9 +181,15 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [*self._account, str(_BINARIES[-1] / program), *arguments],
+            [*self._account, str(self._programs / program), *arguments],
             check=True, timeout=60, stdout=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
+
+
+def _programs() -> Path | None:
+    """Where PostgreSQL's programs are: Debian has a folder for each version, none on the path."""
+    found = shutil.which("initdb")
+    return Path(found).parent if found else max(DEBIAN.glob("*/bin"), default=None)
 
 
 def microseconds() -> int:

@@ -15,6 +15,7 @@ import psutil
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from support import constants
 from support.asgi import Answer
 from support.ports import free_port
 from support.waiting import wait_until
@@ -46,9 +47,12 @@ class LiveService:
 
     def start(self, *command: str) -> None:
         """Starts `vigie serve`, or `python command…`."""
+        serve = ("-m", "vigie", "serve")
+        if constants.VARIABLE in self._environment:
+            serve = ("-P", constants.__file__, "serve")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *(command or ("-m", "vigie", "serve"))],
+                [sys.executable, *(command or serve)],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -88,8 +92,8 @@ class LiveService:
         return [child for child in self.master.children() if _listens(child, self.port)]
 
     @property
-    def keeper(self) -> psutil.Process | None:
-        """The child that keeps the prediction log."""
+    def log_writer(self) -> psutil.Process | None:
+        """The child that writes the prediction log."""
         others = {self.publisher, *self.workers}
         return next((c for c in self.master.children() if c not in others and _runs(c)), None)
 
@@ -124,7 +128,7 @@ class LiveService:
     def wait(self) -> int:
         """The exit code of a service that ends by itself."""
         assert self._process is not None
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def stop(self) -> int:
         """Ends it with SIGTERM, as a machine does, and gives its exit code."""
@@ -132,7 +136,7 @@ class LiveService:
         assert process is not None
         self._family = self.master.children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(60)
 
     @property
     def orphans(self) -> list[psutil.Process]:

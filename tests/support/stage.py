@@ -1,4 +1,4 @@
-"""A service, the registry process and a registry that misbehaves, all real but the last."""
+"""A service, model-sync and a registry that misbehaves, all real but the last."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ import pytest
 from mlflow.models import Model
 
 from vigie.errors import DataError
-from vigie.models.interval import Interval
 from vigie.recipes.catalogue import find_recipe
 from vigie.recipes.housing.sales import generated_sales
+from vigie.settings import load_settings
 from vigie.training.dataset import Dataset, split
 from vigie.training.packaging import Trained, write_package
 from vigie.training.plan import Plan
-from vigie.training.trials import fit_trial, trials_of
+from vigie.training.trials import calibrate, fit_trial, trials_of
 
 REAL_FILES = {
     "housing": "housing/dvf_hendaye_2019_2023_train.csv",
@@ -50,11 +50,11 @@ def load_data(name: str) -> Dataset:
     recipe = find_recipe(name)
     path = real_file(name)
     if path is not None:
-        return recipe.load(recipe.spec, (path,), lambda _: None)
+        return recipe.load((path,), load_settings(), lambda _: None)
     if name == "housing":
         return generated_sales(recipe.spec)
     try:
-        return recipe.load(recipe.spec, (), lambda _: None)
+        return recipe.load((), load_settings(), lambda _: None)
     except DataError:
         pytest.skip(f"VIGIE_TEST_DATA has no data for {name}")
 
@@ -65,18 +65,13 @@ def train_package(
     """Trains a recipe for a moment and writes its package. `parts`: for training, and held out."""
     training, held_out = parts or split(load_data(name))
     plan = find_recipe(name).spec.plan().fitted_to(training)
-    labels: tuple[str, ...] = ()
-    if plan.task == "classification":
-        labels = tuple(sorted({str(label) for label in training.target}))
+    labels = plan.labels(training)
     trial = trials_of(plan, len(training), 1)[0]
     epochs = trial.epochs or (60 if plan.architecture == "linear" else EPOCHS)
     trial = type(trial)(trial.architecture, trial.seed, trial.size, epochs)
     fitted = fit_trial(plan, trial, training, labels, lambda *_: None).fitted
-    interval = None
-    if plan.interval_level is not None:
-        interval = Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)
     trained = Trained(
-        plan, fitted.model, training, held_out, interval, labels, {"mae": 1.0}, None,
+        plan, fitted.model, training, held_out, calibrate(plan, fitted), labels, {"mae": 1.0}, None,
         "2026-01-01T00:00:00",
     )  # fmt: skip
     digest = write_package(trained, root, Model())

@@ -17,9 +17,9 @@ from support.saved_models import LABELS, write_bigquery_model
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.package import Package
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.settings import Settings, load_settings
-from vigie.training.foreign_saved import check_saved_model
+from vigie.training.imported_saved_model import check_saved_model
 from vigie.training.importing import Wanted, read_examples, words, write_imported
 from vigie.training.sources import fetch
 

@@ -6,7 +6,7 @@ import yaml
 from support.trained import TrainedPackage, train_package
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import read_package
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings
 
 

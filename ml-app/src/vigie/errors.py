@@ -7,7 +7,11 @@ from typing import ClassVar
 
 
 class VigieError(Exception):
-    """An explained failure. `str(error)` is safe to show: no path, payload, trace or secret."""
+    """An explained failure. `str(error)` is safe to show: no path, payload, trace or secret.
+
+    `status`, `code` and `title` are what a request is answered with; what else people are told of a
+    code stands in `vigie.serving.problems`.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
@@ -17,30 +21,17 @@ class VigieError(Exception):
 class ConfigurationError(VigieError):
     """A setting, port, folder or environment that must be put right before a start."""
 
-    code = "configuration"
-    title = "Wrong configuration"
-
 
 class DataError(VigieError):
     """Training or batch data that cannot be used; the message names the column and the remedy."""
-
-    code = "data"
-    title = "Unusable data"
 
 
 class RegistryError(VigieError):
     """The MLflow server is away, slow, or answered with something that is not its own API."""
 
-    status = 503
-    code = "registry-unavailable"
-    title = "Registry unavailable"
-
 
 class RefusedPackage(VigieError):
     """A model version that will not be served; the message is the reason."""
-
-    code = "refused-package"
-    title = "Refused model version"
 
 
 class BrokenPackage(RefusedPackage):

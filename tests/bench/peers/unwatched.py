@@ -10,8 +10,8 @@ from typing import Any
 
 from vigie.cli.main import main
 from vigie.monitoring.bins import VersionBins
-from vigie.monitoring.metrics import Metrics
-from vigie.monitoring.tally import Tally
+from vigie.monitoring.buffered_series import BufferedSeries
+from vigie.monitoring.http_metrics import HttpMetrics
 from vigie.serving.pipeline import Pipeline
 from vigie.serving.worker_state import WorkerState
 
@@ -27,11 +27,11 @@ def take_out(owner: type, name: str) -> None:
     setattr(owner, name, nothing)
 
 
-take_out(Metrics, "count_request")
+take_out(HttpMetrics, "count_request")
 take_out(Pipeline, "_observe")
 take_out(VersionBins, "observe")
 take_out(VersionBins, "add_up")
-take_out(Tally, "add_up")
+take_out(BufferedSeries, "add_up")
 take_out(WorkerState, "_write_snapshots")
 
 if __name__ == "__main__":

@@ -145,15 +145,18 @@ def strange_paths() -> list[Request]:
 
 def accepted() -> list[Request]:
     """Who gets an error as a page and who as a document."""
-    wishes = [
+    accepted = [
         "", "*/*", "text/*", JSON, "application/problem+json", "text/html", HTML,
         "text/html;q=0.5, application/json", "application/json;q=0.5, text/html",
         "application/json, text/html", "text/plain",
         "image/png, */*;q=0.1", "nonsense",
         "text/html;q=0",
     ]  # fmt: skip
-    return [get(f"lost, Accept: {wish}", "/nothing", {"Accept": wish}) for wish in wishes] + [
-        get(f"wrong method, Accept: {wish}", "/predict", {"Accept": wish}) for wish in wishes
+    return [
+        get(f"lost, Accept: {accept}", "/nothing", {"Accept": accept}) for accept in accepted
+    ] + [
+        get(f"wrong method, Accept: {accept}", "/predict", {"Accept": accept})
+        for accept in accepted
     ]
 
 

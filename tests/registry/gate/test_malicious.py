@@ -33,7 +33,7 @@ import json, resource, sys
 from pathlib import Path
 from vigie.sandbox import run as sandbox
 from vigie.errors import VigieError
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings
 def peak():
     for line in open("/proc/self/status"):
@@ -48,7 +48,7 @@ try:
         folder = Path(sys.argv[3])
         folder.mkdir()
         order = {"source": sys.argv[2], "labels": [], "columns": [], "examples": []}
-        task = "vigie.training.foreign_task:convert"
+        task = "vigie.training.conversion:to_package"
         sandbox.run_confined(task, order, folder, [Path(sys.argv[2])])
 except VigieError as refused:
     reason = str(refused)
@@ -150,7 +150,7 @@ def _pickle_in_mlmodel(root: Path, canary: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "Lambda": (_layer("keras.layers", "Lambda", function="x"), "keras.layers.Lambda"),
     "TFSMLayer": (_layer("keras.layers", "TFSMLayer", filepath="x"), "keras.layers.TFSMLayer"),
-    "foreign module": (_layer("canary_module", "Dense"), "canary_module.Dense"),
+    "unknown module": (_layer("canary_module", "Dense"), "canary_module.Dense"),
     "zip slip": (_slip, "leaves its folder"),
     "zip bomb": (_bomb, "unpacks to far more than it holds"),
     "shape bomb": (_shape, "declare more than the file holds"),

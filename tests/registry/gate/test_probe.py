@@ -23,8 +23,8 @@ from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import write_manifest
 from vigie.models.package import read_package
-from vigie.registry.gate.probe import Trial
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
+from vigie.registry.gate.probe import SandboxProbe
 from vigie.sandbox.run import Limits
 from vigie.sandbox.weights import check_hdf5, check_keras_weights
 from vigie.settings import load_settings
@@ -54,7 +54,7 @@ def test_other_golden_answers_are_found_out(root: Path) -> None:
 def test_a_model_that_does_not_fit_the_memory_is_refused(root: Path) -> None:
     # TensorFlow aborts where it gets no memory
     with pytest.raises(RefusedPackage, match=r"more memory|SIGABRT"):
-        Trial(Limits(memory_bytes=2 * 2**20)).run(read_package(root, ""), "tensorflow")
+        SandboxProbe(Limits(memory_bytes=2 * 2**20)).run(read_package(root, ""), "tensorflow")
 
 
 def test_a_graph_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None:

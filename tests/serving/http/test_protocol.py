@@ -21,6 +21,7 @@ from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.http.connections import Connections
 from vigie.serving.http.protocol import Connection
+from vigie.serving.metrics import Metrics
 from vigie.serving.worker_state import WorkerState
 
 GRACE_SECONDS = 1
@@ -125,6 +126,30 @@ def test_a_connection_leaves_nothing_to_collect(
                 gc.enable()
 
     assert asyncio.run(asyncio.wait_for(left_by_many(), 20)) == 0
+
+
+def test_a_worker_that_drains_closes_idle_connections_within_a_second(
+    asgi: AsgiApplication,
+) -> None:
+    async def left_in_peace() -> list[int]:
+        async with listening(asgi) as (worker, port):
+            now = [worker.loop.time()]
+            connections = Connections(asgi.worker_state.settings, Metrics(), lambda: now[0])
+            worker.connections = connections
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET)
+            assert (await read_answer(reader)).status == 200
+            found = []
+            connections.drain()
+            for later in (0.0, 0.99, 0.01):
+                now[0] += later
+                connections.sweep()
+                found.append(len(connections._open))
+            assert await reader.read() == b""
+            writer.close()
+            return found
+
+    assert asyncio.run(asyncio.wait_for(left_in_peace(), 20)) == [1, 1, 0]
 
 
 def told(answer: Answer) -> tuple[int, dict[str, str], bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,7 +17,15 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from support.worker import FLOWER, HOME, JSON
+from vigie.models.document import FLOAT32_MAX
+from vigie.predictionlog.entry import TRUTH_LABEL
+from vigie.serving import openapi
 from vigie.serving.app import create_app
+from vigie.serving.dialects.invocations import FORMATS
+from vigie.serving.dialects.tfserving import SIGNATURE
+from vigie.serving.dialects.v2 import MOST_DIMENSIONS, MOST_ID_CHARACTERS
+from vigie.serving.dialects.v2_tensors import DTYPES
+from vigie.serving.openapi.document import read_part
 from vigie.serving.worker_state import WorkerState
 
 UNDOCUMENTED = {
@@ -90,6 +99,27 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     ]
     names = [o["operationId"] for o in operations if "operationId" in o]
     assert len(set(names)) == len(names) == 3
+
+
+def test_what_is_written_down_is_what_the_code_takes() -> None:
+    bodies = read_part("bodies")
+    tensor = bodies["v2"]["properties"]["inputs"]["items"]["properties"]
+    truth = bodies["truth"]["properties"]
+    number, label = truth["actual"]["oneOf"]
+    assert bodies["v2"]["properties"]["id"]["maxLength"] == MOST_ID_CHARACTERS
+    assert tensor["shape"]["maxItems"] == MOST_DIMENSIONS
+    assert tensor["datatype"]["enum"] == [*DTYPES, "BYTES"]
+    assert bodies["tfserving"]["properties"]["signature_name"]["enum"][0] == SIGNATURE
+    assert [one["required"] for one in bodies["invocations"]["oneOf"]] == [[one] for one in FORMATS]
+    assert (number["minimum"], number["maximum"]) == (-FLOAT32_MAX, FLOAT32_MAX)
+    assert label["pattern"] == TRUTH_LABEL
+
+
+def test_every_file_beside_the_code_is_used_and_whole() -> None:
+    names = {path.stem for path in Path(openapi.__file__).parent.glob("*.json")}
+    assert names == {"bodies", "components", "operations", "paths", "prediction", "responses"}
+    for name in names:
+        assert ".json#" not in orjson.dumps(read_part(name)).decode()
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/housing", "/predict/iris"])

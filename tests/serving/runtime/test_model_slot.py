@@ -22,10 +22,10 @@ from support.worker import HOME
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.errors import DeadlineExceeded, ModelFailure
-from vigie.models.decoded import Decoded
 from vigie.models.profile import build_profile
-from vigie.monitoring.metrics import Metrics
+from vigie.models.rows import Decoded
 from vigie.registry.cache import ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.runtime.loaded_model import LatencyModel, LoadedModel, load_model
 from vigie.serving.runtime.messages import RequestContext, Result
 from vigie.serving.runtime.model_slot import ModelSlot
@@ -435,7 +435,7 @@ def test_versions_may_come_back(live: LoadedModel, order: str) -> None:
         slot.swap(replace(live, version=version, digest=version * 64))
         assert info_of(metrics) == [version]
         assert slot.bound_to(slot.live or live) is not None
-        metrics.predictions.labels("housing", version).observe(1)
+        metrics.models.predictions.labels("housing", version).observe(1)
     assert versions_in(metrics) == set(order[-2:])
 
 

@@ -14,24 +14,26 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from jinja2 import StrictUndefined
+from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from support.packages import housing_document, install, iris_document
+from support.worker import loaded, settings_for
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable
 from vigie.models.document import Input, PackageDocument
-from vigie.registry.cache import ModelCache
+from vigie.registry.cache import CHALLENGER, ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.problems import KNOWN
-from vigie.serving.web.form import fields_of, what_to_enter
-from vigie.serving.web.formats import date, quantity
-from vigie.serving.web.problem_texts import problem_meaning, problem_title
+from vigie.serving.problems import PROBLEMS
+from vigie.serving.web.form import fields_of, read_number, read_row, what_to_enter
+from vigie.serving.web.language import languages
+from vigie.serving.web.render import code_spans
 from vigie.serving.web.result import result_of
-from vigie.serving.web.typed import read_number, read_row
 from vigie.serving.worker_state import assemble
 from vigie.settings import load_settings
 
 Browse = Callable[..., FlaskClient]
 HOME = {"surface_m2": "54", "rooms": "3", "property_type": "apartment", "district": "2"}
+EN, FR = languages()["en"], languages()["fr"]
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -229,6 +231,24 @@ def test_result_shows_the_estimate(client: FlaskClient) -> None:
     assert response.headers["Cache-Control"] == "no-store"
 
 
+def test_the_result_names_the_version_that_answered(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    digests = []
+    for version, factor in (("1", 1.0), ("2", 1.2)):
+        install(cache, "housing", version, factor)
+        installed = cache.champion("housing")
+        assert installed is not None
+        digests.append(installed.digest)
+    cache.point("housing", digests[0])
+    cache.point("housing", digests[1], CHALLENGER)
+    settings = settings_for(cache, tmp_path / "state", models=("housing",), canary_share=1.0)
+    client = create_app(worker_state=loaded(settings)).test_client()
+    assert "Serving version 1" in words(client.get("/?lang=en"))
+    response = client.post("/?lang=en", data=HOME)
+    assert response.headers["X-Model-Version"] == "2"
+    assert "Model version 2 " in words(response)
+
+
 def test_french_result_is_written_in_french(client: FlaskClient) -> None:
     response = client.post("/?lang=fr", data=HOME | {"surface_m2": "54,5"})
     assert "167 500 €" in words(response)
@@ -269,13 +289,13 @@ def test_curl_line_is_safe_to_paste(browse: Browse) -> None:
 def test_interval_is_told_and_drawn() -> None:
     document = PackageDocument.model_validate(housing_document() | {"interval": {"level": 0.9}})
     prediction = {"price_eur": 247300.0, "interval": [201000.0, 304000.0]}
-    result = result_of(document, prediction, [], "fr")
-    assert quantity(247300.0, "EUR", "fr", 2) == result.headline == "247\u202f300\u00a0€"
+    result = result_of(document, prediction, [], FR)
+    assert FR.quantity(247300.0, "EUR", 2) == result.headline == "247\u202f300\u00a0€"
     assert "90\u00a0%" in result.interval
     assert "201\u202f000\u00a0€ et 304\u202f000\u00a0€" in result.interval
     assert result.bar is not None
     assert result.bar.start < result.bar.mark < result.bar.start + result.bar.width
-    assert "90% of comparable cases" in result_of(document, prediction, [], "en").interval
+    assert "90% of comparable cases" in result_of(document, prediction, [], EN).interval
 
 
 def test_values_never_seen_are_warned_about(client: FlaskClient) -> None:
@@ -306,7 +326,7 @@ def test_other_tasks_get_a_table_of_outputs() -> None:
             "outputs": [{"name": "place", "label": "Place", "tensor": "place", "shape": [12]}],
         }
     )
-    result = result_of(document, {"place": [0.5] * 12}, [], "en")
+    result = result_of(document, {"place": [0.5] * 12}, [], EN)
     assert result.headline == ""
     assert result.outputs == [("Place", "12 numbers: " + "; ".join(["0.5"] * 8) + "; …")]
 
@@ -444,9 +464,10 @@ def test_documentation_lists_everything(client: FlaskClient, language: str) -> N
         assert f"/predict/{document['name']}" in text
         for item in document["inputs"]:
             assert f"<code>{item['name']}</code>" in response.text
-    for code in KNOWN:
+    for code in PROBLEMS:
         assert page.by_id(f"error-{code}") is not None
-        assert " ".join(problem_meaning(code, language).replace("`", " ").split()) in text
+        meaning = languages()[language].text(PROBLEMS[code].meaning)
+        assert " ".join(meaning.replace("`", " ").split()) in text
     for route in ("/livez", "/readyz", "/v1/models"):
         assert route in text
 
@@ -472,12 +493,14 @@ def test_documentation_without_a_model(browse: Browse) -> None:
     assert "No model is ready yet" in words(response)
 
 
-@pytest.mark.parametrize("code", KNOWN)
-def test_every_problem_type_has_a_page(client: FlaskClient, code: str) -> None:
-    response = client.get(f"/docs/errors/{code}?lang=fr")
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_every_problem_type_has_a_page(client: FlaskClient, code: str, language: str) -> None:
+    response = client.get(f"/docs/errors/{code}?lang={language}")
     assert response.status_code == 200
-    assert problem_title(code, "", "fr") in words(response)
-    assert problem_meaning(code, "fr") != KNOWN[code]
+    t, problem = languages()[language].text, PROBLEMS[code]
+    assert f"<h1>{escape(t(problem.heading))}</h1>" in response.text
+    assert str(code_spans(t(problem.meaning))) in response.text
 
 
 def test_other_problem_types_are_not_found(client: FlaskClient) -> None:
@@ -514,7 +537,7 @@ def test_other_problem_types_are_not_found(client: FlaskClient) -> None:
     ],
 )
 def test_numbers_as_people_type_them(text: str, language: str, value: object) -> None:
-    read = read_number(text, language)
+    read = read_number(text, languages()[language])
     assert read == value
     assert type(read) is type(value)
 
@@ -529,13 +552,13 @@ def vector(**changes: Any) -> Input:
 
 def test_lists_are_one_field() -> None:
     item = vector()
-    assert fields_of([item], None, {}, "en")[0].value == "1.5, 2, 3, 4"
-    assert fields_of([item], None, {}, "fr")[0].value == "1,5; 2; 3; 4"
+    assert fields_of([item], None, {}, EN)[0].value == "1.5, 2, 3, 4"
+    assert fields_of([item], None, {}, FR)[0].value == "1,5; 2; 3; 4"
     nested = {"v": [[1.5, 2], [3, 4]]}
-    assert read_row([item], {"v": "1.5, 2, 3, 4"}, "en") == nested
-    assert read_row([item], {"v": "1,5; 2; 3; 4"}, "fr") == nested
-    assert read_row([item], {"v": "1, x"}, "en") == {"v": [1, "x"]}
-    assert what_to_enter(item, "en") == "Enter 4 values, separated by commas."
+    assert read_row([item], {"v": "1.5, 2, 3, 4"}, EN) == nested
+    assert read_row([item], {"v": "1,5; 2; 3; 4"}, FR) == nested
+    assert read_row([item], {"v": "1, x"}, EN) == {"v": [1, "x"]}
+    assert what_to_enter(item, EN) == "Enter 4 values, separated by commas."
 
 
 def test_integer_choices_keep_their_spelling() -> None:
@@ -543,16 +566,16 @@ def test_integer_choices_keep_their_spelling() -> None:
         {"name": "v", "label": "V", "dtype": "int64", "tensor": "string", "example": 1}
         | {"choices": {"values": ["1", "075"]}}
     )
-    assert read_row([item], {"v": "1"}, "en") == {"v": 1}
-    assert read_row([item], {"v": "075"}, "en") == {"v": "075"}
-    assert read_row([item], {"v": "9" * 100}, "en") == {"v": "9" * 100}
+    assert read_row([item], {"v": "1"}, EN) == {"v": 1}
+    assert read_row([item], {"v": "075"}, EN) == {"v": "075"}
+    assert read_row([item], {"v": "9" * 100}, EN) == {"v": "9" * 100}
 
 
 def test_limits_on_one_side() -> None:
-    assert what_to_enter(vector(shape=[], example=1, limits=[0, None]), "en") == (
+    assert what_to_enter(vector(shape=[], example=1, limits=[0, None]), EN) == (
         "Enter a number of at least 0."
     )
-    assert what_to_enter(vector(shape=[], example=1, limits=[None, 2.5]), "fr") == (
+    assert what_to_enter(vector(shape=[], example=1, limits=[None, 2.5]), FR) == (
         "Entrez un nombre d'au plus 2,5."
     )
 
@@ -560,16 +583,16 @@ def test_limits_on_one_side() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "language", "text"),
     [
-        (-1234.5, "EUR", "en", "\N{MINUS SIGN}€1,234"),
+        (-1234.5, "EUR", "en", "-€1,234"),
         (12.345, "kWh", "fr", "12,35\u00a0kWh"),
         (0.5, None, "en", "0.50"),
     ],
 )
 def test_quantities(value: float, unit: str | None, language: str, text: str) -> None:
-    assert quantity(value, unit, language, 2) == text
+    assert languages()[language].quantity(value, unit, 2) == text
 
 
 def test_dates() -> None:
-    assert date("2026-07-01T10:00:00+00:00", "fr") == "1er juillet 2026"
-    assert date("2026-07-02", "en") == "2 July 2026"
-    assert date("last week", "en") == "last week"
+    assert FR.date("2026-07-01T10:00:00+00:00") == "1 juillet 2026"
+    assert EN.date("2026-07-02") == "2 July 2026"
+    assert EN.date("last week") == "last week"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Answers, Predictor
 from vigie.errors import DataError, InvalidInput, ModelFailure
-from vigie.models.cells import number_in
+from vigie.files import replacing
+from vigie.models.rows import number_in
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers, Predictor
 
 ROWS_AT_ONCE = 1000
 PREDICTION, ERROR = "prediction", "prediction_error"
@@ -32,22 +36,17 @@ def score_table(predictor: Predictor, source: Path, target: Path) -> Score:
     what is wrong with it, in the column `prediction_error`. Memory does not grow with the file.
     Raises `DataError` where the file is no table; then there is no `target`.
     """
-    part = target.with_name(f".{target.name}.part")
     try:
-        with (
-            source.open(encoding="utf-8-sig", newline="") as given,
-            part.open("w", encoding="utf-8", newline="") as made,
-        ):
-            score = _score(predictor, csv.DictReader(given, strict=True), made)
-        part.replace(target)
+        with source.open(encoding="utf-8-sig", newline="") as given, replacing(target) as made:
+            text = TextIOWrapper(made, encoding="utf-8", newline="")
+            score = _score(predictor, csv.DictReader(given, strict=True), text)
+            text.flush()
     except UnicodeDecodeError:
         raise DataError(f"{source.name} is not UTF-8") from None
     except csv.Error as broken:
         raise DataError(f"{source.name} is not CSV: {broken}") from None
     except OSError as failure:
         raise DataError(f"the table cannot be read or written ({failure.strerror})") from None
-    finally:
-        part.unlink(missing_ok=True)
     return score
 
 
@@ -127,10 +126,9 @@ def _written(predictor: Predictor, answers: Answers, rows: int) -> list[dict[str
     values = answers.outputs[document.outputs[0].name]
     columns: dict[str, list[Any]]
     if document.task == "classification":
-        best = values.argmax(axis=1)
         columns = {
-            PREDICTION: [document.labels[place] for place in best],
-            "prediction_score": values[range(rows), best].tolist(),
+            PREDICTION: answers.labels(document),
+            "prediction_score": values.max(axis=1).tolist(),
         }
     elif values.ndim > 1:
         columns = {f"{PREDICTION}_{n}": column for n, column in enumerate(values.T.tolist())}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vigie.settings import load_settings
+from vigie.settings import load_alert_settings
 
 
 @click.command()
@@ -16,6 +16,6 @@ def alerting(source: Path, target: Path) -> None:
     """Write Alertmanager's configuration SOURCE to TARGET, with the receivers of the settings."""
     from vigie.monitoring.alerting import with_receivers
 
-    receivers, text = with_receivers(source.read_text(encoding="utf-8"), load_settings())
+    receivers, text = with_receivers(source.read_text(encoding="utf-8"), load_alert_settings())
     target.write_text(text, encoding="utf-8")
     click.echo(f"alerts go to: {', '.join(receivers) or 'nobody'}")

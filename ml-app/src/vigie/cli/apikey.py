@@ -1,12 +1,12 @@
-"""The commands for the keys of callers: `vigie apikey …`. Those that sign are `vigie keys …`."""
+"""The commands for the keys of callers: `vigie apikey …`. Those that sign: signing_key.py."""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import click
 
+from vigie.cli.tables import show_table
 from vigie.settings import load_settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,37 +28,32 @@ def apikey() -> None:
 @click.option(
     "--role",
     type=click.Choice(["predict", "admin"]),
-    default="predict",
-    show_default=True,
-    help="What it allows; admin is both.",
+    hidden=True,
+    expose_value=False,
+    deprecated="Every key allows the same; the option goes with the next release.",
 )
 @click.option(
     "--days", type=click.IntRange(1, 36_500), help="How long it is good.  [default: ever]"
 )
-def add(name: str, role: Literal["predict", "admin"], days: int | None) -> None:
+def add(name: str, days: int | None) -> None:
     """Make a key for the caller NAME. It is shown this once."""
     from vigie.serving.auth.apikeys import add_key
 
-    click.echo(add_key(load_settings(), name, role, days))
+    click.echo(add_key(load_settings(), name, days))
     click.echo("Keep it: it is shown this once, and only its hash is stored.", err=True)
 
 
 @apikey.command("list")
 def list_() -> None:
-    """Show the keys: whose, their role, since when and until when."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Show the keys: whose, since when and until when."""
     from vigie.serving.auth.apikeys import key_file, read_keys
 
-    table = Table()
-    for heading in ("name", "role", "created", "expires"):
-        table.add_column(heading)
+    rows = []
     for key in read_keys(key_file(load_settings())):
         until = f"{key.expires:%Y-%m-%d %H:%M}" if key.expires else ""
         state = " (expired)" if key.expired else ""
-        table.add_row(key.name, key.role, f"{key.created:%Y-%m-%d %H:%M}", until + state)
-    Console().print(table)
+        rows.append((key.name, f"{key.created:%Y-%m-%d %H:%M}", until + state))
+    show_table(("name", "created", "expires"), rows)
 
 
 @apikey.command()

@@ -10,7 +10,7 @@ from vigie.errors import NotFound
 from vigie.settings import load_settings
 
 
-@click.command()
+@click.command(short_help="answer each row of a CSV file")
 @click.argument("model")
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))

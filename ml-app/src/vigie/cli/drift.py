@@ -1,39 +1,15 @@
-"""The commands that look at what a running service has seen."""
+"""The command that looks at what a running service has seen: `vigie drift`."""
 
 from __future__ import annotations
 
-import re
-
 import click
 
-from vigie.cli.operate import table_of
+from vigie.cli.options import check_window, metrics_option, prometheus_option
+from vigie.cli.tables import show_table
 from vigie.settings import load_settings
 
-_WINDOW = re.compile(r"[1-9][0-9]{0,5}[smhdw]")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
-
-def check_window(_: click.Context, __: click.Parameter, value: str) -> str:
-    """The value of an option that is a length of time, as Prometheus writes it."""
-    if not _WINDOW.fullmatch(value):
-        raise click.BadParameter("a window is a number with s, m, h, d or w, such as 6h")
-    return value
-
-
-def seconds_of(window: str) -> int:
-    """The seconds of such a length of time."""
-    return int(window[:-1]) * _SECONDS[window[-1]]
-
-
-prometheus_option = click.option(
-    "--prometheus", metavar="URL", help="Ask this Prometheus, which knows all replicas."
-)
-metrics_option = click.option(
-    "--metrics", metavar="URL", help="The metrics page to read; this machine's without."
-)
-
-
-@click.command()
+@click.command(short_help="how far inputs and answers have moved from training")
 @click.argument("model")
 @prometheus_option
 @click.option(
@@ -49,8 +25,6 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
 
     Without a Prometheus it counts since the service started.
     """
-    from rich.console import Console
-
     from vigie.monitoring.drift import current_drifts
 
     page = metrics or f"http://127.0.0.1:{load_settings().metrics_port}/metrics"
@@ -60,7 +34,7 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
         raise click.ClickException(
             f"nothing is counted for {model}: it is not served, or its package has no profile"
         )
-    table = table_of("version", "input", "rows", "PSI", "verdict")
-    for one in mine:
-        table.add_row(one.version, one.feature, f"{one.rows:,}", f"{one.psi:.3f}", one.verdict)
-    Console().print(table)
+    show_table(
+        ("version", "input", "rows", "PSI", "verdict"),
+        [(d.version, d.feature, f"{d.rows:,}", f"{d.psi:.3f}", d.verdict) for d in mine],
+    )

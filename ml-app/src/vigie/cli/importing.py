@@ -6,18 +6,13 @@ from pathlib import Path
 
 import click
 
-from vigie.settings import MODEL_NAME, load_settings
+from vigie.cli.options import check_model_name
+from vigie.settings import load_settings
 
 
-def _model_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not MODEL_NAME.fullmatch(value):
-        raise click.BadParameter("a model name has lower-case letters, digits, _ and -")
-    return value
-
-
-@click.command("import")
+@click.command("import", short_help="register a .keras, .h5, SavedModel, MLflow version")
 @click.argument("path")
-@click.option("--name", required=True, callback=_model_name, help="Name of the model.")
+@click.option("--name", required=True, callback=check_model_name, help="Name of the model.")
 @click.option("--title", help="Title for people.")
 @click.option("--labels", help="Classes, comma-separated, in the order of the output.")
 @click.option("--columns", help="Names for the numbers of one vector input, comma-separated.")
@@ -60,7 +55,7 @@ def import_command(
         )
 
 
-@click.command("export")
+@click.command("export", short_help="write the champion for TensorFlow Serving")
 @click.argument("model")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def export_command(model: str, folder: Path) -> None:

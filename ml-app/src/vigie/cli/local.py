@@ -12,18 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
 import requests
 
+from vigie.cli.local_prometheus import PORT as PROMETHEUS_PORT
 from vigie.cli.local_prometheus import prometheus_command
 from vigie.errors import ConfigurationError, RegistryError, VigieError
 from vigie.recipes.shipped import missing_models
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
-from vigie.serving.http.server import require_free_port
-from vigie.settings import Settings
+from vigie.serving.http.ports import require_free_port
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 FREE_BYTES = 500 * 2**20
 MLFLOW_START_SECONDS = 120
@@ -112,12 +116,11 @@ def _environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
 
 
 def _check_ground(settings: Settings, root: Path, mlflow_port: int) -> None:
-    if not _mlflow_command(root).exists():
+    if not (root / "mlflow" / ".venv" / "bin" / "mlflow").exists():
         raise ConfigurationError("the MLflow environment is missing; start with `make run`")
     for port, name in (
         (settings.port, "make run PORT=5050"),
@@ -133,8 +136,9 @@ def _check_ground(settings: Settings, root: Path, mlflow_port: int) -> None:
         raise ConfigurationError("the disk is full: 500 MB must be free for models and runs")
 
 
-def _mlflow_command(root: Path) -> Path:
-    return root / "mlflow" / ".venv" / "bin" / "mlflow"
+def mlflow_command(root: Path, port: int) -> list[str]:
+    """What starts the tracking server of this checkout."""
+    return [str(root / "tools" / "mlflow"), str(port)]
 
 
 def _start_mlflow(processes: _Processes, root: Path, port: int, say: Callable[[str], None]) -> None:
@@ -146,17 +150,7 @@ def _start_mlflow(processes: _Processes, root: Path, port: int, say: Callable[[s
     except OSError as failure:
         raise ConfigurationError(f"the checkout cannot be written ({failure.strerror})") from None
     say(f"Starting MLflow on port {port} …")
-    hosts = ",".join(f"{host}:{port}" for host in ("localhost", "127.0.0.1"))
-    processes.start(
-        "MLflow server",
-        [
-            str(_mlflow_command(root)), "server", "--host", "127.0.0.1", "--port", str(port),
-            "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}",
-            "--artifacts-destination", str(store / "artifacts"),
-            "--allowed-hosts", hosts, "--workers", "1",
-        ],
-        logs / "mlflow.log",
-    )  # fmt: skip
+    processes.start("MLflow server", mlflow_command(root, port), logs / "mlflow.log")
 
 
 def _await_mlflow(processes: _Processes, settings: Settings) -> None:
@@ -171,7 +165,7 @@ def _await_mlflow(processes: _Processes, settings: Settings) -> None:
 def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
     say("Starting the service …")
     vigie = [sys.executable, "-m", "vigie"]
-    processes.start("registry process", [*vigie, "follow"])
+    processes.start("model-sync", [*vigie, "follow"])
     processes.start("service", [*vigie, "serve"])
 
 
@@ -219,9 +213,7 @@ def _await_ready(processes: _Processes, settings: Settings) -> None:
 
 def _welcome(settings: Settings, watched: bool = False) -> str:
     base = f"http://localhost:{settings.port}"
-    prometheus = (
-        f"\n  Prometheus     http://localhost:{settings.prometheus_port}" if watched else ""
-    )
+    prometheus = f"\n  Prometheus     http://localhost:{PROMETHEUS_PORT}" if watched else ""
     return f"""
 Vigie is ready.
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from vigie.errors import ConfigurationError
-from vigie.serving.http.server import require_free_port
-from vigie.settings import Settings
+from vigie.serving.http.ports import require_free_port
 
+if TYPE_CHECKING:
+    from vigie.settings import Settings
+
+PORT = 9090
 MOST_BYTES = "512MB"
 _LEFT_OUT = {"alerts-platform.yml"}
 """Rules about what `vigie run` does not have: they would always fire."""
@@ -25,7 +29,7 @@ def prometheus_command(settings: Settings, root: Path) -> list[str] | None:
     if program is None:
         return None
     try:
-        require_free_port("127.0.0.1", settings.prometheus_port, "VIGIE_PROMETHEUS_PORT")
+        require_free_port("127.0.0.1", PORT, "Prometheus")
     except ConfigurationError:
         return None
     folder = root / "var" / "prometheus"
@@ -36,7 +40,7 @@ def prometheus_command(settings: Settings, root: Path) -> list[str] | None:
     return [
         program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
         f"--storage.tsdb.retention.size={MOST_BYTES}",
-        f"--web.listen-address=127.0.0.1:{settings.prometheus_port}",
+        f"--web.listen-address=127.0.0.1:{PORT}",
     ]  # fmt: skip
 
 

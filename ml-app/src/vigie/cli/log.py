@@ -1,45 +1,48 @@
-"""The commands for the prediction log: its tables, its figures, and what is to be forgotten."""
+"""The commands for the prediction log, `vigie log …`: figures, what is to be forgotten, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from vigie.settings import MODEL_NAME, load_settings
+from vigie.cli.options import json_option, model_argument
+from vigie.cli.tables import show_table
+from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.predictionlog.quality import Quality
 
+HEADINGS = (
+    "version", "part", "logged", "truths", "known", "mean error", "rmse", "mean % error",
+    "accuracy", "outside interval", "median delay",
+)  # fmt: skip
 
-def _model_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not MODEL_NAME.fullmatch(value):
-        raise click.BadParameter("a model name has lower-case letters, digits, _ and -")
-    return value
+
+@click.group(short_help="the prediction log: quality, forget, migrate")
+def log() -> None:
+    """Look into the prediction log, erase from it, bring its tables up to date."""
 
 
-@click.command()
+@log.command()
 def migrate() -> None:
     """Bring the tables of the prediction log up to date. The service does it by itself."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
-    from vigie.predictionlog.migrate import migrate as run
+    from vigie.predictionlog.database import explained, open_database
+    from vigie.predictionlog.database import migrate as run
 
     with closing(open_database(load_settings())) as database, explained():
         run(database)
         click.echo(f"the tables are at step {database.revision()}")
 
 
-@click.command()
+@log.command()
 @click.argument("request_id")
 def forget(request_id: str) -> None:
     """Erase the predictions and truths of REQUEST_ID from the prediction log."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
-    from vigie.predictionlog.retention import forget as erase
+    from vigie.predictionlog.database import explained, open_database
+    from vigie.predictionlog.writer import forget as erase
     from vigie.registry.audit import audited, now, who_am_i
 
     settings = load_settings()
@@ -51,15 +54,14 @@ def forget(request_id: str) -> None:
     click.echo(f"erased: {predictions} predictions, {truths} truths")
 
 
-@click.command()
-@click.argument("model", callback=_model_name)
+@log.command()
+@model_argument
 @click.option("--version", "number", help="This version alone.")
 @click.option("--by", "inputs", multiple=True, help="Also per value of this input; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, unrounded.")
+@json_option
 def quality(model: str, number: str | None, inputs: tuple[str, ...], as_json: bool) -> None:
     """Show how good the logged predictions of MODEL were, where the truth is known."""
-    from vigie.predictionlog.database import explained
-    from vigie.predictionlog.log import open_database
+    from vigie.predictionlog.database import explained, open_database
     from vigie.predictionlog.quality import quality_of
 
     with closing(open_database(load_settings())) as database, explained():
@@ -70,22 +72,7 @@ def quality(model: str, number: str | None, inputs: tuple[str, ...], as_json: bo
         figures = [one.as_dict() for one in found]
         click.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
         return
-    _show(found)
-
-
-def _show(found: Sequence[Quality]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for heading in (
-        "version", "part", "logged", "truths", "known", "mean error", "rmse", "mean % error",
-        "accuracy", "outside interval", "median delay",
-    ):  # fmt: skip
-        table.add_column(heading)
-    for figures in found:
-        table.add_row(*_cells(figures))
-    Console().print(table)
+    show_table(HEADINGS, map(_cells, found))
 
 
 def _cells(figures: Quality) -> list[str]:
@@ -112,6 +99,3 @@ def _number(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
-
-
-LOG_COMMANDS = (migrate, forget, quality)

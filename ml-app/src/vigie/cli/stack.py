@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vigie.settings import load_settings
+from vigie.settings import load_alert_settings
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 
@@ -25,7 +25,7 @@ def prepare(folder: Path, alertmanager: Path) -> None:
     from vigie.monitoring.alerting import with_receivers
 
     made = prepare_secrets(folder)
-    _, text = with_receivers(alertmanager.read_text(encoding="utf-8"), load_settings())
+    _, text = with_receivers(alertmanager.read_text(encoding="utf-8"), load_alert_settings())
     target = folder / "alertmanager" / "alertmanager.yml"
     target.parent.mkdir(exist_ok=True)
     target.parent.chmod(0o755)

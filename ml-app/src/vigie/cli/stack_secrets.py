@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from vigie.cli.stack_certificate import make_stopgap
 from vigie.errors import ConfigurationError, NotFound
+from vigie.files import write_atomically
 
 RANDOM_BYTES = 32
 OWNER_READS = 0o400
@@ -43,21 +45,25 @@ _ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY = 0, 10001, 10002, 472, 99
 FILES = (
     # the user differs from image to image (Debian's, Alpine's); no other service has this folder
     SecretFile("postgres/password", _ROOT, "{postgres}", 0o444),
-    SecretFile("migrate/pgpass", _MLFLOW, "*:*:*:postgres:{postgres}\n"),
-    SecretFile("migrate/mlflow", _MLFLOW, "{mlflow-database}"),
-    SecretFile("migrate/vigie", _MLFLOW, "{predictions-database}"),
-    SecretFile("migrate/admin_password", _MLFLOW, "{mlflow}"),
+    SecretFile("mlflow-migrate/pgpass", _MLFLOW, "*:*:*:postgres:{postgres}\n"),
+    SecretFile("mlflow-migrate/mlflow", _MLFLOW, "{mlflow-database}"),
+    SecretFile("mlflow-migrate/vigie", _MLFLOW, "{predictions-database}"),
+    SecretFile("mlflow-migrate/admin_password", _MLFLOW, "{mlflow}"),
     SecretFile("mlflow/pgpass", _MLFLOW, "*:*:*:mlflow:{mlflow-database}\n"),
     SecretFile("mlflow/admin_password", _MLFLOW, "{mlflow}"),
     SecretFile("mlflow/session_key", _MLFLOW, "{mlflow-sessions}"),
     SecretFile("ml-app/pgpass", _VIGIE, "*:*:*:vigie:{predictions-database}\n"),
-    SecretFile("registry/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
+    SecretFile("model-sync/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
     SecretFile("trainer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
     SecretFile("trainer/registry_password", _VIGIE, "{mlflow-registry}"),
     SecretFile("grafana/admin_password", _GRAFANA, "{grafana}"),
     SecretFile("grafana/secret_key", _GRAFANA, "{grafana-key}"),
 )
 """What each service is given. A password has letters, digits, `-` and `_` alone: fit for all."""
+
+KEYS = "apikeys"
+FORMER = {"registry": "model-sync", "migrate": "mlflow-migrate", "keys": KEYS}
+"""The folders that services had under the names of the release before."""
 
 
 def prepare_secrets(folder: Path) -> int:
@@ -68,12 +74,13 @@ def prepare_secrets(folder: Path) -> int:
     """
     try:
         values, made = _make_missing(folder / "made")
+        _take_over_former(folder)
         for file in FILES:
             text = file.text
             for name, value in values.items():
                 text = text.replace(f"{{{name}}}", value)
             _hand_out(folder / file.path, text, file)
-        _make_room_for_keys(folder / "keys")
+        _make_room_for_keys(folder / KEYS)
         _make_room_for_certificate(folder / "gateway")
     except OSError as failure:
         raise ConfigurationError(
@@ -109,6 +116,20 @@ def _make_missing(folder: Path) -> tuple[dict[str, str], int]:
     return values, made
 
 
+def _take_over_former(folder: Path) -> None:
+    """Moves the folders of former names, which containers that still run go on seeing."""
+    for old, new in FORMER.items():
+        former = folder / old
+        if former.is_dir() and not former.is_symlink():
+            if not (folder / new).exists():
+                former.rename(folder / new)
+            elif new != KEYS:
+                shutil.rmtree(former)
+    # the release before, should it be taken back, finds the keys of callers
+    if not (folder / "keys").exists():
+        (folder / "keys").symlink_to(KEYS)
+
+
 def _make_room_for_keys(folder: Path) -> None:
     """An empty file of API keys, which its owner may replace: without a key nobody gets in."""
     folder.mkdir(exist_ok=True)
@@ -138,14 +159,6 @@ def _hand_out(path: Path, text: str, file: SecretFile) -> None:
 
 def _write(path: Path, text: str, owner: int, mode: int = OWNER_READS) -> None:
     """Writes a file, whole or not at all, for those alone who shall read it."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_READS)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-        if os.getuid() != owner:
-            os.fchown(descriptor, owner, owner)
-    fresh.replace(path)
+    # made once, and PostgreSQL keeps the first: it must not be lost
+    others = None if os.getuid() == owner else (owner, owner)
+    write_atomically(path, text.encode(), durable=True, mode=mode, owner=others)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vigie.cli.drift import check_window, metrics_option, prometheus_option, seconds_of
-from vigie.settings import Settings, load_settings
+from vigie.cli.options import check_window, metrics_option, prometheus_option, seconds_of
+from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.monitoring.drift import Drift
     from vigie.recipes.catalogue import Recipe
+    from vigie.settings import Settings
     from vigie.training.retraining import Limits, Occasion
 
 DRIFT, SCHEDULE = "drift", "schedule"
@@ -69,7 +70,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     return gathered
 
 
-@click.command()
+@click.command(short_help="train a recipe; champion if it earns it")
 @_training_options
 def train(training: Training) -> None:
     """Train RECIPE, register it in MLflow, make it champion if it earns it.
@@ -81,7 +82,7 @@ def train(training: Training) -> None:
     _run(training, find_recipe(training.recipe), load_settings())
 
 
-@click.command()
+@click.command(short_help="train if inputs have moved or the champion is old")
 @_training_options
 @click.option(
     "--when",
@@ -167,7 +168,7 @@ def _occasions(
 def bootstrap() -> None:
     """Train the models that come with Vigie where the registry has no champion of them."""
     from vigie.recipes.shipped import missing_models
-    from vigie.registry.accounts import allow_reading
+    from vigie.registry.operate import allow_reading
 
     settings = load_settings()
     allow_reading(settings)
@@ -187,7 +188,7 @@ def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
 
     steps = Steps()
     with steps.step("data"):
-        dataset = recipe.load(recipe.spec, training.data, steps.say)
+        dataset = recipe.load(training.data, settings, steps.say)
     rules = [*dataset.rules]
     feedback = None
     if training.with_feedback:
@@ -216,7 +217,7 @@ def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
         steps.say(line)
 
 
-@click.command()
+@click.command(short_help="cross-validate a recipe against the baselines")
 @_recipe_argument
 @_data_option
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
@@ -229,13 +230,10 @@ def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> N
     steps = Steps()
     found = find_recipe(recipe)
     with steps.step("data"):
-        dataset = found.load(found.spec, data, steps.say)
+        dataset = found.load(data, load_settings(), steps.say)
     from vigie.training.crossval import cross_validate, summarise
 
     with steps.step(f"{repeats} x {folds} folds") as step:
         results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
     for name, value in summarise(results).items():
         click.echo(f"{name:<48} {value:>14,.4f}")
-
-
-TRAIN_COMMANDS = (train, retrain, bootstrap, evaluate)

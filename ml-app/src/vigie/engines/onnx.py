@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 
-from vigie.engines.base import Feeds
 from vigie.errors import ModelFailure, RefusedPackage
+
+if TYPE_CHECKING:
+    from vigie.engines.base import Feeds
 
 
 class OnnxEngine:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.base import Engine
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.document import best_labels
 from vigie.models.interval import Interval
-from vigie.models.package import Package
+
+if TYPE_CHECKING:
+    from vigie.engines.base import Engine
+    from vigie.models.document import PackageDocument
+    from vigie.models.package import Package
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,10 @@ class Answers:
     outputs: dict[str, np.ndarray]
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+
+    def labels(self, document: PackageDocument) -> list[str]:
+        """The label of each row, of a classification: the one with the highest score."""
+        return best_labels(document.labels, self.outputs[document.outputs[0].name])
 
     def rows(self, start: int, stop: int) -> Answers:
         """The answers of a part of the rows."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.base import Feeds
 from vigie.engines.quiet import quieten_tensorflow
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.sandbox.keras_archive import check_keras_file
@@ -18,6 +17,9 @@ quieten_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
+if TYPE_CHECKING:
+    from vigie.engines.base import Feeds
 
 
 class TensorFlowEngine:

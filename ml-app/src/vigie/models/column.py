@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.errors import FieldError
-from vigie.models.decoded import Decoded
-from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input
-from vigie.models.wording import describe, got
+from vigie.models.document import FLOAT32_MAX, INT64_MAX
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.models.rows import Decoded
 
 _NONE = type(None)
 _NUMBERS = frozenset({int, float})
@@ -45,13 +46,6 @@ class Column:
             return list(map(self._get, rows))
         except KeyError:
             return [row.get(self.name) for row in rows]
-
-    def explain(self, index: int, value: Any) -> Iterator[FieldError]:
-        """What is wrong with the value of one row, if anything."""
-        try:
-            self.take([value], Decoded(1, {}))
-        except Refused:
-            yield FieldError(index, self.name, describe(self.item), got(value, self.item))
 
     def _present(self, values: list[Any], kinds: set[type]) -> list[Any]:
         """The values that are not `None`: the checks are for these, a fill may lie outside."""

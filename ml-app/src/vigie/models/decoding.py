@@ -6,18 +6,20 @@ few times and builds no objects of its own; only a row that fails is looked at f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.column import Column, Refused
-from vigie.models.decoded import Decoded
-from vigie.models.document import Input
+from vigie.models.rows import Decoded
 from vigie.models.single import SingleRow
-from vigie.models.wording import describe, kind_of
+from vigie.models.wording import describe, got, kind_of
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 MOST_FIELD_ERRORS = 20
 NO_SUCH_INPUT = "no such input"
@@ -91,7 +93,7 @@ class RowDecoder:
                 expected, got = f"{rows} values", f"{len(values)} values"
                 errors.append(FieldError(WHOLE_COLUMN, column.name, expected, got))
             else:
-                wrong = (e for i, v in enumerate(values) for e in column.explain(i, v))
+                wrong = (e for i, v in enumerate(values) for e in _explain_value(column, i, v))
                 errors.extend(islice(wrong, MOST_FIELD_ERRORS))
         return errors
 
@@ -112,8 +114,16 @@ class RowDecoder:
             for name in islice(unknown, MOST_FIELD_ERRORS)
         ]
         for column in self._columns:
-            errors.extend(column.explain(index, row.get(column.name)))
+            errors.extend(_explain_value(column, index, row.get(column.name)))
         return errors
+
+
+def _explain_value(column: Column, index: int, value: Any) -> Iterator[FieldError]:
+    """What is wrong with one input of one row, if anything."""
+    try:
+        column.take([value], Decoded(1, {}))
+    except Refused:
+        yield FieldError(index, column.name, describe(column.item), got(value, column.item))
 
 
 def _invalid(errors: Sequence[FieldError]) -> InvalidInput:

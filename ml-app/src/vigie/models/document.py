@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FLOAT32_MAX = 3.4028234663852886e38
@@ -13,6 +14,15 @@ INT64_MAX = float(2**63 - 1024)
 
 Text = str | dict[str, str]
 """A text for people: one for every language, or one per language code (`en`, `fr`)."""
+
+TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
+    "absolute": ("mae", lambda mean: mean),
+    "squared": ("rmse", lambda root: root**2),
+    "absolute_percentage": ("mape", lambda mean: mean),
+    "wrong": ("accuracy", lambda share: 1 - share),
+    "outside_interval": ("interval_coverage", lambda share: 1 - share),
+}
+"""Each kind of live error: the figure of training it compares with, and how that becomes one."""
 
 Number = int | float
 Scalar = str | int | float
@@ -23,6 +33,11 @@ def text_in(text: Text, language: str) -> str:
     if isinstance(text, str):
         return text
     return text.get(language) or text.get("en") or next(iter(text.values()))
+
+
+def best_labels(labels: Sequence[str], scores: np.ndarray) -> list[str]:
+    """The label with the highest score of each row of `scores` [rows, labels]."""
+    return [labels[place] for place in scores.argmax(axis=1).tolist()]
 
 
 class _Frozen(BaseModel):
@@ -171,3 +186,11 @@ class PackageDocument(_Frozen):
     def answer_names(self) -> Mapping[str, Output]:
         """The outputs by name."""
         return {output.name: output for output in self.outputs}
+
+    def training_errors(self) -> dict[str, float]:
+        """What training measured on held-out rows, as means of the kinds of the live error."""
+        return {
+            kind: as_error(self.metrics[name])
+            for kind, (name, as_error) in TRAINING_ERRORS.items()
+            if name in self.metrics
+        }

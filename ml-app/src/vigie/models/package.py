@@ -10,9 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from vigie.errors import RefusedPackage
 from vigie.models.document import PackageDocument
-from vigie.models.golden import Golden
-from vigie.models.held_out import HeldOut
 from vigie.models.profile import Profile
+from vigie.models.reference_rows import Golden, HeldOut
 
 KERAS_MODEL = Path("data/model.keras")
 ONNX_MODEL = Path("vigie/model.onnx")

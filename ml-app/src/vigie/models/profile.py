@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigie.models.document import Input
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 QUANTILES = 10
 RESERVED_BINS = ("missing", "below", "above", "other")

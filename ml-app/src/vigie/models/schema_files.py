@@ -8,9 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from vigie.models.document import PackageDocument
-from vigie.models.golden import Golden
-from vigie.models.held_out import HeldOut
 from vigie.models.profile import Profile
+from vigie.models.reference_rows import Golden, HeldOut
 
 FOLDER = Path(__file__).with_name("schemas")
 

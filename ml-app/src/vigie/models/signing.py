@@ -56,7 +56,9 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise ConfigurationError("VIGIE_SIGNING_KEY names no private key of `vigie keys new`")
+        raise ConfigurationError(
+            "VIGIE_SIGNING_KEY names no private key of `vigie signing-key new`"
+        )
     return key
 
 
@@ -75,7 +77,9 @@ def _load_public_key(path: Path) -> Ed25519PublicKey:
     except (OSError, ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ConfigurationError(f"VIGIE_PUBLIC_KEYS: {path.name} is no public key of `vigie keys`")
+        raise ConfigurationError(
+            f"VIGIE_PUBLIC_KEYS: {path.name} is no public key of `vigie signing-key new`"
+        )
     return key
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.models.decoded import Columns, Decoded
-from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, Scalar
+from vigie.models.document import FLOAT32_MAX, INT64_MAX
+from vigie.models.rows import Decoded
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Scalar
+    from vigie.models.rows import Columns
 
 _ABSENT = object()
 
@@ -28,7 +32,7 @@ class _Plan:
 
 
 class SingleRow:
-    """Takes rows that are plainly good; whatever deserves a word is left to `RowDecoder`."""
+    """Takes rows without an error or a warning; all others are left to `RowDecoder`."""
 
     def __init__(self, inputs: Sequence[Input]) -> None:
         self._possible = not any(item.shape for item in inputs)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import Input
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 _KINDS = {
     type(None): "nothing", bool: "true or false", int: "integer", float: "number", str: "text",

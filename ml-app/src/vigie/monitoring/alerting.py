@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import ConfigurationError
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import AlertSettings
 
 _MARK = "\nreceivers:\n"
 _LINES = "{{ range .Alerts }}{{ .Annotations.summary }} ({{ .Annotations.runbook }})\n{{ end }}"
@@ -15,7 +17,7 @@ Notifiers = dict[str, list[dict[str, Any]]]
 """Ways to tell one receiver, as Alertmanager names them."""
 
 
-def with_receivers(base: str, settings: Settings) -> tuple[list[str], str]:
+def with_receivers(base: str, settings: AlertSettings) -> tuple[list[str], str]:
     """The ways in which people are told, and `base` with them in place of its receivers.
 
     Addresses that are secrets, and passwords, are named by their files and never read.
@@ -34,7 +36,7 @@ def with_receivers(base: str, settings: Settings) -> tuple[list[str], str]:
     return [name.removesuffix("_configs") for name in people], head + mark + "".join(lines)
 
 
-def _people(settings: Settings) -> Notifiers:
+def _people(settings: AlertSettings) -> Notifiers:
     told: Notifiers = {}
     if settings.alert_webhook_url_file:
         told["webhook_configs"] = [{"url_file": str(settings.alert_webhook_url_file)}]
@@ -51,7 +53,7 @@ def _people(settings: Settings) -> Notifiers:
     return told
 
 
-def _email(settings: Settings) -> dict[str, Any]:
+def _email(settings: AlertSettings) -> dict[str, Any]:
     if not (settings.alert_email_from and settings.alert_smtp_host):
         raise ConfigurationError(
             "alerts by e-mail need VIGIE_ALERT_EMAIL_FROM and VIGIE_ALERT_SMTP_HOST"

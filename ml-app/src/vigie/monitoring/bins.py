@@ -10,15 +10,21 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.decoded import Decoded
-from vigie.models.document import PackageDocument
-from vigie.models.profile import RESERVED_BINS, Distribution, Profile, choice_bin
+from vigie.models.document import best_labels
+from vigie.models.profile import RESERVED_BINS, choice_bin
+from vigie.monitoring.gauges import MergedGauges
+
+if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.models.profile import Distribution, Profile
+    from vigie.models.rows import Decoded
+    from vigie.monitoring.gauges import Merge
 
 log = logging.getLogger("vigie.monitoring")
 
@@ -115,7 +121,7 @@ class VersionBins:
             return
         answers = np.concatenate([outputs[self._output] for _, outputs in waiting])
         if self._labels:
-            self.prediction.add([self._labels[best] for best in answers.argmax(axis=1).tolist()])
+            self.prediction.add(best_labels(self._labels, answers))
         else:
             self.prediction.add(answers.tolist())
 
@@ -125,7 +131,11 @@ class BinMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._versions: dict[tuple[str, str], VersionBins] = {}
-        registry.register(self)
+        merges: dict[str, Merge] = {
+            "vigie_feature_reference_ratio": "max",
+            "vigie_prediction_reference_ratio": "max",
+        }
+        MergedGauges(self, merges, registry)
 
     def follow(
         self, model: str, version: str, profile: Profile, document: PackageDocument

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from vigie.models.profile import smoothed
-from vigie.monitoring.samples import Sample, query, scrape
+from vigie.monitoring.samples import query, scrape
+
+if TYPE_CHECKING:
+    from vigie.monitoring.samples import Sample
 
 LEAST_ROWS = 500
 """With fewer rows the index says more of chance than of the data."""
 MODERATE, LARGE = 0.1, 0.25
 PREDICTION = "(prediction)"
 
-Verdict = Literal["too few rows", "stable", "moved", "shifted"]
+DriftLevel = Literal["too few rows", "stable", "moved", "shifted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Drift:
     psi: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DriftLevel:
         """In the usual words: below 0.1 nothing to see, above 0.25 another population."""
         if self.rows < LEAST_ROWS:
             return "too few rows"

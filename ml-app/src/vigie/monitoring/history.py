@@ -11,13 +11,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vigie.monitoring.metrics import LATENCY_SECONDS
-from vigie.monitoring.samples import Samples
+from vigie.files import write_atomically
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
+
+if TYPE_CHECKING:
+    from vigie.monitoring.samples import Samples
 
 STEP_SECONDS = 10.0
 SPAN_SECONDS = 600.0
@@ -166,9 +170,8 @@ class History:
             points=(*points[1 - MOST_POINTS :], self._point(samples, now)),
             changes=_changes(kept.changes, samples, now),
         )
-        fresh = self._path.with_name(f".{self._path.name}")
-        fresh.write_bytes(orjson.dumps(record.model_dump()))
-        fresh.replace(self._path)
+        # ten minutes that the next ten replace are not worth waiting for the disk
+        write_atomically(self._path, orjson.dumps(record.model_dump()))
 
     def _point(self, samples: Samples, now: float) -> Point:
         requests, refused, failed = 0.0, 0.0, 0.0

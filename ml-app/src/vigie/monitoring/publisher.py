@@ -8,18 +8,22 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from vigie.monitoring.history import History
 from vigie.monitoring.samples import Samples
-from vigie.monitoring.snapshots import Family, MergedCollector, SnapshotFolder, merge
+from vigie.monitoring.snapshots import Family, MergedCollector, merge
+
+if TYPE_CHECKING:
+    from vigie.monitoring.history import History
+    from vigie.monitoring.snapshots import SnapshotFolder
 
 LOOK_SECONDS = 1.0
 
 Extra = Callable[[], list[Family]]
-"""Families that no worker has, such as those of the registry process."""
+"""Families that no worker has, such as those of model-sync."""
 
 
 def exposition(families: list[Family], accept: str) -> tuple[bytes, str]:
@@ -57,6 +61,12 @@ def publish(
 
 
 def _handler(folder: SnapshotFolder, extra: Extra) -> type[BaseHTTPRequestHandler]:
+    """Answers `GET /metrics` and nothing else.
+
+    `start_http_server` of prometheus_client would give the metrics on every path, tell which Python
+    runs, and wait for ever for a caller that connects and asks for nothing.
+    """
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         server_version = "vigie"

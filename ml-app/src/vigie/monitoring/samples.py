@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from prometheus_client.parser import text_string_to_metric_families
 
 from vigie.errors import VigieError
-from vigie.monitoring.snapshots import Family
 
 if TYPE_CHECKING:
     import requests
+
+    from vigie.monitoring.snapshots import Family
 
 TIMEOUT_SECONDS = 10
 

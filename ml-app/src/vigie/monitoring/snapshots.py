@@ -17,33 +17,37 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from vigie.monitoring.log_metrics import OTHER
-from vigie.monitoring.metrics import GAUGE_MERGE
+from vigie.files import write_atomically
 
 DEAD = "dead.json"
 _ACCUMULATING = ("counter", "histogram", "summary")
 
-Sample = list[Any]
-"""`[sample name, labels, value]`, as JSON keeps it."""
+OTHER = "other"
+"""As a label: whatever is not shown by a name of its own, which so stays few."""
 Family = dict[str, Any]
-"""`{"name", "help", "type", "samples"}`."""
+"""`{"name", "help", "type", "merge", "samples"}`, of a sample `[its name, labels, value]`.
+
+`merge` is there for gauges: how those of several processes become one.
+"""
 
 
 def take_snapshot(registry: CollectorRegistry) -> list[Family]:
     """The families of a registry without their creation times."""
-    return [
-        {
-            "name": metric.name,
-            "help": metric.documentation,
-            "type": metric.type,
-            "samples": [
-                [sample.name, sample.labels, sample.value]
-                for sample in metric.samples
-                if not sample.name.endswith("_created")
-            ],
-        }
-        for metric in registry.collect()
-    ]
+    return [_family(metric) for metric in registry.collect()]
+
+
+def _family(metric: Metric) -> Family:
+    family = {
+        "name": metric.name,
+        "help": metric.documentation,
+        "type": metric.type,
+        "samples": [
+            [sample.name, sample.labels, sample.value]
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        ],
+    }
+    return family if metric.type in _ACCUMULATING else {**family, "merge": metric.merge}
 
 
 def snapshot_path(folder: Path) -> Path:
@@ -53,15 +57,14 @@ def snapshot_path(folder: Path) -> Path:
 
 def write_snapshot(path: Path, registry: CollectorRegistry) -> None:
     """Writes the snapshot of this process, readable whole or not at all."""
-    fresh = path.with_name(f".{path.name}")
-    fresh.write_bytes(orjson.dumps(take_snapshot(registry)))
-    fresh.replace(path)
+    # once a second: the next one is nearer than the disk, and a new start begins at zero
+    write_atomically(path, orjson.dumps(take_snapshot(registry)))
 
 
 def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
-    """One family per name over all snapshots: counters added, gauges as `GAUGE_MERGE` says."""
+    """One family per name over all snapshots: counters added, gauges as they say themselves."""
     families: dict[str, Family] = {}
-    sums: dict[str, dict[tuple[Any, ...], Sample]] = {}
+    sums: dict[str, dict[tuple[Any, ...], list[Any]]] = {}
     for snapshot in snapshots:
         for family in snapshot:
             name = family["name"]
@@ -79,14 +82,14 @@ def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
 
 
 def _combine(family: Family, one: float, other: float) -> float:
-    how = "sum" if family["type"] in _ACCUMULATING else GAUGE_MERGE[family["name"]]
+    how = "sum" if family["type"] in _ACCUMULATING else family["merge"]
     if how == "sum":
         return one + other
     return max(one, other) if how == "max" else min(one, other)
 
 
 def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) -> list[Family]:
-    """What the dead or the log's keeper counted, without models and versions that nobody shows.
+    """What the dead or the log writer counted, without models and versions that nobody shows.
 
     Else every version that ever served would keep its series. While nobody serves nothing is left
     out: who comes next may serve the same.
@@ -106,7 +109,7 @@ def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) ->
 
 
 def _serves(snapshot: list[Family]) -> bool:
-    """True for a worker with a model; the keeper of the prediction log has none."""
+    """True for a worker with a model; the log writer has none."""
     return any(family["name"] == "vigie_model_info" and family["samples"] for family in snapshot)
 
 
@@ -119,8 +122,8 @@ def _lasts(labels: dict[str, str], known: set[Any]) -> bool:
     subject = _subject(labels)
     if subject is None or subject in known:
         return True
-    # truths about versions of long ago, or about none that is known
-    return subject == ("", "") or OTHER in subject
+    # an empty label is no label
+    return not any(subject) or OTHER in subject
 
 
 class SnapshotFolder:
@@ -132,7 +135,8 @@ class SnapshotFolder:
     def clear(self) -> None:
         """Empties the folder: a new master starts at zero, which Prometheus takes for a restart."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.glob("*.json"):
+        # with those that somebody was writing who was killed
+        for path in self.folder.glob("*.json*"):
             path.unlink(missing_ok=True)
 
     def total(self) -> list[Family]:
@@ -185,9 +189,8 @@ class SnapshotFolder:
         return found.get("families", []), set(found.get("buried", []))
 
     def _keep(self, families: list[Family], buried: list[str]) -> None:
-        fresh = self.folder / f".{DEAD}"
-        fresh.write_bytes(orjson.dumps({"families": families, "buried": buried}))
-        fresh.replace(self.folder / DEAD)
+        content = {"families": families, "buried": buried}
+        write_atomically(self.folder / DEAD, orjson.dumps(content))
 
 
 def _read(path: Path, default: Any) -> Any:

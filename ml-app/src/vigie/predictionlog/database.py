@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,7 +16,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from vigie.errors import ConfigurationError, Unavailable
+from vigie.files import locked
 from vigie.predictionlog.tables import REVISION
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
@@ -25,6 +28,7 @@ MIGRATE_SECONDS = 60
 _LOCK_NUMBER = 8246_5001
 """Names the lock of migrations in PostgreSQL."""
 _JOIN_LOCK_NUMBER = 8246_5002
+_STEPS = Path(__file__).parent / "migrations"
 
 
 class Database:
@@ -66,7 +70,7 @@ class Database:
         self._ready = True
 
     def _migrate(self) -> None:
-        command = [sys.executable, "-m", "vigie.predictionlog.migrate"]
+        command = [sys.executable, "-m", "vigie.predictionlog.database"]
         nothing = subprocess.DEVNULL
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
@@ -86,8 +90,7 @@ class Database:
         """Holds up the other threads and workers of this service: all at once they take longest."""
         file = self._file.with_suffix(".migrating")
         file.parent.mkdir(parents=True, exist_ok=True)
-        with self._turn, file.open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+        with self._turn, locked(file):
             yield
 
     def doubt(self) -> None:
@@ -123,8 +126,7 @@ class Database:
         self._make_folder()
         with contextlib.ExitStack() as stack:
             if self.is_sqlite and self.url.database:
-                lock = stack.enter_context(Path(f"{self.url.database}.lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                stack.enter_context(locked(Path(f"{self.url.database}.lock")))
             connection = stack.enter_context(self.engine.begin())
             if not self.is_sqlite:
                 number = {"number": _LOCK_NUMBER}
@@ -140,6 +142,25 @@ class Database:
     def _make_folder(self) -> None:
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, not yet connected to."""
+    url = settings.database_url.get_secret_value()
+    return Database(url, settings.state / "predictions.db")
+
+
+def migrate(database: Database) -> None:
+    """Runs the steps that are missing. Callers at the same time wait for each other."""
+    # whoever answers or writes does without it
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
+    with database.migration() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 @contextlib.contextmanager
@@ -187,3 +208,8 @@ def _postgres_engine(url: URL) -> Engine:
             "options": f"-c statement_timeout={STATEMENT_SECONDS}s",
         },
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    # the process of `Database.prepare`, which hands the address over where nobody else can read it
+    migrate(Database(sys.stdin.read(), Path()))

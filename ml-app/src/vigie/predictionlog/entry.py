@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import orjson
 
-from vigie.models.decoded import Decoded
-from vigie.models.document import Input, PackageDocument
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import Input, PackageDocument
+    from vigie.models.rows import Decoded
 
 TruthKind = Literal["number", "label", "none"]
 Row = dict[str, Any]
 
 TRUTH_LABEL = r"^[^\u0000-\u001f\u007f]{1,200}$"
 """A label as a truth: databases take no control characters. For Python and for JSON Schema."""
-
-
-class Answered(Protocol):
-    """What a model answered: each output [rows, …], and the interval's bounds."""
-
-    @property
-    def outputs(self) -> Mapping[str, np.ndarray]:
-        """The outputs by name."""
-
-    @property
-    def lower(self) -> np.ndarray | None:
-        """The lower bounds."""
-
-    @property
-    def upper(self) -> np.ndarray | None:
-        """The upper bounds."""
 
 
 @dataclass(slots=True)
@@ -47,7 +32,7 @@ class Entry:
     document: PackageDocument
     version: str
     decoded: Decoded
-    answers: Answered
+    answers: Answers
 
     @property
     def served_version(self) -> Row:
@@ -65,8 +50,10 @@ class Entry:
         outputs = {name: values.tolist() for name, values in self.answers.outputs.items()}
         inputs = [_values(item, self.decoded) for item in document.inputs] if with_inputs else []
         names = [item.name for item in document.inputs]
-        first = outputs[document.outputs[0].name]
         kind = truth_kind(document)
+        nothing = [None] * count
+        numbers = outputs[document.outputs[0].name] if kind == "number" else nothing
+        labels = self.answers.labels(document) if kind == "label" else nothing
         lower, upper = _numbers(self.answers.lower, count), _numbers(self.answers.upper, count)
         return [
             {
@@ -79,8 +66,8 @@ class Entry:
                 if with_inputs
                 else None,
                 "outputs": _json({name: values[row] for name, values in outputs.items()}),
-                "value": first[row] if kind == "number" else None,
-                "label": _best(first[row], document) if kind == "label" else None,
+                "value": numbers[row],
+                "label": labels[row],
                 "lower": lower[row],
                 "upper": upper[row],
             }
@@ -113,10 +100,6 @@ def _values(item: Input, decoded: Decoded) -> list[Any]:
 
 def _numbers(values: np.ndarray | None, count: int) -> list[float | None]:
     return [None] * count if values is None else values.tolist()
-
-
-def _best(scores: list[float], document: PackageDocument) -> str:
-    return document.labels[max(range(len(scores)), key=scores.__getitem__)]
 
 
 def _json(content: object) -> str:

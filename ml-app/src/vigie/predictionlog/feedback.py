@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from sqlalchemy import Connection, select
@@ -16,12 +16,15 @@ from sqlalchemy import Connection, select
 from vigie.errors import FieldError, InvalidInput
 from vigie.models.document import FLOAT32_MAX
 from vigie.models.wording import kind_of
-from vigie.monitoring.log_metrics import FeedbackMetrics
-from vigie.predictionlog.database import Database, explained
+from vigie.predictionlog.database import explained
 from vigie.predictionlog.entry import TRUTH_LABEL
 from vigie.predictionlog.tables import predictions, served_versions, truths
 
-Outcome = Literal["stored", "duplicate", "conflict"]
+if TYPE_CHECKING:
+    from vigie.predictionlog.database import Database
+    from vigie.predictionlog.metrics import FeedbackMetrics
+
+StoreOutcome = Literal["stored", "duplicate", "conflict"]
 Key = tuple[str, int]
 
 MOST_ERRORS = 20
@@ -57,7 +60,7 @@ class Stored:
     """A truth and what became of it."""
 
     truth: Truth
-    outcome: Outcome
+    outcome: StoreOutcome
 
 
 def read_truths(items: Sequence[Any], most: int) -> list[Truth]:

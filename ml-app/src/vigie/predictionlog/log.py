@@ -7,36 +7,37 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound
-from vigie.models.decoded import Decoded
-from vigie.models.document import PackageDocument
-from vigie.monitoring.log_metrics import FeedbackMetrics, LogMetrics
-from vigie.predictionlog.entry import Answered
-from vigie.predictionlog.queue import LogQueue
-from vigie.predictionlog.spool import Spool, Spooler
-from vigie.settings import Settings
+from vigie.predictionlog.log_queue import LogQueue
+from vigie.predictionlog.spool import Spooler, spool_of
 
 if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import PackageDocument
+    from vigie.models.rows import Decoded
     from vigie.predictionlog.database import Database
     from vigie.predictionlog.feedback import Feedback
-    from vigie.predictionlog.keeper import Keeper
+    from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
+    from vigie.predictionlog.writer import LogWriter
+    from vigie.settings import Settings
 
 # What needs SQLAlchemy is imported where it is used: a worker answers without it.
 
-
 LONGEST_CLOSE_SECONDS = 3.0
+MOST_WAITING_ROWS = 20_000
+"""Rows of one worker that wait for the database; more are dropped."""
 
 
 class PredictionLog:
-    """Takes answers at once; spools them behind that, for the keeper to write to the database."""
+    """Takes answers at once, and spools them behind that for the log writer."""
 
-    def __init__(self, settings: Settings, log: LogMetrics, feedback: FeedbackMetrics) -> None:
+    def __init__(
+        self, settings: Settings, log: PredictionLogMetrics, feedback: FeedbackMetrics
+    ) -> None:
         self._settings = settings
         self._log_metrics = log
         self._feedback_metrics = feedback
-        self._queue = LogQueue(
-            settings.prediction_log_queue_rows, settings.prediction_log_rows_per_second
-        )
-        self._workers: list[Spooler | Keeper] = []
+        self._queue = LogQueue(MOST_WAITING_ROWS, settings.prediction_log_rows_per_second)
+        self._workers: list[Spooler | LogWriter] = []
         self.is_on = settings.prediction_log != "off"
 
     def offer(
@@ -45,7 +46,7 @@ class PredictionLog:
         document: PackageDocument,
         version: str,
         decoded: Decoded,
-        answers: Answered,
+        answers: Answers,
     ) -> bool:
         """Whether this answered request goes to the log. Never waits, never fails."""
         return self.is_on and self._queue.offer(request_id, document, version, decoded, answers)
@@ -66,18 +67,20 @@ class PredictionLog:
             spool = spool_of(self._settings)
             self._workers.append(Spooler(self._queue, spool, self._log_metrics, with_inputs))
 
-    def keep(self) -> None:
-        """Keeps the log in this process too, where no process of its own does it."""
+    def start_writer(self) -> None:
+        """Starts the log writer in this process too, where it has no process of its own."""
         if self.is_on:
+            from vigie.predictionlog.writer import start_log_writer
+
             self._workers.append(
-                start_keeper(self._settings, self._log_metrics, self._feedback_metrics)
+                start_log_writer(self._settings, self._log_metrics, self._feedback_metrics)
             )
 
     def close(self) -> None:
         """Spools what waits, for seconds at most, and ends the threads."""
         end = time.monotonic() + LONGEST_CLOSE_SECONDS
         for worker in self._workers:
-            # the keeper after the spooler, whose last file it may still write
+            # the log writer after the spooler, whose last file it may still write
             worker.stop()
             worker.thread.join(max(0.0, end - time.monotonic()))
         self._workers = []
@@ -86,30 +89,6 @@ class PredictionLog:
 
     @cached_property
     def _database(self) -> Database:
+        from vigie.predictionlog.database import open_database
+
         return open_database(self._settings)
-
-
-def spool_of(settings: Settings) -> Spool:
-    """Where the workers of a service leave rows for its keeper."""
-    return Spool(settings.state / "predictions")
-
-
-def open_database(settings: Settings) -> Database:
-    """The database of the settings, not yet connected to."""
-    from vigie.predictionlog.database import Database
-
-    url = settings.database_url.get_secret_value()
-    return Database(url, settings.state / "predictions.db")
-
-
-def start_keeper(settings: Settings, log: LogMetrics, feedback: FeedbackMetrics) -> Keeper:
-    """Starts the thread that writes the spool to the database, joins truths, deletes old rows."""
-    from vigie.predictionlog.joiner import Joiner
-    from vigie.predictionlog.keeper import Keeper
-    from vigie.predictionlog.recorder import Recorder
-
-    wait = settings.prediction_log_wait_seconds
-    database = open_database(settings)
-    recorder = Recorder(spool_of(settings), database, log, feedback, wait)
-    joiner = Joiner(database, feedback, wait)
-    return Keeper(database, recorder, joiner, settings.state, settings.prediction_log_days)

@@ -6,16 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import func, select
 
 from vigie.errors import NotFound
-from vigie.predictionlog.database import Database
-from vigie.predictionlog.joined import joined_predictions
-from vigie.predictionlog.joiner import errors_of
+from vigie.predictionlog.joins import errors_of, joined_predictions
 from vigie.predictionlog.tables import predictions
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.database import Database
 
 MOST_SLICES = 20
 _PARTS = 4

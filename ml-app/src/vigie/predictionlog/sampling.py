@@ -1,4 +1,8 @@
-"""Which requests are logged: all, or above a rate a uniform sample by the hash of their id."""
+"""Which requests are logged: all, or above a rate a uniform sample by the hash of their id.
+
+It is consistent sampling, as OpenTelemetry's `TraceIdRatioBased` does it with traces: the id alone
+decides, and what a share keeps every larger share keeps too.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,9 @@ def _spread(request_id: str) -> int:
 
 class RateCap:
     """Chooses the share so that about `most` rows a second are logged.
+
+    The share is 1, 1/2, 1/4 and so on, after so many halvings: the threshold that the hash of an id
+    must stay below, of which a few rows tell later whether an id was in or out of the sample.
 
     Within a second the share halves at `most` rows, and again at half as many more each time, so
     that no second has more than twice as many, but for the rows of a single request.

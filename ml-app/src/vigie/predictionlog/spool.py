@@ -1,7 +1,7 @@
 """Rows on their way from the workers to the database: small files in a folder of the service.
 
-A worker writes one a second and needs no database for it; one process reads them, writes the rows
-and removes the files. What is not written when a service stops is written after its next start.
+A worker writes one a second and needs no database for it; the log writer reads them, inserts the
+rows and removes the files. What is left when a service stops is inserted after its next start.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.monitoring.log_metrics import LogMetrics
-from vigie.predictionlog.entry import Row
-from vigie.predictionlog.queue import LogQueue
-from vigie.predictionlog.sampling import Share
+from vigie.files import write_atomically
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.entry import Row
+    from vigie.predictionlog.log_queue import LogQueue
+    from vigie.predictionlog.metrics import PredictionLogMetrics
+    from vigie.predictionlog.sampling import Share
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
 
@@ -47,15 +51,19 @@ class Spool:
         self._folder.mkdir(parents=True, exist_ok=True)
         # sorted by name is sorted by time
         path = self._folder / f"{time.time_ns()}-{os.getpid()}.json"
-        fresh = path.with_suffix(".part")
         content = {"rows": batch.rows, "versions": batch.versions, "shares": batch.shares}
-        fresh.write_bytes(orjson.dumps(content))
-        fresh.rename(path)
+        # a worker must not wait for the disk: a power cut costs the last seconds
+        write_atomically(path, orjson.dumps(content))
         return path
 
     def files(self) -> list[Path]:
         """The files, the oldest first."""
         return sorted(self._folder.glob("*.json"))
+
+
+def spool_of(settings: Settings) -> Spool:
+    """Where the workers of a service leave rows for its log writer."""
+    return Spool(settings.state / "predictions")
 
 
 def read_batch(path: Path) -> Batch:
@@ -77,7 +85,7 @@ class Spooler:
     """The thread of a worker that moves the queue to the spool."""
 
     def __init__(
-        self, queue: LogQueue, spool: Spool, metrics: LogMetrics, with_inputs: bool
+        self, queue: LogQueue, spool: Spool, metrics: PredictionLogMetrics, with_inputs: bool
     ) -> None:
         self._queue = queue
         self._spool = spool

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import ConfigurationError
 from vigie.recipes.tabular.spec import TableSpec, read_spec
+from vigie.settings import Settings
 from vigie.training.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # wait for pandas.
 
 Say = Callable[[str], None]
-Load = Callable[[TableSpec, Sequence[Path], Say], Dataset]
+Loader = Callable[[TableSpec, Sequence[Path], Settings, Say], Dataset]
 Believable = Callable[["pd.DataFrame"], "tuple[pd.DataFrame, Mapping[str, int]]"]
 
 
@@ -36,8 +37,15 @@ class Recipe:
     """
 
     spec: TableSpec
-    load: Load
+    loader: Loader
     believable: Believable = _all
+
+    def load(self, paths: Sequence[Path], settings: Settings, say: Say) -> Dataset:
+        """The clean rows of these files, or of the recipe's own source where there are none.
+
+        `say` gets what a person should know of the source. Raises `DataError`.
+        """
+        return self.loader(self.spec, paths, settings, say)
 
 
 def recipe_names() -> list[str]:
@@ -48,9 +56,9 @@ def recipe_names() -> list[str]:
 def find_recipe(name: str) -> Recipe:
     """The shipped recipe of that name, or the one in that YAML file."""
     if name in _FILES:
-        folder, load, believable = _FILES[name]
+        folder, loader, believable = _FILES[name]
         with resources.as_file(resources.files("vigie.recipes") / folder / f"{name}.yaml") as path:
-            return Recipe(read_spec(path), load, believable)
+            return Recipe(read_spec(path), loader, believable)
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return Recipe(read_spec(path), _load_table)
@@ -59,26 +67,26 @@ def find_recipe(name: str) -> Recipe:
     )
 
 
-def _load_table(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_table(spec: TableSpec, paths: Sequence[Path], settings: Settings, say: Say) -> Dataset:
     from vigie.recipes.tabular.table import build_dataset, files_digest, read_table
 
     return build_dataset(spec, read_table(paths, spec.separator), files_digest(paths))
 
 
-def _load_flowers(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_flowers(spec: TableSpec, paths: Sequence[Path], settings: Settings, say: Say) -> Dataset:
     from vigie.recipes.iris.flowers import load_flowers
     from vigie.recipes.tabular.table import build_dataset, frame_digest
 
     if paths:
-        return _load_table(spec, paths, say)
+        return _load_table(spec, paths, settings, say)
     frame = load_flowers()
     return build_dataset(spec, frame, frame_digest(frame))
 
 
-def _load_sales(spec: TableSpec, paths: Sequence[Path], say: Say) -> Dataset:
+def _load_sales(spec: TableSpec, paths: Sequence[Path], settings: Settings, say: Say) -> Dataset:
     from vigie.recipes.housing.sales import load_sales
 
-    return load_sales(spec, paths, say)
+    return load_sales(spec, paths, settings, say)
 
 
 def _believable_sales(frame: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, int]]:
@@ -87,7 +95,7 @@ def _believable_sales(frame: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, i
     return believable(frame)
 
 
-_FILES: dict[str, tuple[str, Load, Believable]] = {
+_FILES: dict[str, tuple[str, Loader, Believable]] = {
     "housing": ("housing", _load_sales, _believable_sales),
     "iris": ("iris", _load_flowers, _all),
     "king_county": ("tabular", _load_table, _all),

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
-from vigie.models.document import Input, PackageDocument, Rule
-from vigie.predictionlog.joined import JoinedRow, joined_rows
-from vigie.recipes.catalogue import Recipe
-from vigie.recipes.tabular.spec import TableSpec
+from vigie.models.document import Rule
+from vigie.predictionlog.joins import joined_rows
 from vigie.recipes.tabular.table import apply_rule, listed, present, unusable
 from vigie.registry.client import RegistryClient
-from vigie.registry.documents import document_of
-from vigie.settings import Settings
+from vigie.registry.fetch import document_of
 from vigie.training.dataset import Dataset, split
-from vigie.training.plan import Plan
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, PackageDocument
+    from vigie.predictionlog.joins import JoinedRow
+    from vigie.recipes.catalogue import Recipe
+    from vigie.recipes.tabular.spec import TableSpec
+    from vigie.settings import Settings
+    from vigie.training.plan import Plan
 
 PREFIX = "feedback "
 """Begins the names of the rules that took rows of feedback away."""
@@ -49,16 +54,13 @@ def feedback_dataset(
     documents: Mapping[str, PackageDocument | None],
     data: Dataset,
 ) -> Dataset:
-    """Those rows that pass the recipe's rules and tell `data` something new.
+    """The rows that pass the recipe's rules and are not in `data` already.
 
     `documents` say of each version in which units its inputs were logged.
     """
     spec, rules = recipe.spec, _Rules()
     training, held_out = split(data)
-    plan = spec.plan()
-    units = {number: _same_units(plan, document) for number, document in documents.items()}
-    rows = rules.keep("without inputs", rows, [row.inputs is not None for row in rows])
-    rows = rules.keep("in other units", rows, [units[row.version] for row in rows])
+    rows = _comparable(spec.plan(), rows, documents, rules)
     names = [name for name, values in training.columns.items() if _seen(values)]
     frame = _sift(recipe, _values(spec, names, rows), rules)
     clean = Dataset(
@@ -72,11 +74,20 @@ def feedback_dataset(
         "",
         generated=data.generated,
     )
-    told = clean.take(np.flatnonzero(_is_new(clean, training, held_out, rules)))
-    return Dataset(
-        told.columns, told.target, told.ids, data.source, told.rows_sha256(),
-        tuple(rules.counted), data.generated,
-    )  # fmt: skip
+    new = clean.take(np.flatnonzero(_is_new(clean, training, held_out, rules)))
+    return replace(new, sha256=new.rows_sha256(), rules=tuple(rules.counted))
+
+
+def _comparable(
+    plan: Plan,
+    rows: Sequence[JoinedRow],
+    documents: Mapping[str, PackageDocument | None],
+    rules: _Rules,
+) -> Sequence[JoinedRow]:
+    """The rows whose inputs were logged, in the units of the recipe."""
+    units = {number: _same_units(plan, document) for number, document in documents.items()}
+    rows = rules.keep("without inputs", rows, [row.inputs is not None for row in rows])
+    return rules.keep("in other units", rows, [units[row.version] for row in rows])
 
 
 class _Rules:
@@ -97,7 +108,10 @@ class _Rules:
 
 
 def _same_units(plan: Plan, document: PackageDocument | None) -> bool:
-    """True where a version took and answered what the recipe says, as far as it knew of it."""
+    """True where a version took and answered in the units of the recipe.
+
+    An input that the version did not have yet is no difference.
+    """
     if document is None or document.task != plan.task:
         return False
     output, target = document.outputs[0], plan.target

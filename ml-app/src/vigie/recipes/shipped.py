@@ -1,16 +1,20 @@
-"""The models that come with Vigie: a fresh registry gets them without anybody's doing."""
+"""The models that come with Vigie; a registry that lacks one of them gets it trained."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 SHIPPED = ("housing", "iris")
 
 
 def missing_models(settings: Settings) -> list[str]:
-    """Those of them that are to be served and of which the registry has no champion.
+    """The shipped models that are to be served and of which the registry has no champion.
 
     Raises `RegistryError` where MLflow does not answer.
     """

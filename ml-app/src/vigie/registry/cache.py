@@ -1,4 +1,4 @@
-"""The cache of verified packages: the one interface between the registry process and all readers.
+"""The cache of verified packages: the one interface between model-sync and all readers.
 
     <cache>/<model>/versions/<digest>/…      a package, complete and verified
     <cache>/<model>/champion -> versions/<digest>
@@ -13,7 +13,6 @@ Writers prepare beside the target and rename; a reader never sees half of anythi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import orjson
 
+from vigie.files import bring_to_disk, link_atomically, locked, write_atomically
 from vigie.settings import MODEL_NAME
 
 CHAMPION = "champion"
@@ -53,7 +53,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """What the registry process has seen: its last good answer, and refusals by model."""
+    """What model-sync has seen: its last good answer, and refusals by model."""
 
     last_success: float = 0.0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -104,23 +104,25 @@ class ModelCache:
             return None
         return CachedVersion(root, digest, str(record["version"]), str(record["run_id"]))
 
+    def named(self, model: str, alias: str) -> CachedVersion | None:
+        """The package that an alias points to, if there is one."""
+        digest = self.pointer(model, alias)
+        return None if digest is None else self.find(model, digest)
+
     def champion(self, model: str) -> CachedVersion | None:
         """The package that serves, if there is one."""
-        digest = self.pointer(model)
-        return None if digest is None else self.find(model, digest)
+        return self.named(model, CHAMPION)
 
     def challenger(self, model: str) -> CachedVersion | None:
         """The package that is tried beside the one that serves, if there is one."""
-        digest = self.pointer(model, CHALLENGER)
-        return None if digest is None else self.find(model, digest)
+        return self.named(model, CHALLENGER)
 
     @contextlib.contextmanager
     def lock(self, model: str) -> Iterator[Path]:
         """Makes the caller the only writer of this model; gives an empty folder to work in."""
         home = self.folder / model
         (home / "versions").mkdir(parents=True, exist_ok=True)
-        with (home / ".lock").open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with locked(home / ".lock"):
             for stale in home.glob(".incoming-*"):
                 shutil.rmtree(stale, ignore_errors=True)
             incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=home))
@@ -137,23 +139,18 @@ class ModelCache:
         if not root.exists():
             _sync_tree(incoming)
             incoming.rename(root)
-            _sync(root.parent)
+            bring_to_disk(root.parent)
         self.record(model, digest, version, run_id)
         return CachedVersion(root, digest, version, run_id)
 
     def record(self, model: str, digest: str, version: str, run_id: str) -> None:
         """Notes which registered version a package is. Needs the lock."""
         path = self.folder / model / "versions" / f"{digest}.json"
-        write_atomically(path, {"version": version, "run_id": run_id})
+        _write(path, {"version": version, "run_id": run_id})
 
     def point(self, model: str, digest: str, alias: str = CHAMPION) -> None:
         """Makes an alias name this package. Needs the lock."""
-        home = self.folder / model
-        fresh = home / f".{alias}.new"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(Path("versions") / digest)
-        fresh.replace(home / alias)
-        _sync(home)
+        link_atomically(self.folder / model / alias, Path("versions") / digest)
 
     def forget(self, model: str) -> None:
         """Removes a model: the pointer first, so that nobody begins to load it. Needs the lock."""
@@ -169,7 +166,7 @@ class ModelCache:
     def refuse(self, model: str, refusal: Refusal, alias: str = CHAMPION) -> None:
         """Records a refused candidate, for the status route and the log."""
         (self.folder / model).mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / model / _REFUSED[alias], asdict(refusal))
+        _write(self.folder / model / _REFUSED[alias], asdict(refusal))
 
     def refusal(self, model: str, alias: str = CHAMPION) -> Refusal | None:
         """The candidate that was refused last, unless one was accepted since."""
@@ -184,7 +181,7 @@ class ModelCache:
         (self.folder / model / _REFUSED[alias]).unlink(missing_ok=True)
 
     def registry_state(self) -> RegistryState:
-        """What the registry process noted last; zeros before its first note."""
+        """What model-sync noted last; zeros before its first note."""
         try:
             found = orjson.loads((self.folder / "registry.json").read_bytes())
             return RegistryState(float(found["last_success"]), dict(found["refusals"]))
@@ -192,9 +189,9 @@ class ModelCache:
             return RegistryState()
 
     def note_registry(self, state: RegistryState) -> None:
-        """Keeps what the registry process has seen, for the metrics of the service."""
+        """Keeps what model-sync has seen, for the metrics of the service."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / "registry.json", asdict(state))
+        _write(self.folder / "registry.json", asdict(state))
 
     def prune(self, model: str, keep: set[str]) -> None:
         """Removes the packages that neither `keep` nor an alias names. Needs the lock."""
@@ -216,28 +213,14 @@ class ModelCache:
         return self.folder / model / "versions"
 
 
-def write_atomically(path: Path, content: object) -> None:
-    """Writes JSON so that a reader sees the old or the new file, never a part."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("wb") as file:
-        file.write(orjson.dumps(content))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync(path.parent)
+def _write(path: Path, content: object) -> None:
+    # what serves after a power cut must be what was accepted
+    write_atomically(path, orjson.dumps(content), durable=True)
 
 
 def _sync_tree(root: Path) -> None:
     """Brings a package to the disk before its name says that it is complete."""
     for folder, _, names in os.walk(root):
         for name in names:
-            _sync(Path(folder) / name)
-        _sync(Path(folder))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            bring_to_disk(Path(folder) / name)
+        bring_to_disk(Path(folder))

@@ -12,14 +12,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vigie.errors import RefusedPackage, RegistryError
-from vigie.registry.transfer import Transfer
-from vigie.registry.transport import MlflowHttp
-from vigie.settings import Settings
+from vigie.registry.transport import MlflowHttp, Transfer
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 DIGEST_TAG = "vigie.digest"
+DOWNLOAD_SECONDS = 600.0
+"""The longest download of one package."""
 _PROXIED = "mlflow-artifacts:/"
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _MOST_FILES = 1000
@@ -66,7 +69,9 @@ class RegisteredModel:
 class RegistryClient:
     """Reads an MLflow server. Every failure is a `RegistryError` that names no address."""
 
-    def __init__(self, url: str, timeout_seconds: float, download_seconds: float = 600.0) -> None:
+    def __init__(
+        self, url: str, timeout_seconds: float, download_seconds: float = DOWNLOAD_SECONDS
+    ) -> None:
         self._http = MlflowHttp(url, timeout_seconds)
         self._timeout = timeout_seconds
         self._download_seconds = download_seconds
@@ -74,11 +79,7 @@ class RegistryClient:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """A client of the server that the settings name."""
-        return cls(
-            settings.mlflow_url,
-            settings.registry_timeout_seconds,
-            settings.download_timeout_seconds,
-        )
+        return cls(settings.mlflow_url, settings.registry_timeout_seconds)
 
     def healthy(self) -> bool:
         """True where the server answers its health route."""
@@ -126,19 +127,19 @@ class RegistryClient:
         version: RegisteredVersion,
         folder: Path,
         most_bytes: int,
-        watch: Callable[[], None] = lambda: None,
+        cancel_check: Callable[[], None] = lambda: None,
     ) -> None:
         """Writes the files of a version below `folder`; refuses one that is too large.
 
-        `watch` is called again and again meanwhile; what it raises ends the download.
+        `cancel_check` is called again and again meanwhile; what it raises ends the download.
         """
         root = self._artifact_root(version)
-        transfer = Transfer(self._download_seconds, self._timeout, watch)
+        transfer = Transfer(self._download_seconds, self._timeout, cancel_check)
         left = most_bytes
         for count, name in enumerate(self._files(root, PurePosixPath()), start=1):
             if count > _MOST_FILES:
                 raise RefusedPackage(f"the version has more than {_MOST_FILES} files")
-            watch()
+            cancel_check()
             with _named_safely():
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)

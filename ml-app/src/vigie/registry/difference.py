@@ -5,14 +5,18 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import InvalidInput, NotFound, RefusedPackage, VigieError
-from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.client import RegistryClient
+from vigie.registry.fetch import fetch_verified
 from vigie.registry.gate.compatibility import breaking_changes, harmless_changes
-from vigie.registry.gate.verify import fetch_verified
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.registry.client import RegisteredVersion
+    from vigie.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,7 @@ def answer_text(predictor: Predictor, row: dict[str, Any]) -> str:
     first_output = document.outputs[0]
     values = answers.outputs[first_output.name][0]
     if document.task == "classification":
-        best = int(values.argmax())
-        return f"{document.labels[best]} {float(values[best]):.4f}"
+        return f"{answers.labels(document)[0]} {float(values.max()):.4f}"
     if values.size == 1:
         return f"{float(values.reshape(())):,.6g}"
     return f"{values.size} numbers from {float(values.min()):.4g} to {float(values.max()):.4g}"

@@ -5,22 +5,24 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
-from vigie.registry.client import RegisteredVersion
-from vigie.registry.gate.admission import require_compatible
-from vigie.registry.gate.figures import (
-    ACCEPTED,
-    PROMOTED_DIGEST,
-    compare_figures,
+from vigie.registry.fetch import fetch_verified
+from vigie.registry.gate.comparison import (
     compare_origin,
+    compare_promoted,
+    require_compatible,
 )
-from vigie.registry.gate.probe import Trial
-from vigie.registry.gate.verify import fetch_verified
+from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.operate import OperatorClient
-from vigie.settings import Settings
+from vigie.registry.tags import ACCEPTED, PROMOTED_DIGEST, is_generated
+
+if TYPE_CHECKING:
+    from vigie.registry.client import RegisteredVersion
+    from vigie.settings import Settings
 
 PREVIOUS = "previous"
 PROMOTED_FROM = "vigie.promoted_from"
@@ -131,14 +133,16 @@ class Promotions:
             except RefusedPackage as broken:
                 return f"version {champion.version} cannot serve: {broken}"
             require_compatible(serving.document, champion.version, checked.document, self._settings)
-            verdict = compare_origin(candidate, champion)
-            if verdict is None:
-                judgement = Trial.of(self._settings).judge(checked, serving, self._settings)
-                verdict = judgement.verdict(champion.version)
-        verdict = verdict or compare_figures(candidate, champion)
-        if not verdict.promote:
-            raise RefusedPackage(verdict.reason)
-        return verdict.reason
+            generated, serving_generated = is_generated(candidate), is_generated(champion)
+            found = compare_origin(generated, serving_generated, champion.version)
+            if found is not None and not found.promote:
+                raise RefusedPackage(f"it was {found.reason}")
+            if found is None:
+                measured = SandboxProbe.of(self._settings).measure(checked, serving, self._settings)
+                found = compare_promoted(measured, candidate, champion)
+        if not found.promote:
+            raise RefusedPackage(found.reason)
+        return found.reason
 
     def _before(self, champion: RegisteredVersion) -> RegisteredVersion:
         number = champion.tags.get(PROMOTED_FROM)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -17,13 +13,65 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
-from vigie.registry.transfer import Late, Transfer, parts
+from vigie.settings import mlflow_account
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
+SLOWEST_BYTES_PER_SECOND = 16 * 1024
+CHUNK = 1 << 20
 _REST = "/api/2.0/mlflow"
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 _NOT_ALLOWED = (401, 403)
+
+
+class Late(Exception):
+    """The deadline of one answer passed."""
+
+
+def parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
+    """The body as it comes: `read1` returns with what is there, so that a drip is noticed."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise RegistryError("MLflow's address answered with a compressed body")
+    while part := answer.raw.read1(CHUNK):
+        if time.monotonic() > deadline:
+            raise Late
+        yield part
+
+
+class Transfer:
+    """One download of several files; `cancel_check` is called with every part and may raise."""
+
+    def __init__(self, seconds: float, window: float, cancel_check: Callable[[], None]) -> None:
+        self._end = time.monotonic() + seconds
+        self._window = window
+        self._cancel_check = cancel_check
+        self._waited = 0.0
+        self._bytes = 0
+
+    def parts(self, answer: requests.Response) -> Iterator[bytes]:
+        """The body of one file. Raises `RegistryError` where it is late or too slow."""
+        began = time.monotonic()
+        try:
+            for part in parts(answer, self._end):
+                # what the reader does with a part is no fault of the server
+                self._count(len(part), time.monotonic() - began)
+                self._cancel_check()
+                yield part
+                began = time.monotonic()
+        except Late:
+            raise RegistryError("a download from MLflow took longer than it may") from None
+
+    def _count(self, size: int, seconds: float) -> None:
+        self._bytes += size
+        self._waited += seconds
+        if self._waited < self._window:
+            return
+        if self._bytes < SLOWEST_BYTES_PER_SECOND * self._waited:
+            raise RegistryError(
+                "a download from MLflow came at less than "
+                f"{SLOWEST_BYTES_PER_SECOND >> 10} kB a second"
+            )
+        self._waited, self._bytes = 0.0, 0
 
 
 class MlflowHttp:
@@ -33,7 +81,7 @@ class MlflowHttp:
         self._url = url.rstrip("/")
         self._timeout = timeout_seconds
         self._session = requests.Session()
-        self._session.auth = credentials()
+        self._session.auth = mlflow_account()
         # what is sent is what is measured: nothing unpacks to more than its length
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -118,18 +166,6 @@ class MlflowHttp:
             stream=True,
             allow_redirects=False,
         )
-
-
-def credentials() -> tuple[str, str] | None:
-    """The account that MLflow's own client takes too; MLflow's names, so no setting of ours."""
-    found = ConfigParser(interpolation=None)
-    with contextlib.suppress(OSError, ConfigParserError, UnicodeDecodeError):
-        found.read(Path("~/.mlflow/credentials").expanduser())
-    user, password = (
-        os.environ.get(name) or found.get("mlflow", name.lower(), fallback=None)
-        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-    )
-    return (user, password) if user and password else None
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

@@ -21,8 +21,8 @@ def check_graph(path: Path) -> None:
         raise RefusedPackage(f"vigie/{path.name} cannot be parsed") from None
     domains = {opset.domain for opset in model.opset_import}
     domains |= {node.domain for node in _nodes(model.graph)}
-    if foreign := sorted(domains - STANDARD_DOMAINS):
-        raise RefusedPackage(f"the graph has operators that are not standard: {foreign[0]}")
+    if unknown := sorted(domains - STANDARD_DOMAINS):
+        raise RefusedPackage(f"the graph has operators that are not standard: {unknown[0]}")
     if model.functions:
         raise RefusedPackage("the graph has functions of its own")
     for tensor in _tensors(model.graph):

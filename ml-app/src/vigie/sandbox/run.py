@@ -1,8 +1,10 @@
 """Runs one function of ours on a file of somebody else's, in a process that can do little else.
 
 What TensorFlow or HDF5 must parse is parsed there: a crash, an endless loop or a flood of memory
-ends that process and becomes a refusal. On Linux it also has no network, starts no program and sees
-only the files it needs (`seccomp`, `landlock`); elsewhere only its time and memory are limited.
+ends that process and becomes a refusal. On Linux on x86-64 and ARM64 it also has no capabilities
+and no network and starts no program (`seccomp`), and where the kernel has Landlock it sees only the
+files it needs (`landlock`); without Landlock it reads and writes what its account may. Elsewhere
+only its time and memory are limited.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ def run_confined(
 ) -> Any:
     """What `task` (`module:function`) gives for `arguments`; `RefusedPackage` where it fails.
 
-    The function is called as `function(folder, **arguments)`. It may write in `folder` only, and
-    read `readable` and Python itself; arrays travel as files there. `imports` are loaded before
-    the limits hold, as the task's own module is.
+    The function is called as `function(folder, **arguments)`. Where Landlock holds it may write in
+    `folder` only, and read `readable` and Python itself; arrays travel as files there. `imports`
+    are loaded before the limit of memory and the filter of calls hold, as the task's own module is.
     """
     limits = limits or Limits()
     order = {

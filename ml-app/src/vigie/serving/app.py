@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
@@ -17,14 +18,18 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.registry.audit import audited, now
 from vigie.serving.api import compat, feedback, operations, predictions
-from vigie.serving.auth.access import NEEDS
+from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
-from vigie.serving.worker_state import WorkerState, assemble
-from vigie.settings import Settings, load_settings
+from vigie.serving.web.render import error_page
+from vigie.serving.worker_state import assemble
+from vigie.settings import load_settings
+
+if TYPE_CHECKING:
+    from vigie.serving.worker_state import WorkerState
+    from vigie.settings import Settings
 
 PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -50,7 +55,7 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
         worker_state = assemble(settings or load_settings())
         worker_state.start()
         # `vigie serve` has a process for it
-        worker_state.prediction_log.keep()
+        worker_state.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = worker_state.settings.max_body_bytes
@@ -89,16 +94,13 @@ def _admit(worker_state: WorkerState):  # type: ignore[no-untyped-def]
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
             return
-        needed = NEEDS.get(request.url_rule.rule if request.url_rule else "", "predict")
+        if request.url_rule and request.url_rule.rule in OPEN_ROUTES:
+            return
         try:
-            g.key = worker_state.pipeline.access.admit(g.headers, needed)
+            g.key = worker_state.pipeline.access.admit(g.headers)
         except (Denied, Unavailable) as refused:
-            worker_state.metrics.rejected.labels(refused.reason).inc()
+            worker_state.metrics.http.rejected.labels(refused.reason).inc()
             raise
-        if needed == "admin":
-            with audited(worker_state.settings.audit_log) as record:
-                what = f"{request.method} {request.path}"
-                record({"at": now(), "who": f"key {g.key}" if g.key else "no key", "what": what})
 
     return admit
 
@@ -121,7 +123,7 @@ def _finish(worker_state: WorkerState):  # type: ignore[no-untyped-def]
 def _count(worker_state: WorkerState, status: int) -> None:
     route = request.url_rule.rule if request.url_rule else "(none)"
     seconds = time.perf_counter() - g.started
-    worker_state.metrics.count_request(g.incoming.known_method, route, status, seconds)
+    worker_state.metrics.http.count_request(g.incoming.known_method, route, status, seconds)
     request_log = worker_state.pipeline.request_log
     if status >= request_log.least_status:
         failure = g.get("failure")
@@ -132,7 +134,7 @@ def _explain(error: VigieError) -> Response:
     if response := predictions.refuse(error):
         return response
     if _wants_page():
-        return pages.error_page(error, g.request_id)
+        return error_page(error, g.request_id)
     body = problem_body(error, g.request_id)
     response = Response(body, error.status, content_type=MEDIA_TYPE.decode())
     for name, value in problem_headers(error):

@@ -6,28 +6,36 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
-from vigie.predictionlog.log import PredictionLog
 from vigie.serving.auth.access import Access
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
-from vigie.serving.routing import TEMPLATES, Route, Routes
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.manager import ModelManager
+from vigie.serving.routing import TEMPLATES, Routes
 from vigie.serving.runtime.messages import (
-    Dialect,
-    Request,
     RequestContext,
     Response,
-    Result,
     request_id_of,
 )
-from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.settings import Settings
 
+if TYPE_CHECKING:
+    from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.metrics import Metrics
+    from vigie.serving.routing import Route
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
+    from vigie.serving.runtime.messages import (
+        Dialect,
+        Request,
+        Result,
+    )
+    from vigie.serving.runtime.model_slot import ModelSlot
+    from vigie.settings import Settings
+
+MAX_IN_FLIGHT = 1024
+"""Predictions at once in one worker; above it 503."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
@@ -38,6 +46,16 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 class ClientGone(Exception):
     """The caller closed the connection before there was an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered: the response, and the result or the error that it tells."""
+
+    response: Response
+    context: RequestContext
+    result: Result | None = None
+    error: VigieError | None = None
 
 
 class Pipeline:
@@ -51,27 +69,34 @@ class Pipeline:
         prediction_log: PredictionLog,
     ) -> None:
         self._manager = manager
-        self._metrics = metrics
+        self._metrics = metrics.http
+        self._failures = metrics.models.failures
         self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
-        self._max_in_flight = settings.max_in_flight
+        self._max_in_flight = MAX_IN_FLIGHT
         self._in_flight = 0
         self.access = Access(settings.api_keys)
         self.routes = Routes(settings, manager)
         self.route = self.routes.find
-        metrics.in_progress.set_function(lambda: self._in_flight)
+        metrics.http.in_progress.set_function(lambda: self._in_flight)
         for template in TEMPLATES:
-            metrics.start_route_at_zero("POST", template)
+            metrics.http.start_route_at_zero("POST", template)
 
     def answer(self, request: Request, route: Route) -> Response:
         """Answers in the caller's thread (Flask)."""
+        return self.run(request, route).response
+
+    def run(self, request: Request, route: Route) -> Answered:
+        """Answers in the caller's thread, and gives what the response was made of."""
         context = self._open(request, route)
         try:
             slot = self._begin(context, route)
-            return self._complete(context, slot, slot.run(context))
+            result = slot.run(context)
+            return Answered(self._complete(context, slot, result), context, result)
         except Exception as failure:
-            return self._refuse(context, failure)
+            error = _explained(failure)
+            return Answered(self._refuse(context, error), context, error=error)
         finally:
             self._close()
 
@@ -90,7 +115,7 @@ class Pipeline:
             self._metrics.rejected.labels("gone").inc()
             raise
         except Exception as failure:
-            return self._refuse(context, failure)
+            return self._refuse(context, _explained(failure))
         finally:
             self._close()
 
@@ -104,7 +129,7 @@ class Pipeline:
     def _begin(self, context: RequestContext, route: Route) -> ModelSlot:
         """Lets the request in, finds the version that answers it and decodes it for that one."""
         request = context.request
-        self.access.admit(request.headers, "predict")
+        self.access.admit(request.headers)
         if self._in_flight > self._max_in_flight:
             raise Unavailable("The service is full; try again soon.", "full")
         slot, live = self.routes.serving(route.model, route.version, route.label)
@@ -180,22 +205,18 @@ class Pipeline:
         for name, rows in decoded.outside.items():
             bound.outside[name].inc(len(rows))
 
-    def _refuse(self, context: RequestContext, failure: Exception) -> Response:
-        cause = failure.__cause__
-        if not isinstance(failure, VigieError):
-            cause, failure = failure, VigieError("The service failed; its log has the cause.")
-        # what is refused early has no version yet
-        live: LoadedModel | None = getattr(context, "live", None)
+    def _refuse(self, context: RequestContext, failure: VigieError) -> Response:
+        live = context.known_live
         if isinstance(failure, ModelFailure) and live is not None:
             slot = self._manager.slots.get(live.name)
             if slot is not None and slot.bound_to(live):
-                self._metrics.failures.labels(live.name, live.version, failure.reason).inc()
+                self._failures.labels(live.name, live.version, failure.reason).inc()
         if isinstance(failure, Unavailable | Denied):
             self._metrics.rejected.labels(failure.reason).inc()
         elif failure.status == 504:
             self._metrics.rejected.labels("deadline").inc()
         response = refusal(context.dialect, context.request, live, failure, context.request_id)
-        return self._count(context, response, live, failure=cause)
+        return self._count(context, response, live, failure=failure.__cause__)
 
     def _count(
         self,
@@ -213,6 +234,15 @@ class Pipeline:
                 request, context.template, context.request_id, status, live, rows, failure
             )
         return response
+
+
+def _explained(failure: Exception) -> VigieError:
+    """A failure as it may be shown; one that nobody expected is the cause of what is shown."""
+    if isinstance(failure, VigieError):
+        return failure
+    error = VigieError("The service failed; its log has the cause.")
+    error.__cause__ = failure
+    return error
 
 
 async def _wait_with(

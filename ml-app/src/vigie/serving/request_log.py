@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.messages import Request
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import Request
 
 log = logging.getLogger("vigie.request")
 

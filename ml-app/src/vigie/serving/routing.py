@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER, CHAMPION
@@ -11,11 +12,14 @@ from vigie.serving.dialects.invocations import InvocationsDialect
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.dialects.tfserving import TfServingDialect
 from vigie.serving.dialects.v2 import V2Dialect
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.manager import ModelManager
-from vigie.serving.runtime.messages import Dialect
-from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.settings import MODEL_NAME, Settings
+from vigie.settings import MODEL_NAME
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
+    from vigie.serving.runtime.messages import Dialect
+    from vigie.serving.runtime.model_slot import ModelSlot
+    from vigie.settings import Settings
 
 _FAMILIES = {
     "/predict": "native",

@@ -11,12 +11,11 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vigie
-from vigie.monitoring.metrics import Metrics
 from vigie.monitoring.publisher import exposition
 from vigie.monitoring.snapshots import (
-    Family,
     SnapshotFolder,
     merge,
     snapshot_path,
@@ -24,10 +23,16 @@ from vigie.monitoring.snapshots import (
     write_snapshot,
 )
 from vigie.predictionlog.log import PredictionLog
-from vigie.registry.cache import ModelCache
+from vigie.serving.metrics import Metrics
 from vigie.serving.pipeline import Pipeline
 from vigie.serving.runtime.manager import ModelManager
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.monitoring.snapshots import (
+        Family,
+    )
+    from vigie.registry.cache import ModelCache
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
@@ -48,7 +53,7 @@ def history_file(settings: Settings) -> Path:
 
 
 def registry_families(cache: ModelCache) -> list[Family]:
-    """What the registry process noted in the cache, as metric families."""
+    """What model-sync noted in the cache, as metric families."""
     state = cache.registry_state()
     refused = [
         ["vigie_model_reloads_total", {"model": name, "outcome": "refused"}, float(count)]
@@ -59,6 +64,7 @@ def registry_families(cache: ModelCache) -> list[Family]:
             "name": "vigie_registry_last_success_timestamp_seconds",
             "help": "When the registry last answered; 0 before the first time.",
             "type": "gauge",
+            "merge": "max",
             "samples": [["vigie_registry_last_success_timestamp_seconds", {}, state.last_success]],
         },
         {

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vigie.models.interval import Interval
 from vigie.training.baselines import BOOSTING, predict_baselines
-from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score
-from vigie.training.export import predict_keras
-from vigie.training.features import network_columns
-from vigie.training.fit import Fitted
-from vigie.training.plan import Plan
-from vigie.training.trials import fit_trial, trials_of
+from vigie.training.trials import calibrate, fit_trial, predict, trials_of
+
+if TYPE_CHECKING:
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 SIZE_GROUPS = 3
 
@@ -67,36 +66,26 @@ def _splits(
 
 def _run_fold(plan: Plan, training: Dataset, test: Dataset) -> FoldResult:
     plan = plan.fitted_to(training)
-    labels: tuple[str, ...] = ()
-    if plan.task == "classification":
-        labels = tuple(sorted({str(label) for label in training.target}))
+    labels = plan.labels(training)
     baselines = {
-        name: main_error(plan.task, score(plan.task, predicted, test.target))
+        name: _error(plan, predicted, test)
         for name, predicted in predict_baselines(plan, training, test).items()
     }
     trial = trials_of(plan, len(training), 1)[0]
     fitted = fit_trial(plan, trial, training, labels, lambda done, total, note: None).fitted
-    answers = predict_keras(fitted.model, network_columns(plan.inputs, test))
-    values = answers[fitted.model.output_names[0]]
-    if labels:
-        predicted = np.array(labels, object)[values.argmax(axis=1)]
-        error = main_error(plan.task, score(plan.task, predicted, test.target))
+    predicted = predict(plan, fitted.model, test, labels)
+    error, interval = _error(plan, predicted, test), calibrate(plan, fitted)
+    if interval is None:
         return FoldResult(error, baselines)
-    predicted = values.reshape(-1).astype(np.float64)
-    error = main_error(plan.task, score(plan.task, predicted, test.target))
-    if plan.interval_level is None:
-        return FoldResult(error, baselines)
-    inside = _inside(fitted, predicted, test.target, plan.interval_level)
+    lower, upper = interval.bounds(predicted)
+    inside = (lower <= test.target) & (test.target <= upper)
     thirds = np.array_split(np.argsort(predicted, kind="stable"), SIZE_GROUPS)
     by_size = tuple(float(inside[rows].mean()) for rows in thirds)
     return FoldResult(error, baselines, float(inside.mean()), by_size)
 
 
-def _inside(fitted: Fitted, predicted: np.ndarray, actual: np.ndarray, level: float) -> np.ndarray:
-    interval = Interval.calibrate(fitted.predicted, fitted.actual, level)
-    lower, upper = interval.bounds(predicted)
-    within: np.ndarray = (lower <= actual) & (actual <= upper)
-    return within
+def _error(plan: Plan, predicted: np.ndarray, test: Dataset) -> float:
+    return main_error(plan.task, score(plan.task, predicted, test.target))
 
 
 def summarise(results: list[FoldResult]) -> dict[str, float]:

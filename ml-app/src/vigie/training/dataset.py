@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from vigie.models.document import Rule, Text
+if TYPE_CHECKING:
+    from vigie.models.document import Rule, Text
 
 HELD_OUT_PERCENT = 20
 

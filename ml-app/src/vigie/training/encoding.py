@@ -1,13 +1,22 @@
-"""From named inputs to one vector per row, inside the graph and fitted to the training rows."""
+"""What a network learns from: checked rows as tensors, and one vector per row inside the graph.
+
+The encoding is fitted to the training rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import keras
 import numpy as np
+
+from vigie.models.decoding import RowDecoder, feeds_of
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.training.dataset import Dataset
 
 TAIL = 0.0005
 # float32 holds 24 bits: a bin narrower than this share of its own start would be mostly rounding
@@ -46,6 +55,25 @@ class Encoding:
     model: keras.Model
     width: int
     texts: tuple[tuple[int, np.ndarray], ...]
+
+
+def network_features(inputs: Sequence[Input]) -> tuple[Feature, ...]:
+    """The features that a network is built from, one per input."""
+    return tuple(
+        Feature(
+            item.name,
+            "text" if item.tensor == "string" else "numeric",
+            has_indicator=bool(item.missing and item.missing.indicator),
+            vocabulary=item.choices.values if item.choices and item.tensor == "string" else (),
+        )
+        for item in inputs
+    )
+
+
+def network_columns(inputs: Sequence[Input], dataset: Dataset) -> dict[str, np.ndarray]:
+    """The tensors of a graph for these rows, name -> [rows, 1]: decoded as in serving."""
+    decoded = RowDecoder(inputs).decode(dataset.rows())
+    return feeds_of(inputs, decoded.columns)
 
 
 def encode(features: Sequence[Feature], columns: Mapping[str, np.ndarray], bins: int) -> Encoding:

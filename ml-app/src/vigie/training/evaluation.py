@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.training.dataset import Dataset
+if TYPE_CHECKING:
+    from vigie.models.interval import Interval
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 SLICES = 4
 MOST_CHOICES = 10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network answers for held-out rows, [rows] numbers or labels, and how good that is.
+
+    `error` is the one figure by which versions are compared; `slices` are rows of a table.
+    """
+
+    predicted: np.ndarray
+    interval: Interval | None
+    metrics: dict[str, float]
+    error: float
+    slices: list[dict[str, Any]]
+
+
+def evaluate(
+    plan: Plan, held_out: Dataset, predicted: np.ndarray, interval: Interval | None
+) -> Evaluation:
+    """The figures of these answers, and of the interval around them where there is one."""
+    metrics = score(plan.task, predicted, held_out.target)
+    if interval is not None:
+        lower, upper = interval.bounds(predicted)
+        metrics |= coverage(lower, upper, held_out.target)
+    errors = errors_of(plan.task, predicted, held_out.target)
+    slices = error_by_slice(held_out, plan.slices, errors)
+    return Evaluation(predicted, interval, metrics, main_error(plan.task, metrics), slices)
 
 
 def errors_of(task: str, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -56,7 +87,7 @@ def main_error(task: str, scores: dict[str, float]) -> float:
 
 
 def main_metric(task: str) -> str:
-    """The name of that figure."""
+    """The name of the figure by which versions are compared."""
     return "error_rate" if task == "classification" else "mae"
 
 

@@ -39,17 +39,27 @@ def export_function(
     `owner` holds the variables and look-up tables that the function uses.
     """
     from tf2onnx import optimizer, tf_loader
-    from tf2onnx.tfonnx import process_tf_graph
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     # from the owner and not from the function: constants and look-up tables are frozen in
     frozen, tables = tf_loader.from_trackable(
         owner, call, list(inputs), list(outputs), large_model=False
     )
+    converted = _convert(frozen, tables, inputs, outputs)
+    made = optimizer.optimize_graph(converted).make_model(name)
+    made.producer_version = ""
+    path.write_bytes(made.SerializeToString())
+
+
+def _convert(frozen: Any, tables: Any, inputs: dict[str, str], outputs: dict[str, str]) -> Any:
+    """The frozen graph as tf2onnx's own graph of ONNX operators."""
+    from tf2onnx import tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         with tf_loader.tf_session(graph=graph):
-            converted = process_tf_graph(
+            return process_tf_graph(
                 graph,
                 opset=OPSET,
                 extra_opset=[onnx.helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
@@ -58,9 +68,6 @@ def export_function(
                 initialized_tables=tables,
                 tensors_to_rename={**inputs, **outputs},
             )
-    made = optimizer.optimize_graph(converted).make_model(name)
-    made.producer_version = ""
-    path.write_bytes(made.SerializeToString())
 
 
 def _traced(model: keras.Model) -> tuple[Any, dict[str, str], dict[str, str]]:
@@ -110,7 +117,10 @@ def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -
 def compare_graph(
     path: Path, feeds: dict[str, np.ndarray], answers: dict[str, np.ndarray]
 ) -> float:
-    """The same for a graph and the answers that it ought to give."""
+    """The largest relative difference between a graph and the answers that it ought to give.
+
+    Raises `DataError` as `check_export` does.
+    """
     try:
         graph = OnnxEngine(path).run(feeds)
     except ModelFailure:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from vigie.training.encoding import Feature
-from vigie.training.networks import Network, Size, Task, build_network
+from vigie.training.networks import build_network
+
+if TYPE_CHECKING:
+    from vigie.training.encoding import Feature
+    from vigie.training.networks import Network, NetworkConfig, Size
+    from vigie.training.plan import Architecture
 
 EPOCHS = {"linear": 300, "dense": 40, "conv": 40}
 LEARNING_RATE = {"linear": 1e-1, "dense": 3e-3, "conv": 2e-3}
@@ -22,6 +27,15 @@ BATCH = (16, 256)
 PREDICTED_AT_ONCE = 4096
 
 OnEpoch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The network to fit, for how many epochs, and the seed of its weights and folds."""
+
+    network: NetworkConfig
+    epochs: int
+    seed: int = 7
 
 
 @dataclass(frozen=True)
@@ -44,36 +58,25 @@ class Fitted:
 
 
 def fit_network(
-    architecture: str,
+    config: FitConfig,
     features: Sequence[Feature],
     columns: Mapping[str, np.ndarray],
     target: np.ndarray,
-    task: Task,
-    *,
-    log_target: bool = False,
-    classes: int = 0,
-    output_name: str,
-    epochs: int | None = None,
-    seed: int = 7,
     on_epoch: OnEpoch | None = None,
-    size: Size | None = None,
 ) -> Fitted:
     """A network trained on all these rows; the same seed, rows and machine give the same weights.
 
     `on_epoch` is told the epoch (from 1) and its `loss` and `val_loss`; raise in it to stop.
     """
-    keras.utils.set_random_seed(seed)
-    network = build_network(
-        architecture, features, columns, target, task,
-        log_target=log_target, classes=classes, output_name=output_name, size=size,
-    )  # fmt: skip
-    rng = np.random.default_rng(seed)
-    kept_from = _kept_from(len(target), network.size, rng)
+    keras.utils.set_random_seed(config.seed)
+    network = build_network(config.network, features, columns, target)
+    rng = np.random.default_rng(config.seed)
+    kept_from = _kept_from(len(target), config.network.size, rng)
     encoded = _encode(network, columns)
-    truth = target.astype(np.int32) if classes else network.standardise(target)
-    run = _Run(network, encoded, truth, ~kept_from, epochs or EPOCHS[architecture], architecture)
+    truth = target.astype(np.int32) if config.network.classes else network.standardise(target)
+    run = _Run(network, encoded, truth, ~kept_from, config.epochs)
     history = []
-    for epoch in range(1, run.epochs + 1):
+    for epoch in range(1, config.epochs + 1):
         history.append(run.epoch(rng))
         if on_epoch:
             on_epoch(epoch, history[-1])
@@ -108,16 +111,14 @@ class _Run:
         truth: np.ndarray,
         learnt: np.ndarray,
         epochs: int,
-        architecture: str,
     ) -> None:
         rows = len(encoded)
-        self.epochs = epochs
         self._rows = rows
         self._batch = min(rows, batch_size(rows))
         self._members = network.members
-        self._loss = _cross_entropy if network.task == "classification" else _absolute_error
+        self._loss = _cross_entropy if network.config.task == "classification" else _absolute_error
         self._data = tuple(map(tf.constant, (encoded, truth, learnt.astype(np.float32))))
-        self._optimizer = _optimizer(architecture, epochs * (rows // self._batch))
+        self._optimizer = _optimizer(network.config.architecture, epochs * (rows // self._batch))
         self._optimizer.build(self._members.trainable_variables)
         # a loop of TensorFlow's own: autograph reads source code, which newer Pythons hide from it
         self._pass = tf.function(self._one_pass, autograph=False)
@@ -159,7 +160,7 @@ def batch_size(rows: int) -> int:
     return min(max(power, BATCH[0]), BATCH[1])
 
 
-def _optimizer(architecture: str, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(architecture: Architecture, steps: int) -> keras.optimizers.Optimizer:
     rate, decay = LEARNING_RATE[architecture], WEIGHT_DECAY[architecture]
     warm_up = max(1, int(steps * WARM_UP))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -181,7 +182,7 @@ def _cross_entropy(truth: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
 def _unseen(network: Network, answers: np.ndarray, kept_from: np.ndarray) -> np.ndarray:
     """What the members kept from each row say of it: in the target's unit, or shares."""
     count = kept_from.sum(axis=1)
-    if network.task == "classification":
+    if network.config.task == "classification":
         shares = np.exp(answers - answers.max(axis=2, keepdims=True))
         shares /= shares.sum(axis=2, keepdims=True)
         return np.asarray((shares * kept_from[:, :, None]).sum(axis=1) / count[:, None])

@@ -1,4 +1,4 @@
-"""Makes a package of somebody else's model and registers it."""
+"""Makes a package of a model that was trained elsewhere, and registers it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mlflow.models import Model, ModelSignature
@@ -17,20 +17,24 @@ from mlflow.types.schema import Schema, TensorSpec
 from pydantic import ValidationError
 
 from vigie.errors import DataError
-from vigie.models.document import Input, PackageDocument
-from vigie.models.golden import Golden
+from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.models.reference_rows import Golden
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.gate.verify import verify_package
+from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
-from vigie.sandbox.run import Limits, run_confined
-from vigie.settings import Settings
-from vigie.training.sources import fetch, keep_original
+from vigie.sandbox.run import run_confined
+from vigie.training.sources import fetch
 from vigie.training.tracking import Tracking
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.sandbox.run import Limits
+    from vigie.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -102,24 +106,9 @@ def write_imported(
     if source.suffix == ".keras":
         check_keras_file(source, source.name)
     (root / "vigie").mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        parts = run_confined(
-            "vigie.training.foreign_task:convert",
-            {
-                "source": str(source.resolve()),
-                "labels": wanted.labels,
-                "columns": wanted.columns,
-                "examples": wanted.examples,
-            },
-            work,
-            [source],
-            limits,
-        )
-        _take(work / "model.onnx", root / ONNX_MODEL)
-        _take(work / "model.keras", root / KERAS_MODEL)
+    parts = _convert(source, wanted, root, limits)
     if source.is_dir():
-        keep_original(source, root)
+        _keep_original(source, root)
     document = _document(source.name, wanted, parts)
     golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
     (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
@@ -128,10 +117,35 @@ def write_imported(
     return write_manifest(root), parts
 
 
+def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) -> dict[str, Any]:
+    """Puts Keras model and graph below `root`, made in the sandbox; gives what it found out."""
+    order = {
+        "source": str(source.resolve()),
+        "labels": wanted.labels,
+        "columns": wanted.columns,
+        "examples": wanted.examples,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        task = "vigie.training.conversion:to_package"
+        parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
+        _take(work / "model.onnx", root / ONNX_MODEL)
+        _take(work / "model.keras", root / KERAS_MODEL)
+    return parts
+
+
 def _take(made: Path, target: Path) -> None:
     if made.is_file() and not made.is_symlink():
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(made, target)
+
+
+def _keep_original(source: Path, root: Path) -> None:
+    """Copies a SavedModel beside the package's own files; the service never opens it."""
+    for path in source.rglob("*"):
+        if path.is_symlink():
+            raise DataError("the SavedModel holds a link")
+    shutil.copytree(source, root / "source")
 
 
 def _document(source: str, wanted: Wanted, parts: Mapping[str, Any]) -> PackageDocument:

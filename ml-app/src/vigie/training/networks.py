@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from vigie.training.encoding import Encoding, Feature, encode
+from vigie.training.encoding import encode
 
-__all__ = ["ARCHITECTURES", "Feature", "Network", "Size", "build_network"]
+if TYPE_CHECKING:
+    from vigie.training.encoding import Encoding, Feature
+    from vigie.training.plan import Architecture, Task
 
-Task = Literal["regression", "classification"]
-ARCHITECTURES = ("linear", "dense", "conv")
 SMALL_ROWS = 5_000
 FIRST_LAYERS = ("member_weights", "hidden_1", "lay_")  # those that take the encoding itself
 
@@ -39,6 +39,27 @@ class Size:
 
 
 @dataclass(frozen=True)
+class NetworkConfig:
+    """What network to build; `output_name` is the name of its answer.
+
+    `log_target` makes it answer the target by its logarithm (regression); `classes` says how many
+    there are (classification).
+    """
+
+    architecture: Architecture
+    size: Size
+    task: Task
+    output_name: str
+    log_target: bool = False
+    classes: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """The numbers that a member answers per row."""
+        return self.classes if self.task == "classification" else 1
+
+
+@dataclass(frozen=True)
 class Network:
     """One graph seen three ways; they share their weights, so `serving` is trained with `members`.
 
@@ -52,22 +73,20 @@ class Network:
     encoder: keras.Model
     members: keras.Model
     serving: keras.Model
-    size: Size
-    task: Task
-    log_target: bool
+    config: NetworkConfig
     mean: float
     deviation: float
     _encoding: Encoding = field(repr=False)
 
     def standardise(self, target: np.ndarray) -> np.ndarray:
         """The target [rows] as the members see it: log if asked, mean 0, deviation 1."""
-        values = np.log(target) if self.log_target else target
+        values = np.log(target) if self.config.log_target else target
         return np.asarray((values - self.mean) / self.deviation, np.float32)
 
     def restore(self, standardised: np.ndarray) -> np.ndarray:
         """The inverse of `standardise`, float64 [rows]."""
         values = standardised.astype(np.float64) * self.deviation + self.mean
-        return np.exp(values) if self.log_target else values
+        return np.exp(values) if self.config.log_target else values
 
     def settle_unknowns(self) -> None:
         """Gives every unknown text the average effect of the known ones, weighted by frequency.
@@ -85,16 +104,10 @@ class Network:
 
 
 def build_network(
-    architecture: str,
+    config: NetworkConfig,
     features: Sequence[Feature],
     columns: Mapping[str, np.ndarray],
     target: np.ndarray,
-    task: Task,
-    *,
-    log_target: bool,
-    classes: int = 0,
-    output_name: str,
-    size: Size | None = None,
 ) -> Network:
     """An untrained network whose encoding and standardisation are fitted to these rows.
 
@@ -102,25 +115,21 @@ def build_network(
     [rows], the number to predict or the class as an integer. Nothing but standard Keras layers is
     used. The weights depend on the seed given to `keras.utils.set_random_seed` before.
     """
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"no architecture {architecture!r}: one of {', '.join(ARCHITECTURES)}")
-    size = size or default_size(architecture, len(target))
-    encoding = encode(features, columns, 0 if architecture == "linear" else size.bins)
-    outputs = classes if task == "classification" else 1
-    members = _members(architecture, encoding.width, size, outputs)
-    mean, deviation = (0.0, 1.0) if task == "classification" else _moments(target, log_target)
+    linear = config.architecture == "linear"
+    encoding = encode(features, columns, 0 if linear else config.size.bins)
+    members = _members(config, encoding.width)
+    mean, deviation = _moments(config, target)
     answers = members(encoding.model(encoding.inputs))
-    if task == "classification":
-        answer = _shares(answers, output_name, linear=architecture == "linear")
+    if config.task == "classification":
+        answer = _shares(answers, config.output_name, linear=linear)
     else:
-        answer = _value(answers, output_name, mean, deviation, log_target)
-    serving = keras.Model(encoding.inputs, answer, name=f"{output_name}_{architecture}")
-    return Network(
-        encoding.model, members, serving, size, task, log_target, mean, deviation, encoding
-    )
+        answer = _value(answers, config, mean, deviation)
+    name = f"{config.output_name}_{config.architecture}"
+    serving = keras.Model(encoding.inputs, answer, name=name)
+    return Network(encoding.model, members, serving, config, mean, deviation, encoding)
 
 
-def default_size(architecture: str, rows: int) -> Size:
+def default_size(architecture: Architecture, rows: int) -> Size:
     """The leanest of the best sizes on three housing markets; few rows need more members."""
     if architecture == "conv":
         return Size(members=5, folds=5, bins=24)
@@ -131,17 +140,21 @@ def default_size(architecture: str, rows: int) -> Size:
     return Size(members=8, folds=4, bins=40)
 
 
-def _moments(target: np.ndarray, log_target: bool) -> tuple[float, float]:
-    if log_target and np.min(target) <= 0:
+def _moments(config: NetworkConfig, target: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of the target as the members see it; classes are left as they are."""
+    if config.task == "classification":
+        return 0.0, 1.0
+    if config.log_target and np.min(target) <= 0:
         raise ValueError("the logarithm of the target needs targets above zero")
-    values = np.log(target) if log_target else np.asarray(target, np.float64)
+    values = np.log(target) if config.log_target else np.asarray(target, np.float64)
     return float(values.mean()), float(values.std()) or 1.0
 
 
-def _members(architecture: str, width: int, size: Size, outputs: int) -> keras.Model:
+def _members(config: NetworkConfig, width: int) -> keras.Model:
     encoded = keras.Input((width,), name="encoded")
-    build = {"linear": _linear, "dense": _dense, "conv": _conv}[architecture]
-    return keras.Model(encoded, build(encoded, size, outputs), name=architecture)
+    build = {"linear": _linear, "dense": _dense, "conv": _conv}[config.architecture]
+    answers = build(encoded, config.size, config.outputs)
+    return keras.Model(encoded, answers, name=config.architecture)
 
 
 def _linear(encoded: keras.KerasTensor, size: Size, outputs: int) -> keras.KerasTensor:
@@ -192,11 +205,12 @@ def _mean(answers: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _value(
-    answers: keras.KerasTensor, name: str, mean: float, deviation: float, log_target: bool
+    answers: keras.KerasTensor, config: NetworkConfig, mean: float, deviation: float
 ) -> keras.KerasTensor:
-    scaling = keras.layers.Rescaling(deviation, mean, name="log" if log_target else name)
+    name = config.output_name
+    scaling = keras.layers.Rescaling(deviation, mean, name="log" if config.log_target else name)
     value = scaling(_mean(answers))
-    if not log_target:
+    if not config.log_target:
         return value
     return keras.layers.Activation("exponential", name=name)(value)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,18 +16,20 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 from pydantic import BaseModel
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
-from vigie.models.golden import Golden
-from vigie.models.held_out import HeldOut
-from vigie.models.interval import Interval
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
-from vigie.training.dataset import Dataset
+from vigie.models.reference_rows import Golden, HeldOut
 from vigie.training.export import check_export, export_onnx, predict_keras
-from vigie.training.plan import Plan
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.interval import Interval
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 GOLDEN_ROWS = 8
 CHECKED_ROWS = 1000
@@ -103,41 +106,59 @@ def signature_of(model: keras.Model) -> ModelSignature:
 
 
 def describe(trained: Trained, difference: float | None) -> PackageDocument:
-    """`package.json`."""
-    plan, data = trained.plan, trained.training
-    target = plan.target
-    tensor = trained.model.output_names[0]
+    """`package.json`; `difference` is the largest one between the graph and the Keras model."""
+    plan = trained.plan
     return PackageDocument(
         name=plan.name,
         title=plan.title,
         task=plan.task,
         inputs=plan.inputs,
-        outputs=(
-            Output(
-                name=target.name,
-                label=target.label,
-                tensor=tensor,
-                shape=(len(trained.labels),) if trained.labels else (),
-                unit=target.unit,
-                decimals=target.decimals,
-            ),
-        ),
+        outputs=(_output(trained),),
         labels=trained.labels,
         label_texts=dict(plan.label_texts),
         interval=trained.interval.to_dict() if trained.interval else None,
-        provenance=Provenance(
-            source=data.source,
-            generated=data.generated,
-            data_sha256=data.sha256,
-            rows=len(data),
-            feedback_rows=trained.feedback_rows,
-            rules=data.rules,
-            revision=trained.revision,
-            trained_at=trained.trained_at,
-            exported_difference=difference,
-        ),
+        provenance=_provenance(trained, difference),
         metrics=dict(trained.metrics),
     )
+
+
+def _output(trained: Trained) -> Output:
+    target = trained.plan.target
+    return Output(
+        name=target.name,
+        label=target.label,
+        tensor=trained.model.output_names[0],
+        shape=(len(trained.labels),) if trained.labels else (),
+        unit=target.unit,
+        decimals=target.decimals,
+    )
+
+
+def _provenance(trained: Trained, difference: float | None) -> Provenance:
+    data = trained.training
+    return Provenance(
+        source=data.source,
+        generated=data.generated,
+        data_sha256=data.sha256,
+        rows=len(data),
+        feedback_rows=trained.feedback_rows,
+        rules=data.rules,
+        revision=trained.revision,
+        trained_at=trained.trained_at,
+        exported_difference=difference,
+    )
+
+
+def source_revision() -> str | None:
+    """The git revision of this code; `None` where it is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=5,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
 
 
 def _feeds(trained: Trained, rows: Dataset) -> dict[str, np.ndarray]:
@@ -174,10 +195,9 @@ def _held_out(rows: Dataset) -> HeldOut:
 def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
     data = trained.training
     answers = predictor.predict(predictor.decoder.decode(data.rows()).columns)
-    values = answers.outputs[trained.plan.target.name]
-    prediction: np.ndarray | list[str] = values
+    prediction: np.ndarray | list[str] = answers.outputs[trained.plan.target.name]
     if trained.labels:
-        prediction = [trained.labels[index] for index in values.argmax(axis=1)]
+        prediction = answers.labels(predictor.package.document)
     return build_profile(trained.plan.inputs, data.columns, prediction)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing, Scalar, Text
-from vigie.training.dataset import Dataset
+from vigie.models.document import Choices, Input, Missing
+
+if TYPE_CHECKING:
+    from vigie.models.document import Scalar, Text
+    from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]
+Task = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Plan:
 
     name: str
     title: Text
-    task: Literal["regression", "classification"]
+    task: Task
     inputs: tuple[Input, ...]
     target: Target
     architecture: Architecture = "dense"
@@ -54,6 +58,12 @@ class Plan:
             if any(value is not None for value in dataset.columns.get(item.name, ()))
         ]
         return replace(self, inputs=tuple(inputs))
+
+    def labels(self, training: Dataset) -> tuple[str, ...]:
+        """The classes that the training rows show, sorted; none for a regression."""
+        if self.task != "classification":
+            return ()
+        return tuple(sorted({str(label) for label in training.target}))
 
 
 def _fit_input(item: Input, values: Sequence[Any], fill: Scalar) -> Input:

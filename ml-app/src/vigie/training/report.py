@@ -1,52 +1,206 @@
-"""Which pictures and tables a run shows."""
+"""What a run shows for people: pictures, the error by slice, and the model card."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import orjson
 
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
 from vigie.models.document import text_in
-from vigie.training.dataset import Dataset
-from vigie.training.fit import Fitted
-from vigie.training.plan import Plan
-from vigie.training.plots import (
-    plot_confusion,
-    plot_error_by_slice,
-    plot_learning_curve,
-    plot_predicted_against_actual,
-    plot_residuals,
-)
+from vigie.models.wording import describe
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.training.dataset import Dataset
+    from vigie.training.evaluation import Evaluation
+    from vigie.training.fit import Fitted
+    from vigie.training.packaging import Trained
+    from vigie.training.plan import Plan
+
+_INK, _ACCENT, _SOFT = "#1f2937", "#0f766e", "#94a3b8"
 
 
 def write_plots(
-    folder: Path,
-    plan: Plan,
-    fitted: Fitted,
-    held_out: Dataset,
-    predicted: np.ndarray,
-    slices: Sequence[Mapping[str, Any]],
+    folder: Path, plan: Plan, fitted: Fitted, held_out: Dataset, evaluation: Evaluation
 ) -> None:
     """Writes `plots/*.png` and `error_by_slice.json` below `folder`."""
     plots = folder / "plots"
     plots.mkdir()
     unit = f" ({plan.target.unit})" if plan.target.unit else ""
     label = text_in(plan.target.label, "en").lower() + unit
-    plot_learning_curve(fitted.history, plots / "learning_curve.png")
+    predicted = evaluation.predicted
+    _plot_learning_curve(fitted.history, plots / "learning_curve.png")
     if plan.task == "classification":
         labels = sorted({str(value) for value in held_out.target})
-        plot_confusion(predicted, held_out.target, labels, plots / "confusion_matrix.png")
+        _plot_confusion(predicted, held_out.target, labels, plots / "confusion_matrix.png")
     else:
         actual = held_out.target.astype(float)
-        plot_predicted_against_actual(
+        _plot_predicted_against_actual(
             predicted, actual, label, plots / "predicted_against_actual.png"
         )
-        plot_residuals(predicted, actual, label, plots / "residuals.png")
-    if slices:
-        plot_error_by_slice(slices, unit, plots / "error_by_slice.png")
+        _plot_residuals(predicted, actual, label, plots / "residuals.png")
+    if evaluation.slices:
+        _plot_error_by_slice(evaluation.slices, unit, plots / "error_by_slice.png")
         (folder / "error_by_slice.json").write_bytes(
-            orjson.dumps(list(slices), option=orjson.OPT_INDENT_2)
+            orjson.dumps(evaluation.slices, option=orjson.OPT_INDENT_2)
         )
+
+
+def model_card(
+    trained: Trained, baselines: Mapping[str, float], evaluation: Evaluation, held_out_rows: int
+) -> str:
+    """One page in Markdown: what the model is for, what it saw, how good it is."""
+    plan, rules = trained.plan, trained.training.rules
+    errors = {"this network": evaluation.error, **baselines}
+    parts = [
+        f"# {text_in(plan.title, 'en')}\n",
+        _origin(trained),
+        "\n## Inputs\n",
+        *_table(
+            ("name", "takes", "seen in training"),
+            [(f"`{i.name}`", describe(i), _seen(i)) for i in plan.inputs],
+        ),
+        f"\n## Quality on {held_out_rows} held-out rows\n",
+        *_table(("figure", "value"), _figures(trained.metrics)),
+        "",
+        *_table(("model", "error"), _figures(errors)),
+    ]
+    if evaluation.slices:
+        parts.append("\n## Where it errs\n")
+        parts += _table(("input", "slice", "rows", "error"), map(_slice, evaluation.slices))
+    if rules:
+        parts.append("\n## Rows left out\n")
+        parts += _table(("rule", "rows"), [(rule.name, str(rule.dropped)) for rule in rules])
+    parts.append("\nOutside the ranges above the model guesses; the service warns there.\n")
+    return "\n".join(parts)
+
+
+def _origin(trained: Trained) -> str:
+    """The sentence on the network and the rows it was trained on."""
+    plan, data = trained.plan, trained.training
+    warning = "**Trained on generated data: its answers say nothing about real ones.**\n\n"
+    return (
+        (warning if data.generated else "")
+        + f"A {plan.architecture} Keras network for {plan.task}, trained at {trained.trained_at}"
+        f" on {len(data)} rows ({text_in(data.source, 'en')}){_feedback(trained)}."
+    )
+
+
+def _feedback(trained: Trained) -> str:
+    if not trained.feedback_rows:
+        return ""
+    return (
+        f", {trained.feedback_rows} of them feedback: what earlier versions were asked, with what "
+        "turned out to be true. None of these is among the held-out rows"
+    )
+
+
+def _seen(item: Input) -> str:
+    if item.range is not None:
+        return f"{item.range[0]:g} to {item.range[1]:g}"
+    if item.choices is not None:
+        return f"{len(item.choices.values)} values"
+    return ""
+
+
+def _figures(figures: Mapping[str, float]) -> list[tuple[str, str]]:
+    return [(name, f"{value:.6g}") for name, value in figures.items()]
+
+
+def _slice(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return entry["input"], entry["slice"], str(entry["rows"]), f"{entry['error']:.6g}"
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    lines = (names, ["---"] * len(names), *rows)
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _plot_learning_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Training and validation loss per epoch."""
+    axes = _axes("Learning curve", "epoch", "loss")
+    epochs = range(1, len(history) + 1)
+    for key, colour in (("loss", _SOFT), ("val_loss", _ACCENT)):
+        if history and key in history[0]:
+            axes.plot(epochs, [entry[key] for entry in history], color=colour, label=key)
+    axes.legend(frameon=False)
+    _save(axes, path)
+
+
+def _plot_predicted_against_actual(
+    predicted: np.ndarray, actual: np.ndarray, label: str, path: Path
+) -> None:
+    """Each held-out row as a point; on the line the prediction is right."""
+    axes = _axes("Predicted against actual", f"actual {label}", f"predicted {label}")
+    axes.scatter(actual, predicted, s=8, alpha=0.4, color=_ACCENT, linewidths=0)
+    ends = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
+    axes.plot(ends, ends, color=_INK, linewidth=1)
+    if actual.min() > 0 and predicted.min() > 0:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    _save(axes, path)
+
+
+def _plot_residuals(predicted: np.ndarray, actual: np.ndarray, label: str, path: Path) -> None:
+    """A histogram of the errors, relative to the truth."""
+    axes = _axes("Residuals", f"(predicted - actual) / actual, {label}", "rows")
+    relative = np.clip((predicted - actual) / np.abs(actual), -1, 1)
+    axes.hist(relative, bins=40, color=_ACCENT)
+    axes.axvline(0, color=_INK, linewidth=1)
+    _save(axes, path)
+
+
+def _plot_confusion(
+    predicted: np.ndarray, actual: np.ndarray, labels: Sequence[str], path: Path
+) -> None:
+    """Actual labels against predicted ones, in rows."""
+    counts = np.array(
+        [[np.sum((actual == a) & (predicted == p)) for p in labels] for a in labels], int
+    )
+    axes = _axes("Confusion matrix", "predicted", "actual")
+    axes.imshow(counts, cmap="BuGn")
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), labels)
+    middle = counts.max() / 2
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if count > middle else _INK
+        axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    _save(axes, path)
+
+
+def _plot_error_by_slice(table: Sequence[Mapping[str, Any]], label: str, path: Path) -> None:
+    """The mean error of each slice, with its number of rows."""
+    axes = _axes("Error by slice", f"mean error {label}", "")
+    names = [f"{entry['input']}: {entry['slice']} ({entry['rows']})" for entry in table]
+    axes.barh(names, [entry["error"] for entry in table], color=_ACCENT)
+    axes.invert_yaxis()
+    _save(axes, path, height=1.2 + 0.28 * len(names))
+
+
+def _axes(title: str, x: str, y: str) -> Axes:
+    axes: Axes
+    _, axes = plt.subplots(figsize=(7, 5))
+    axes.set_title(title, loc="left", color=_INK)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _save(axes: Axes, path: Path, height: float | None = None) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    if height is not None:
+        figure.set_size_inches(7, max(height, 2.5))
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+    plt.close(figure)

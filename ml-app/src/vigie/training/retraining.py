@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
-from vigie.monitoring.drift import LEAST_ROWS, Drift
-from vigie.registry.client import RegisteredVersion
+from vigie.monitoring.drift import LEAST_ROWS
+
+if TYPE_CHECKING:
+    from vigie.monitoring.drift import Drift
+    from vigie.registry.client import RegisteredVersion
 
 _UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest index that is borne, the window that it is seen over, and the age in seconds."""
+    """What makes a training due: a drift index above `psi`, or a champion of `every_seconds`.
+
+    The index is seen over `window_seconds`.
+    """
 
     psi: float
     window_seconds: float
@@ -23,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Whether there is one to train, and the sentence that says why or why not."""
+    """Whether to train now, and the sentence that says why or why not."""
 
     due: bool
     reason: str
@@ -91,6 +98,17 @@ def judge_drift(registered: Registered, drifts: Sequence[Drift], limits: Limits)
     seen = f"{worst.feature} has an index of {worst.psi:.3f} over {worst.rows:,} rows"
     if worst.psi <= limits.psi:
         return Occasion(False, f"{seen}, the largest; the limit is {limits.psi:g}")
+    return _unless_trained(registered, newest, champion, seen, limits)
+
+
+def _unless_trained(
+    registered: Registered,
+    newest: RegisteredVersion,
+    champion: RegisteredVersion,
+    seen: str,
+    limits: Limits,
+) -> Occasion:
+    """Due for the drift that was seen, unless the newest version is too young for another one."""
     if registered.age(newest) < limits.window_seconds:
         window = _span(limits.window_seconds)
         return Occasion(False, f"{seen}, but {_aged(registered, newest)}, less than {window}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.manifest import verify_manifest
@@ -12,7 +13,9 @@ from vigie.models.package import KERAS_MODEL
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.sandbox.run import run_confined
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 
 def export_champion(name: str, target: Path, settings: Settings) -> Path:
@@ -37,7 +40,7 @@ def write_saved_model(root: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if (root / KERAS_MODEL).is_file():
-            task = "vigie.training.saved_model_task:write"
+            task = "vigie.training.conversion:to_saved_model"
             run_confined(task, {"root": str(root.resolve())}, work, [root])
             made = work / "saved_model"
         else:

@@ -1,15 +1,17 @@
-"""Where a model to import lies: on this machine, in a bucket, or bare in MLflow."""
+"""Finds a model to import: on this machine, in a bucket, or in MLflow without a package."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RegistryError
 from vigie.registry.client import RegisteredVersion, RegistryClient
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 _BUCKETS = {"gs": "gcsfs", "s3": "s3fs"}
 MOST_FILES = 1000
@@ -86,11 +88,3 @@ def _registered(name_and_version: str, folder: Path, settings: Settings) -> Path
     if not found.is_file():
         raise DataError("that version has no data/model.keras; log it with mlflow.keras.log_model")
     return found
-
-
-def keep_original(source: Path, root: Path) -> None:
-    """Copies a SavedModel beside the package's own files; the service never opens it."""
-    for path in source.rglob("*"):
-        if path.is_symlink():
-            raise DataError("the SavedModel holds a link")
-    shutil.copytree(source, root / "source")

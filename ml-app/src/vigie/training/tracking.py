@@ -8,14 +8,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from vigie.errors import RegistryError
 from vigie.registry.client import DIGEST_TAG, RegistryClient
-from vigie.settings import Settings
-from vigie.training.dataset import Dataset
 
 # before MLflow is imported: its defaults wait for minutes on a server that is away
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
@@ -26,6 +24,11 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow.models import Model
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+    from vigie.training.plan import Plan
 
 
 class Tracking:
@@ -89,14 +92,37 @@ class Tracking:
         frame = pd.DataFrame({**dataset.columns, target: dataset.target}).convert_dtypes()
         # MLflow warns of whole numbers, which cannot be absent; as floats they can
         frame = frame.astype(dict.fromkeys(frame.select_dtypes("number").columns, float))
-        source = dataset.source if isinstance(dataset.source, str) else dataset.source["en"]
         described = mlflow.data.from_pandas(
             frame,
-            name=source[:400],
+            name=_source(dataset)[:400],
             targets=target,
             digest=dataset.sha256[:32],
         )
         mlflow.log_input(described, context=context)
+
+    def log_split(self, plan: Plan, dataset: Dataset, training: Dataset, held_out: Dataset) -> None:
+        """What is trained on and what is held out: figures, both datasets, the ids held out."""
+        self.log_parameters(
+            {
+                "recipe": plan.name,
+                "data.source": _source(dataset),
+                "data.sha256": dataset.sha256,
+                "data.generated": dataset.generated,
+                "rows.training": len(training),
+                "rows.held_out": len(held_out),
+                "inputs": ", ".join(item.name for item in plan.inputs),
+                "seed": plan.seed,
+            }
+        )
+        self.log_metrics(_dropped(dataset) | {"rows": float(len(dataset))})
+        self.log_dataset(training, "training", plan.target.name)
+        self.log_dataset(held_out, "evaluation", plan.target.name)
+        self.log_text("\n".join(["id", *held_out.ids]) + "\n", "held_out_ids.csv")
+
+    def log_feedback(self, feedback: Dataset) -> None:
+        """The rows of feedback that are trained on, and how many were left out."""
+        self.log_parameters({"feedback.rows": len(feedback), "feedback.sha256": feedback.sha256})
+        self.log_metrics(_dropped(feedback))
 
     def new_model(self, name: str, run_id: str) -> Model:
         """An empty logged model of a run, to be written into a package."""
@@ -131,3 +157,16 @@ class Tracking:
 
     def _exists(self, name: str) -> bool:
         return bool(self._client.search_registered_models(f"name='{name}'"))
+
+
+def _source(dataset: Dataset) -> str:
+    return dataset.source if isinstance(dataset.source, str) else dataset.source["en"]
+
+
+def _dropped(dataset: Dataset) -> dict[str, float]:
+    """Each cleaning rule as a metric: how many rows it dropped."""
+    return {f"dropped.{_metric_name(rule.name)}": float(rule.dropped) for rule in dataset.rules}
+
+
+def _metric_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in text)

@@ -1,70 +1,52 @@
-"""The main job: fit, compare, package, register, judge, promote."""
+"""The main job: fit, evaluate, publish, promote."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RegistryError
-from vigie.models.interval import Interval
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
-from vigie.registry.gate.figures import GENERATED, figures_tags
 from vigie.registry.operate import OperatorClient
 from vigie.registry.promotion import Promotions
-from vigie.settings import Settings
+from vigie.registry.tags import GENERATED, figures_tags
 from vigie.training.baselines import predict_baselines
-from vigie.training.card import model_card
-from vigie.training.dataset import Dataset, split
-from vigie.training.evaluation import (
-    coverage,
-    error_by_slice,
-    errors_of,
-    main_error,
-    main_metric,
-    score,
-)
-from vigie.training.export import predict_keras
-from vigie.training.features import network_columns
-from vigie.training.fit import Fitted
-from vigie.training.gate import Verdict, judge
-from vigie.training.packaging import Trained, write_package
-from vigie.training.plan import Plan
-from vigie.training.report import write_plots
-from vigie.training.steps import Steps
+from vigie.training.comparison import compare_trained
+from vigie.training.dataset import split
+from vigie.training.evaluation import evaluate, main_error, main_metric, score
+from vigie.training.packaging import Trained, source_revision, write_package
+from vigie.training.report import model_card, write_plots
 from vigie.training.tracking import Tracking
-from vigie.training.trials import FittedTrial, fit_trial, trials_of
+from vigie.training.trials import calibrate, fit_trial, predict, trials_of
+
+if TYPE_CHECKING:
+    from vigie.registry.gate.comparison import Comparison
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+    from vigie.training.evaluation import Evaluation
+    from vigie.training.plan import Plan
+    from vigie.training.steps import Steps
+    from vigie.training.trials import FittedTrial, Trial
 
 FEWEST_HELD_OUT = 10
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A registered version: its number, digest, figures on held-out rows, and the verdict."""
+    """A registered version: its number, digest, figures on held-out rows, and how it compares."""
 
     name: str
     version: str
     digest: str
     metrics: Mapping[str, float]
     baselines: Mapping[str, float]
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class _Evaluated:
-    """What a fitted network answers for the held-out rows, and how good that is."""
-
-    predicted: np.ndarray
-    interval: Interval | None
-    metrics: dict[str, float]
-    slices: list[dict[str, object]]
+    comparison: Comparison
 
 
 def train(
@@ -79,203 +61,181 @@ def train(
 
     Rows of `feedback` are learnt from and never held out: the held-out rows are those of `dataset`.
     """
-    training, held_out = split(dataset)
-    if len(held_out) < FEWEST_HELD_OUT:
-        raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
-    # before the work: a key that cannot be read would cost a training
-    key = load_private_key(settings.signing_key) if settings.signing_key else None
-    rows_held_out = held_out.rows_sha256()
-    if feedback is not None:
-        training = training.plus(feedback)
-    plan = plan.fitted_to(training)
-    held_out = _answerable(plan, held_out)
-    labels = _labels(plan, training)
-    tracking = Tracking(settings, plan.name)
-    started = datetime.now(UTC)
-    with tracking.run(f"{plan.name} {started:%Y-%m-%d %H:%M}") as run_id:
-        _log_inputs(tracking, plan, dataset, training, held_out)
-        _log_feedback(tracking, feedback)
-        with steps.step("baselines"):
-            baselines = _score_baselines(plan, training, held_out, tracking)
-        best = _fit_trials(plan, training, labels, trials, steps, tracking)
-        plan, fitted = replace(plan, architecture=best.trial.architecture), best.fitted
-        with steps.step("evaluation"):
-            evaluated = _evaluate(plan, fitted, held_out, labels)
-            tracking.log_metrics(evaluated.metrics)
-            tracking.log_history(fitted.history)
-        trained = Trained(
-            plan, fitted.model, training, held_out.spread(settings.held_out_rows),
-            evaluated.interval, labels, evaluated.metrics,
-            _revision(), started.isoformat(timespec="seconds"),
-            0 if feedback is None else len(feedback),
-        )  # fmt: skip
-        with steps.step("plots and model card"), tracking.artifacts() as folder:
-            write_plots(folder, plan, fitted, held_out, evaluated.predicted, evaluated.slices)
-            (folder / "model_card.md").write_text(
-                model_card(trained, baselines, evaluated.slices, len(held_out)), encoding="utf-8"
+    run = TrainingRun(plan, dataset, settings, steps, feedback)
+    with run.tracking.run(f"{plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
+        run.log_data()
+        baselines = run.score_baselines()
+        best = run.fit(trials)
+        evaluation = run.evaluate(best)
+        version, digest = run.publish(best, evaluation, baselines, run_id)
+        comparison = run.promote(version, evaluation.error, baselines)
+    return TrainingResult(plan.name, version, digest, evaluation.metrics, baselines, comparison)
+
+
+class TrainingRun:
+    """One training: its plan, its rows on both sides of the split, and the run it is logged in.
+
+    The steps are called in the order in which they stand here, inside a run of `tracking`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        dataset: Dataset,
+        settings: Settings,
+        steps: Steps,
+        feedback: Dataset | None = None,
+    ) -> None:
+        training, held_out = split(dataset)
+        if len(held_out) < FEWEST_HELD_OUT:
+            raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
+        # before the work: a key that cannot be read would cost a training
+        self._key = load_private_key(settings.signing_key) if settings.signing_key else None
+        self._dataset = dataset
+        self._feedback = feedback
+        self._training = training if feedback is None else training.plus(feedback)
+        self._plan = plan.fitted_to(self._training)
+        self._rows_held_out = held_out.rows_sha256()
+        self._held_out = _answerable(self._plan, held_out)
+        self._labels = self._plan.labels(self._training)
+        self._settings = settings
+        self._steps = steps
+        self.tracking = Tracking(settings, plan.name)
+        self.started = datetime.now(UTC)
+
+    def log_data(self) -> None:
+        """Logs what is trained on and what is held out."""
+        self.tracking.log_split(self._plan, self._dataset, self._training, self._held_out)
+        if self._feedback is not None:
+            self.tracking.log_feedback(self._feedback)
+
+    def score_baselines(self) -> dict[str, float]:
+        """The error of each baseline on the held-out rows."""
+        task, errors = self._plan.task, {}
+        with self._steps.step("baselines"):
+            answers = predict_baselines(self._plan, self._training, self._held_out)
+            for name, predicted in answers.items():
+                figures = score(task, predicted, self._held_out.target)
+                self.tracking.log_metrics(
+                    {f"baseline.{name}.{key}": value for key, value in figures.items()}
+                )
+                errors[name] = main_error(task, figures)
+        return errors
+
+    def fit(self, count: int) -> FittedTrial:
+        """The best of `count` trials by its error on rows that its members did not learn from."""
+        trials = trials_of(self._plan, len(self._training), count)
+        if count == 1:
+            best = self._fit_one(f"network ({trials[0].architecture})", trials[0])
+        else:
+            best = min(
+                (
+                    self._fit_nested(f"trial {number} of {count}: {trial.architecture}", trial)
+                    for number, trial in enumerate(trials, start=1)
+                ),
+                key=lambda candidate: candidate.error,
             )
-        with steps.step("package and registration"), tempfile.TemporaryDirectory() as folder_name:
-            model = tracking.new_model(plan.name, run_id)
-            digest = write_package(trained, Path(folder_name) / "package", model)
-            if key is not None:
-                sign_package(Path(folder_name) / "package", key)
-            error = main_error(plan.task, evaluated.metrics)
-            tags = {
-                "vigie.data_sha256": training.sha256,
-                GENERATED: str(dataset.generated),
-                **figures_tags(main_metric(plan.task), error, rows_held_out),
-            }
-            version = tracking.register(
-                model, Path(folder_name) / "package", plan.name, digest, tags
+        self.tracking.log_parameters(best.trial.parameters())
+        self.tracking.log_metrics({"validation_error": best.error})
+        return best
+
+    def _fit_one(self, title: str, trial: Trial) -> FittedTrial:
+        with self._steps.step(title) as step:
+            return fit_trial(self._plan, trial, self._training, self._labels, step.advance)
+
+    def _fit_nested(self, title: str, trial: Trial) -> FittedTrial:
+        """A trial of many, with an MLflow run of its own."""
+        candidate = self._fit_one(title, trial)
+        with self.tracking.run(title, nested=True):
+            self.tracking.log_parameters(trial.parameters())
+            self.tracking.log_history(candidate.fitted.history)
+            self.tracking.log_metrics({"validation_error": candidate.error})
+        return candidate
+
+    def evaluate(self, best: FittedTrial) -> Evaluation:
+        """The answers to the held-out rows, with their figures and interval."""
+        plan, fitted = self._plan, best.fitted
+        with self._steps.step("evaluation"):
+            predicted = predict(plan, fitted.model, self._held_out, self._labels)
+            evaluation = evaluate(plan, self._held_out, predicted, calibrate(plan, fitted))
+            self.tracking.log_metrics(evaluation.metrics)
+            self.tracking.log_history(fitted.history)
+        return evaluation
+
+    def publish(
+        self,
+        best: FittedTrial,
+        evaluation: Evaluation,
+        baselines: Mapping[str, float],
+        run_id: str,
+    ) -> tuple[str, str]:
+        """Logs plots and model card, registers the package; gives the version and its digest."""
+        trained = self._trained(best, evaluation)
+        held_out = self._held_out
+        with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
+            write_plots(folder, trained.plan, best.fitted, held_out, evaluation)
+            card = model_card(trained, baselines, evaluation, len(held_out))
+            (folder / "model_card.md").write_text(card, encoding="utf-8")
+        with self._steps.step("package and registration"):
+            return self._register(trained, evaluation.error, run_id)
+
+    def _trained(self, best: FittedTrial, evaluation: Evaluation) -> Trained:
+        return Trained(
+            plan=replace(self._plan, architecture=best.trial.architecture),
+            model=best.fitted.model,
+            training=self._training,
+            held_out=self._held_out.spread(self._settings.held_out_rows),
+            interval=evaluation.interval,
+            labels=self._labels,
+            metrics=evaluation.metrics,
+            revision=source_revision(),
+            trained_at=self.started.isoformat(timespec="seconds"),
+            feedback_rows=0 if self._feedback is None else len(self._feedback),
+        )
+
+    def _register(self, trained: Trained, error: float, run_id: str) -> tuple[str, str]:
+        name = self._plan.name
+        tags = {
+            "vigie.data_sha256": self._training.sha256,
+            GENERATED: str(self._dataset.generated),
+            **figures_tags(main_metric(self._plan.task), error, self._rows_held_out),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "package"
+            model = self.tracking.new_model(name, run_id)
+            digest = write_package(trained, root, model)
+            if self._key is not None:
+                sign_package(root, self._key)
+            return self.tracking.register(model, root, name, digest, tags), digest
+
+    def promote(self, version: str, error: float, baselines: dict[str, float]) -> Comparison:
+        """What the gate says of a registered version, which becomes champion where it may."""
+        name, settings = self._plan.name, self._settings
+        with self._steps.step("gate"):
+            champion = RegistryClient.of(settings).version_of(name, CHAMPION)
+            comparison = compare_trained(
+                self._plan.task, error, baselines, champion, self._held_out, settings
             )
-        with steps.step("gate"):
-            verdict = _judge(plan, error, baselines, held_out, settings)
-            tracking.tag_version(plan.name, version, {"vigie.verdict": verdict.reason})
-            tracking.log_tags({"vigie.promoted": str(verdict.promote).lower()})
-            if verdict.promote:
-                _promote(plan.name, version, verdict, settings)
-    return TrainingResult(plan.name, version, digest, evaluated.metrics, baselines, verdict)
+            self.tracking.tag_version(name, version, {"vigie.verdict": comparison.reason})
+            self.tracking.log_tags({"vigie.promoted": str(comparison.promote).lower()})
+            if comparison.promote:
+                _promote(name, version, comparison, settings)
+        return comparison
 
 
 def _answerable(plan: Plan, held_out: Dataset) -> Dataset:
-    """Held-out rows with the plan's inputs only: one that training never saw has no place."""
+    """Held-out rows with the plan's inputs only: the package cannot take any other."""
     names = [item.name for item in plan.inputs]
     return replace(held_out, columns={name: held_out.columns[name] for name in names})
 
 
-def _labels(plan: Plan, training: Dataset) -> tuple[str, ...]:
-    if plan.task != "classification":
-        return ()
-    return tuple(sorted({str(label) for label in training.target}))
-
-
-def _log_inputs(
-    tracking: Tracking, plan: Plan, dataset: Dataset, training: Dataset, held_out: Dataset
-) -> None:
-    source = dataset.source if isinstance(dataset.source, str) else dataset.source["en"]
-    tracking.log_parameters(
-        {
-            "recipe": plan.name,
-            "data.source": source,
-            "data.sha256": dataset.sha256,
-            "data.generated": dataset.generated,
-            "rows.training": len(training),
-            "rows.held_out": len(held_out),
-            "inputs": ", ".join(item.name for item in plan.inputs),
-            "seed": plan.seed,
-        }
-    )
-    tracking.log_metrics(_dropped(dataset) | {"rows": float(len(dataset))})
-    tracking.log_dataset(training, "training", plan.target.name)
-    tracking.log_dataset(held_out, "evaluation", plan.target.name)
-    tracking.log_text("\n".join(["id", *held_out.ids]) + "\n", "held_out_ids.csv")
-
-
-def _log_feedback(tracking: Tracking, feedback: Dataset | None) -> None:
-    if feedback is not None:
-        tracking.log_parameters(
-            {"feedback.rows": len(feedback), "feedback.sha256": feedback.sha256}
-        )
-        tracking.log_metrics(_dropped(feedback))
-
-
-def _dropped(dataset: Dataset) -> dict[str, float]:
-    return {f"dropped.{_metric_name(rule.name)}": float(rule.dropped) for rule in dataset.rules}
-
-
-def _metric_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in text)
-
-
-def _score_baselines(
-    plan: Plan, training: Dataset, held_out: Dataset, tracking: Tracking
-) -> dict[str, float]:
-    errors = {}
-    for name, predicted in predict_baselines(plan, training, held_out).items():
-        figures = score(plan.task, predicted, held_out.target)
-        tracking.log_metrics({f"baseline.{name}.{key}": value for key, value in figures.items()})
-        errors[name] = main_error(plan.task, figures)
-    return errors
-
-
-def _fit_trials(
-    plan: Plan,
-    training: Dataset,
-    labels: tuple[str, ...],
-    count: int,
-    steps: Steps,
-    tracking: Tracking,
-) -> FittedTrial:
-    """The best of the trials by its error on rows that its members did not learn from."""
-    fitted: list[FittedTrial] = []
-    for number, trial in enumerate(trials_of(plan, len(training), count), start=1):
-        title = f"network ({trial.architecture})"
-        if count > 1:
-            title = f"trial {number} of {count}: {trial.architecture}"
-        with steps.step(title) as step:
-            fitted.append(fit_trial(plan, trial, training, labels, step.advance))
-        if count > 1:
-            with tracking.run(title, nested=True):
-                tracking.log_parameters(trial.parameters())
-                tracking.log_history(fitted[-1].fitted.history)
-                tracking.log_metrics({"validation_error": fitted[-1].error})
-    best = min(fitted, key=lambda candidate: candidate.error)
-    tracking.log_parameters(best.trial.parameters())
-    tracking.log_metrics({"validation_error": best.error})
-    return best
-
-
-def _evaluate(plan: Plan, fitted: Fitted, held_out: Dataset, labels: tuple[str, ...]) -> _Evaluated:
-    answers = predict_keras(fitted.model, network_columns(plan.inputs, held_out))
-    values = answers[fitted.model.output_names[0]]
-    interval = None
-    if labels:
-        predicted = np.array(labels, object)[values.argmax(axis=1)]
-        metrics = score(plan.task, predicted, held_out.target)
-    else:
-        predicted = values.reshape(-1).astype(np.float64)
-        metrics = score(plan.task, predicted, held_out.target)
-        interval = _calibrate(plan, fitted)
-        if interval is not None:
-            lower, upper = interval.bounds(predicted)
-            metrics |= coverage(lower, upper, held_out.target)
-    errors = errors_of(plan.task, predicted, held_out.target)
-    return _Evaluated(predicted, interval, metrics, error_by_slice(held_out, plan.slices, errors))
-
-
-def _calibrate(plan: Plan, fitted: Fitted) -> Interval | None:
-    if plan.interval_level is None:
-        return None
-    return Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)
-
-
-def _judge(
-    plan: Plan, error: float, baselines: dict[str, float], held_out: Dataset, settings: Settings
-) -> Verdict:
-    client = RegistryClient.of(settings)
-    champion = client.version_of(plan.name, CHAMPION)
-    return judge(plan.task, error, baselines, champion, held_out, settings)
-
-
-def _promote(name: str, number: str, verdict: Verdict, settings: Settings) -> None:
+def _promote(name: str, number: str, comparison: Comparison, settings: Settings) -> None:
     client = OperatorClient.of(settings)
     candidate = client.version(name, number)
     if candidate is None:
         raise RegistryError(f"MLflow lost version {number} of {name}")
     champion = client.version_of(name, CHAMPION)
-    Promotions(settings, client).move(candidate, champion, f"training: {verdict.reason}")
-
-
-def _revision() -> str | None:
-    """The revision of the source, where it is a git checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=5,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
+    Promotions(settings, client).move(candidate, champion, f"training: {comparison.reason}")
 
 
 def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
@@ -290,6 +250,7 @@ def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
         lines += [f"    {name}: {1 - value:.3f}" for name, value in result.baselines.items()]
     if "interval_coverage" in result.metrics:
         lines.append(f"  interval holds {result.metrics['interval_coverage']:.1%} of the truths")
-    outcome = "champion" if result.verdict.promote else "not promoted"
-    lines.append(f"  {result.name} version {result.version}: {outcome} ({result.verdict.reason})")
+    found = result.comparison
+    outcome = "champion" if found.promote else "not promoted"
+    lines.append(f"  {result.name} version {result.version}: {outcome} ({found.reason})")
     return lines

@@ -1,4 +1,4 @@
-"""Trials: the same data, other architectures, sizes and seeds, judged on rows not learnt from."""
+"""Trials: networks of other architectures, sizes and seeds, fitted to the same data, compared."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count as count_from
 from itertools import islice
+from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
-from vigie.training.dataset import Dataset
+from vigie.models.document import best_labels
+from vigie.models.interval import Interval
+from vigie.training.encoding import network_columns, network_features
 from vigie.training.evaluation import main_error, score
-from vigie.training.features import network_columns, network_features
-from vigie.training.fit import EPOCHS, Fitted, fit_network
-from vigie.training.networks import Size, default_size
-from vigie.training.plan import Architecture, Plan
+from vigie.training.export import predict_keras
+from vigie.training.fit import EPOCHS, FitConfig, fit_network
+from vigie.training.networks import NetworkConfig, default_size
+
+if TYPE_CHECKING:
+    from vigie.training.dataset import Dataset
+    from vigie.training.fit import Fitted
+    from vigie.training.networks import Size
+    from vigie.training.plan import Architecture, Plan
 
 Advance = Callable[[int, int, str], None]
 
@@ -27,6 +36,13 @@ class Trial:
     seed: int
     size: Size
     epochs: int | None = None
+
+    def network(self, plan: Plan, labels: tuple[str, ...]) -> NetworkConfig:
+        """The network of this trial for a plan with these classes."""
+        target = plan.target
+        return NetworkConfig(
+            self.architecture, self.size, plan.task, target.name, target.log, len(labels)
+        )
 
     def parameters(self) -> dict[str, object]:
         """What tells this trial from another."""
@@ -80,20 +96,10 @@ def fit_trial(
     def on_epoch(epoch: int, losses: dict[str, float]) -> None:
         advance(epoch, epochs, f"validation {losses['val_loss']:.4f}")
 
-    fitted = fit_network(
-        trial.architecture,
-        network_features(plan.inputs),
-        network_columns(plan.inputs, training),
-        target,
-        plan.task,
-        log_target=plan.target.log,
-        classes=len(labels),
-        output_name=plan.target.name,
-        epochs=epochs,
-        seed=trial.seed,
-        on_epoch=on_epoch,
-        size=trial.size,
-    )
+    config = FitConfig(trial.network(plan, labels), epochs, trial.seed)
+    features = network_features(plan.inputs)
+    columns = network_columns(plan.inputs, training)
+    fitted = fit_network(config, features, columns, target, on_epoch)
     return FittedTrial(trial, fitted, _validation_error(plan, fitted))
 
 
@@ -102,3 +108,19 @@ def _validation_error(plan: Plan, fitted: Fitted) -> float:
     if plan.task == "classification":
         predicted = predicted.argmax(axis=1)
     return main_error(plan.task, score(plan.task, predicted, fitted.actual))
+
+
+def predict(plan: Plan, model: keras.Model, rows: Dataset, labels: tuple[str, ...]) -> np.ndarray:
+    """What a fitted network answers for these rows: float64 [rows], or labels [rows]."""
+    answers = predict_keras(model, network_columns(plan.inputs, rows))
+    values = answers[model.output_names[0]]
+    if labels:
+        return np.array(best_labels(labels, values), object)
+    return np.asarray(values.reshape(-1), np.float64)
+
+
+def calibrate(plan: Plan, fitted: Fitted) -> Interval | None:
+    """The interval from answers to rows not learnt from, where the plan asks for one."""
+    if plan.task == "classification" or plan.interval_level is None:
+        return None
+    return Interval.calibrate(fitted.predicted, fitted.actual, plan.interval_level)

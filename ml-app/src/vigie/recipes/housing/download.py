@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import requests
+
+from vigie.files import replacing
 
 ADDRESS = "https://files.data.gouv.fr/geo-dvf/latest/csv/{year}/departements/{code}.csv.gz"
 DEPARTMENT = re.compile(r"\d{2}|2[AB]|97[1-6]")
@@ -55,15 +55,14 @@ def download_department(
 
 
 def _fetch(address: str, path: Path, timeout: float) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        # public, and several accounts train from one folder
+        with replacing(path, mode=0o644) as file:
             _copy(address, file, timeout)
-        if not _is_gzip(part):
-            raise DownloadError("the address of the public sales did not answer with a gzip file")
-        part.chmod(0o644)
-        part.replace(path)
+            if not _is_gzip(file):
+                raise DownloadError(
+                    "the address of the public sales did not answer with a gzip file"
+                )
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "?"
         kind = _NoSuchYear if status == 404 else DownloadError
@@ -72,8 +71,6 @@ def _fetch(address: str, path: Path, timeout: float) -> None:
         raise DownloadError(
             f"the address of the public sales cannot be reached: {type(error).__name__}"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy(address: str, file: BinaryIO, timeout: float) -> None:
@@ -82,6 +79,6 @@ def _copy(address: str, file: BinaryIO, timeout: float) -> None:
         file.writelines(answer.iter_content(CHUNK_BYTES))
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == GZIP_START
+def _is_gzip(file: BinaryIO) -> bool:
+    file.seek(0)
+    return file.read(2) == GZIP_START

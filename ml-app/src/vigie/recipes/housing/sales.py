@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from vigie.errors import DataError
 from vigie.models.document import Rule
 from vigie.recipes.housing.download import DownloadError, download_department
-from vigie.recipes.housing.dvf import DvfError, Sales, clean_sales, read_sales
+from vigie.recipes.housing.dvf import DvfError, clean_sales, read_sales
 from vigie.recipes.housing.market import generate_market
-from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import build_dataset, files_digest, frame_digest
-from vigie.settings import load_settings
-from vigie.training.dataset import Dataset
 
+if TYPE_CHECKING:
+    from vigie.recipes.housing.dvf import Sales
+    from vigie.recipes.tabular.spec import TableSpec
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+
+YEARS = (2021, 2022, 2023, 2024, 2025)
+"""Years of sales that are downloaded; those that are not online are left out."""
 SOURCE = {"en": "French property sales (DVF)", "fr": "Demandes de valeurs foncières (DVF)"}
 GENERATED = {
     "en": "A generated market, not real sales: its prices follow a made-up formula",
@@ -24,16 +30,18 @@ GENERATED = {
 }
 
 
-def load_sales(spec: TableSpec, paths: Sequence[Path], say: Callable[[str], None]) -> Dataset:
-    """Clean sales as training rows; says where they come from."""
+def load_sales(
+    spec: TableSpec, paths: Sequence[Path], settings: Settings, say: Callable[[str], None]
+) -> Dataset:
+    """Clean sales: of the files, else of the department in the settings, else made up.
+
+    `say` is told which.
+    """
     if paths:
         return _from_files(spec, paths)
-    settings = load_settings()
     try:
         say(f"Downloading the sales of department {settings.housing_department} …")
-        files = download_department(
-            settings.housing_department, settings.housing_years, settings.data
-        )
+        files = download_department(settings.housing_department, YEARS, settings.data)
     except DownloadError as failure:
         say(f"No sales could be downloaded ({failure}).")
         say("Training on a GENERATED MARKET: made-up prices. Use --data FILE for real ones.")

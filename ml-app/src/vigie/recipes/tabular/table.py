@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
-from vigie.models.document import Rule, Text
-from vigie.recipes.tabular.spec import InputSpec, RuleSpec, TableSpec
+from vigie.models.document import Rule
 from vigie.training.dataset import Dataset
+
+if TYPE_CHECKING:
+    from vigie.models.document import Text
+    from vigie.recipes.tabular.spec import InputSpec, RuleSpec, TableSpec
 
 FEWEST_ROWS = 50
 
@@ -61,20 +64,12 @@ def build_dataset(
         frame = apply_rule(rule, frame, rules)
     target = _target(spec, frame)
     frame, target = _keep(frame, target, present(target), "missing_target", rules)
-    columns: dict[str, pd.Series] = {}
-    for name, item in spec.inputs.items():
-        if (item.column or name) in frame.columns:
-            columns[name] = _values(item, frame[item.column or name])
-    usable = np.ones(len(frame), bool)
-    for name, values in columns.items():
-        bad = unusable(spec.inputs[name], values)
-        _count(rules, f"unusable_{name}", int((bad & usable).sum()))
-        usable &= ~bad
-    if usable.sum() < FEWEST_ROWS:
-        raise DataError(
-            f"only {int(usable.sum())} rows are usable, at least {FEWEST_ROWS} are needed; "
-            f"dropped: {', '.join(f'{rule.name} {rule.dropped}' for rule in rules if rule.dropped)}"
-        )
+    columns = {
+        name: _values(item, frame[item.column or name])
+        for name, item in spec.inputs.items()
+        if (item.column or name) in frame.columns
+    }
+    usable = _usable(spec, columns, len(frame), rules)
     ids = frame[spec.id] if spec.id else pd.Series(frame.index, index=frame.index)
     return Dataset(
         {name: listed(spec.inputs[name], values[usable]) for name, values in columns.items()},
@@ -85,6 +80,23 @@ def build_dataset(
         tuple(rules),
         generated,
     )
+
+
+def _usable(
+    spec: TableSpec, columns: Mapping[str, pd.Series], rows: int, rules: list[Rule]
+) -> np.ndarray:
+    """True for the rows of which every value is usable; `DataError` where those are too few."""
+    usable = np.ones(rows, bool)
+    for name, values in columns.items():
+        bad = unusable(spec.inputs[name], values)
+        _count(rules, f"unusable_{name}", int((bad & usable).sum()))
+        usable &= ~bad
+    if usable.sum() < FEWEST_ROWS:
+        raise DataError(
+            f"only {int(usable.sum())} rows are usable, at least {FEWEST_ROWS} are needed; "
+            f"dropped: {', '.join(f'{rule.name} {rule.dropped}' for rule in rules if rule.dropped)}"
+        )
+    return usable
 
 
 def _require_columns(spec: TableSpec, frame: pd.DataFrame) -> None:

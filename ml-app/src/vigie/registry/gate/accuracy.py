@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.predictor import Predictor
 from vigie.errors import InvalidInput, ModelFailure
-from vigie.models.held_out import HeldOut
 from vigie.models.package import read_held_out
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.reference_rows import HeldOut
 
 FEWEST_ROWS = 10
 ROWS_AT_ONCE = 100
 MOST_SECONDS = 20.0
-"""A slow model is judged on as many rows as it answers in this time."""
+"""A slow model is compared on as many rows as it answers in this time."""
 CLEARLY = 2.0
 
 Truth = tuple[dict[str, Any], float | str]
@@ -73,14 +75,26 @@ def against_live(candidate: Predictor, live: Predictor) -> Compared | None:
     return compare_errors(errors[0], errors[1]) if answered else None
 
 
+def answers_to(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """What a version answers, a number or a label per row; inputs it does not have are left out."""
+    document = predictor.package.document
+    known = {item.name for item in document.inputs}
+    asked = [{k: v for k, v in row.items() if k in known} for row in rows]
+    answers = predictor.predict(predictor.decoder.decode(asked).columns)
+    if document.task == "classification":
+        return np.array(answers.labels(document), object)
+    values: np.ndarray = answers.outputs[document.outputs[0].name].astype(np.float64)
+    return values
+
+
 def _truths(predictor: Predictor) -> list[Truth]:
     held_out: HeldOut | None = read_held_out(predictor.package.root)
-    if held_out is None or not _is_judged(predictor):
+    if held_out is None or not _has_errors(predictor):
         return []
     return list(zip(held_out.rows, held_out.actual, strict=True))
 
 
-def _is_judged(predictor: Predictor) -> bool:
+def _has_errors(predictor: Predictor) -> bool:
     document = predictor.package.document
     return document.task == "classification" or (
         document.task == "regression" and not document.outputs[0].shape
@@ -119,16 +133,10 @@ def _errors_of_part(
 
 
 def _errors(predictor: Predictor, truths: Sequence[Truth]) -> np.ndarray:
-    """One error per row; inputs that this version does not have are left out."""
-    document = predictor.package.document
-    known = {item.name for item in document.inputs}
-    rows = [{k: v for k, v in row.items() if k in known} for row, _ in truths]
-    answers = predictor.predict(predictor.decoder.decode(rows).columns)
-    values = answers.outputs[document.outputs[0].name]
-    if document.task == "classification":
-        chosen = [document.labels[index] for index in values.argmax(axis=1)]
-        wrong = [label != truth for label, (_, truth) in zip(chosen, truths, strict=True)]
-        return np.array(wrong, float)
-    actual = np.array([truth for _, truth in truths], float)
-    distance: np.ndarray = np.abs(values.astype(float) - actual)
+    """One error per row."""
+    answered = answers_to(predictor, [row for row, _ in truths])
+    if predictor.package.document.task == "classification":
+        wrong: np.ndarray = answered != np.array([truth for _, truth in truths], object)
+        return wrong.astype(float)
+    distance: np.ndarray = np.abs(answered - np.array([truth for _, truth in truths], float))
     return distance

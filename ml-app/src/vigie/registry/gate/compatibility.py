@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vigie.models.document import Input, Output, PackageDocument
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Output, PackageDocument
 
 
 def breaking_changes(old: PackageDocument, new: PackageDocument) -> list[str]:

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Predictor
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
 
 ROWS = 256
 ROUNDS = 15
@@ -29,7 +31,7 @@ class Timing:
     live_ms: float
 
 
-def measure(candidate: Predictor, live: Predictor) -> Timing:
+def measure_times(candidate: Predictor, live: Predictor) -> Timing:
     """Times both on their golden rows, repeated to `ROWS` unless the models are slow.
 
     Processor time, in turns, so that a busy machine favours neither; fewer rounds where a round

@@ -1,4 +1,4 @@
-"""The trial of a package before it may serve: opened, asked and judged in the sandbox."""
+"""A package opened, asked and measured in the sandbox, before it may serve."""
 
 from __future__ import annotations
 
@@ -7,30 +7,54 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from vigie.engines.predictor import open_predictor, wanted_engine
 from vigie.errors import RefusedPackage
-from vigie.models.package import Package
-from vigie.registry.gate.comparison import Judgement
+from vigie.registry.gate.accuracy import Compared
+from vigie.registry.gate.latency import Timing
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import Limits, run_confined
-from vigie.settings import Settings
 
-TRIAL_SECONDS = 120
+if TYPE_CHECKING:
+    from vigie.models.package import Package
+    from vigie.settings import Settings
+
+PROBE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Measurements:
+    """Processor time and errors of a candidate; `None` where there was nothing to compare."""
+
+    timing: Timing | None = None
+    against_constant: Compared | None = None
+    against_live: Compared | None = None
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """What the sandbox wrote down; `TypeError` or `KeyError` for anything else."""
+        timing, constant, live = (
+            found[name] for name in ("timing", "against_constant", "against_live")
+        )
+        return cls(
+            Timing(**timing) if timing else None,
+            Compared(**constant) if constant else None,
+            Compared(**live) if live else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxProbe:
     """Runs packages under limits, in a process that holds nothing worth taking."""
 
     limits: Limits
 
     @classmethod
-    def of(cls, settings: Settings) -> Trial:
-        """A trial with the memory that the settings allow."""
-        # a limit on processor time would make Linux tell it in steps of 4 ms, too coarse to judge
-        return cls(Limits(settings.max_model_memory_bytes, None, TRIAL_SECONDS))
+    def of(cls, settings: Settings) -> Self:
+        """A probe with the memory that the settings allow."""
+        # a limit on processor time would make Linux tell it in steps of 4 ms, too coarse to compare
+        return cls(Limits(settings.max_model_memory_bytes, None, PROBE_SECONDS))
 
     def run(self, package: Package, engine: str) -> None:
         """Refuses a package that cannot be opened, or answers its golden rows otherwise."""
@@ -40,14 +64,14 @@ class Trial:
         arguments = {"root": _path(package), "engine": engine}
         self._run("answer_golden", arguments, [package], [engine])
 
-    def judge(self, candidate: Package, live: Package | None, settings: Settings) -> Judgement:
+    def measure(self, candidate: Package, live: Package | None, settings: Settings) -> Measurements:
         """How long both versions take and how far they are off, on the same rows."""
         packages = [each for each in (candidate, live) if each is not None]
         engines = [wanted_engine(each, settings.engine) for each in packages]
         arguments = {"roots": [_path(each) for each in packages], "engines": engines}
-        found = self._run("judge", arguments, packages, engines)
+        found = self._run("measure", arguments, packages, engines)
         try:
-            return Judgement.from_dict(found)
+            return Measurements.from_dict(found)
         except (TypeError, KeyError, ValueError):
             raise RefusedPackage("judging it gave no answer") from None
 

@@ -1,18 +1,22 @@
-"""What the sandbox runs to try a package; nothing else imports this."""
+"""What the sandbox runs to probe a package; nothing else imports this."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage, VigieError
 from vigie.models.package import read_package
 from vigie.registry.gate.accuracy import against_constant, against_live
-from vigie.registry.gate.latency import Timing, measure
+from vigie.registry.gate.latency import measure_times
 from vigie.sandbox.graph import check_graph
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.registry.gate.latency import Timing
 
 
 def answer_golden(folder: Path, root: str, engine: str) -> bool:
@@ -35,7 +39,7 @@ def answer_golden(folder: Path, root: str, engine: str) -> bool:
     return True
 
 
-def judge(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:
+def measure(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:
     """The time and the errors of a candidate and, where it can be opened, of the live version."""
     candidate = _open(roots[0], engines[0])
     live = None
@@ -54,7 +58,7 @@ def judge(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:
 def _timing(candidate: Predictor, live: Predictor) -> Timing | None:
     # the golden rows of the candidate passed: that the two cannot be measured is no fault of its
     with contextlib.suppress(Exception):
-        return measure(candidate, live)
+        return measure_times(candidate, live)
     return None
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint, Response, current_app
 
 import vigie
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.manager import RETRY_SECONDS
-from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.serving.worker_state import WorkerState
 
-blueprint = Blueprint("foreign", __name__)
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.model_slot import ModelSlot
+    from vigie.serving.worker_state import WorkerState
+
+blueprint = Blueprint("compat", __name__)
 
 
 def _worker_state() -> WorkerState:

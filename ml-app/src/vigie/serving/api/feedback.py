@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
 from vigie.errors import Conflict, FieldError, InvalidInput, Unavailable
-from vigie.predictionlog.log import PredictionLog
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.body import check_is_json, parse_json
-from vigie.serving.openapi.feedback import EXAMPLE
+from vigie.serving.openapi.document import feedback_example
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime import messages
-from vigie.serving.worker_state import WorkerState
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("feedback", __name__)
 
@@ -33,7 +36,7 @@ def feedback() -> Response:
     except (InvalidInput, Conflict) as error:
         return _refusal(error, listed)
     except Unavailable as error:
-        worker_state.metrics.rejected.labels(error.reason).inc()
+        worker_state.metrics.http.rejected.labels(error.reason).inc()
         raise
 
 
@@ -59,6 +62,6 @@ def _store(worker_state: WorkerState, items: list[object]) -> Response:
 
 def _refusal(error: InvalidInput | Conflict, listed: bool) -> Response:
     errors = field_errors(error, (lambda row: f"/{row}") if listed else (lambda _: ""))
-    example = EXAMPLE if error.status == 422 else None
+    example = feedback_example() if error.status == 422 else None
     body = problem_body(error, g.request_id, errors, example)
     return Response(body, error.status, content_type=MEDIA_TYPE.decode())

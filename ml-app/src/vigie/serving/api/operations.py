@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 import orjson
 from flask import Blueprint, Response, current_app, request
@@ -10,11 +11,12 @@ from flask import Blueprint, Response, current_app, request
 from vigie.errors import NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
-from vigie.serving.openapi.document import build_openapi
-from vigie.serving.openapi.keys import with_keys
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.serving.worker_state import WorkerState
+from vigie.serving.openapi.document import build_openapi, with_keys
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.model_slot import ModelSlot
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("operations", __name__)
 

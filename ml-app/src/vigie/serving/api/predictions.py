@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
@@ -10,8 +11,10 @@ from vigie.errors import NotFound, VigieError
 from vigie.serving.pipeline import refusal
 from vigie.serving.routing import NOT_OFFERED, TEMPLATES
 from vigie.serving.runtime import messages
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.worker_state import WorkerState
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("predictions", __name__)
 

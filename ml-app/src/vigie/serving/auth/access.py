@@ -1,36 +1,34 @@
-"""Who may ask for what: the key of a request against the need of its route."""
+"""Who may ask: every route wants a key of its caller, but for those that are open."""
 
 from __future__ import annotations
 
-import hmac
 import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vigie.errors import Forbidden, Unauthorized, Unavailable, VigieError
-from vigie.serving.auth.apikeys import ROLES, ApiKey, Role, hash_of, read_keys
+from vigie.errors import Unauthorized, Unavailable, VigieError
+from vigie.serving.auth.apikeys import hash_of, read_keys
+
+if TYPE_CHECKING:
+    from vigie.serving.auth.apikeys import ApiKey
 
 log = logging.getLogger("vigie.serving")
 
-NEEDS: dict[str, Role] = {
-    "/livez": "none",
-    "/readyz": "none",
-    "/health": "none",
-    "/v2/health/live": "none",
-    "/v2/health/ready": "none",
-    "/ping": "none",
-    "/metrics": "none",
-    "/static/<path:filename>": "none",
-}
-"""What a route template needs; whatever is not here needs `predict`."""
+OPEN_ROUTES = frozenset(
+    (
+        "/livez", "/readyz", "/health", "/v2/health/live", "/v2/health/ready", "/ping", "/metrics",
+        "/static/<path:filename>",
+    )
+)  # fmt: skip
+"""The templates of routes that need no key; every other needs one."""
 
 KEY_HEADERS = (b"authorization", b"x-api-key")
 NO_KEYS = ""
 """Stands for the name of a key where none is asked for."""
 
 _LOOK_SECONDS = 1.0
-_INDEX_DIGITS = 16
 
 
 class Access:
@@ -48,22 +46,19 @@ class Access:
         """True where callers need keys."""
         return self._path is not None
 
-    def admit(self, headers: Mapping[bytes, bytes], needed: Role) -> str:
-        """The name of the caller's key, `NO_KEYS` where none is needed.
+    def admit(self, headers: Mapping[bytes, bytes]) -> str:
+        """The name of the caller's key, `NO_KEYS` where the service asks for none.
 
-        Raises `Unauthorized` without a key that is taken, `Forbidden` where its role does not
-        suffice, and `Unavailable` while the file of keys cannot be read: it never opens.
+        Raises `Unauthorized` without a key that is taken, and `Unavailable` while the file of keys
+        cannot be read: it never opens.
         """
-        if self._path is None or needed == "none":
+        if self._path is None:
             return NO_KEYS
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_SECONDS
             self._look(self._path)
-        key = self._find(_sent(headers))
-        if ROLES.index(key.role) < ROLES.index(needed):
-            raise Forbidden(f"This key has the role {key.role}; {needed} is needed here.")
-        return key.name
+        return self._find(_sent(headers)).name
 
     def _find(self, sent: bytes) -> ApiKey:
         keys = self._keys
@@ -73,10 +68,9 @@ class Access:
             )
         if not sent:
             raise Unauthorized("Send a key: Authorization: Bearer <key>, or X-Api-Key: <key>.")
-        digest = hash_of(sent)
         # what the time of the look-up tells is of a hash, from which no key can be made
-        key = keys.get(digest[:_INDEX_DIGITS])
-        if key is None or not hmac.compare_digest(key.hash, digest) or key.expired:
+        key = keys.get(hash_of(sent))
+        if key is None or key.expired:
             raise Unauthorized("This key is not taken: unknown, revoked or expired.")
         return key
 
@@ -85,7 +79,7 @@ class Access:
         if stamp == self._stamp and self._keys is not None:
             return
         try:
-            self._keys = {key.hash[:_INDEX_DIGITS]: key for key in read_keys(path)}
+            self._keys = {key.hash: key for key in read_keys(path)}
             self._trouble = ""
         except VigieError as failure:
             self._keys = None

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vigie.errors import ConfigurationError, NotFound
+from vigie.files import locked, write_atomically
 from vigie.registry.audit import audited, now, who_am_i
-from vigie.settings import Settings
 
-Role = Literal["none", "predict", "admin"]
-"""What a route needs, each more than the one before; a key has one of the last two."""
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
-ROLES: tuple[Role, ...] = get_args(Role)
 _PREFIX = "vig_"
 _RANDOM_BYTES = 24
 
@@ -32,10 +29,16 @@ class ApiKey(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    role: Literal["predict", "admin"]
+    role: Literal["predict"] = "predict"
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     created: AwareDatetime
     expires: AwareDatetime | None = None
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _take_admin(cls, role: object) -> object:
+        # files of the release before may have it; it never allowed more
+        return "predict" if role == "admin" else role
 
     @property
     def expired(self) -> bool:
@@ -62,6 +65,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             "`vigie apikey add` makes it"
         ) from None
     keys: list[ApiKey] = []
+    taken: set[str] = set()
     for number, line in enumerate(lines, 1):
         try:
             key = ApiKey.model_validate_json(line)
@@ -69,21 +73,19 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
             raise ConfigurationError(
                 f"VIGIE_API_KEYS: line {number} is no key of `vigie apikey add`"
             ) from None
-        if any(key.name == other.name or key.hash == other.hash for other in keys):
+        if not taken.isdisjoint((key.name, key.hash)):
             raise ConfigurationError(f"VIGIE_API_KEYS: line {number} repeats another")
         keys.append(key)
+        taken |= {key.name, key.hash}
     return tuple(keys)
 
 
-def add_key(
-    settings: Settings, name: str, role: Literal["predict", "admin"], days: int | None
-) -> str:
+def add_key(settings: Settings, name: str, days: int | None) -> str:
     """Adds a key, which this alone ever shows; it expires after `days`, or never."""
     key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     created = datetime.now(UTC).replace(microsecond=0)
     fresh = ApiKey(
         name=name,
-        role=role,
         hash=hash_of(key.encode()),
         created=created,
         expires=created + timedelta(days=days) if days else None,
@@ -119,40 +121,30 @@ def key_file(settings: Settings) -> Path:
 
 def _entry(what: str, key: ApiKey) -> dict[str, object]:
     entry: dict[str, object] = {"at": now(), "who": who_am_i(), "what": what, "key": key.name}
-    return entry | {"role": key.role, "expires": key.expires}
+    return entry | {"expires": key.expires}
 
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Makes the caller the only one who changes files of this folder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held = os.open(path.parent, os.O_RDONLY)
-    except OSError as failure:
-        raise ConfigurationError(_not_written(failure)) from None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(path.parent))
+        except OSError as failure:
+            raise ConfigurationError(_not_written(failure)) from None
         yield
-        os.fsync(held)
-    finally:
-        os.close(held)
 
 
 def _write(path: Path, keys: Sequence[ApiKey]) -> None:
     """Replaces the file whole, for its owner alone to read; the owner stays who it was."""
     text = "".join(key.model_dump_json(exclude_none=True) + "\n" for key in keys)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            if path.exists():
-                found = path.stat()
-                # else a key that root adds would shut the service out of its own file
-                os.fchown(descriptor, found.st_uid, found.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        fresh.replace(path)
+        # else a key that root adds would shut the service out of its own file
+        found = path.stat() if path.exists() else None
+        owner = (found.st_uid, found.st_gid) if found else None
+        # a key that is revoked must not come back with a power cut
+        write_atomically(path, text.encode(), durable=True, mode=0o600, owner=owner)
     except OSError as failure:
         raise ConfigurationError(_not_written(failure)) from None
 

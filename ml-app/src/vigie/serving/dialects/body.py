@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from vigie.errors import MalformedRequest, UnsupportedMediaType
-from vigie.serving.runtime.messages import JSON, Request
+from vigie.serving.runtime.messages import JSON
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.messages import Request
 
 
 def check_not_compressed(request: Request) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.decoded import Decoded
 from vigie.models.decoding import NO_SUCH_INPUT
-from vigie.models.document import Input
-from vigie.serving.runtime.loaded_model import LoadedModel
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.models.rows import Decoded
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
 Point = Callable[[FieldError], str]
 """Where a field stands in the caller's body: `inputs.rooms[2]`."""

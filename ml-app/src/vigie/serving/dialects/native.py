@@ -7,22 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
+from vigie.errors import FieldError, InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
-from vigie.serving.runtime.loaded_model import LoadedModel, describe_outside
+from vigie.serving.runtime.loaded_model import describe_outside
 from vigie.serving.runtime.messages import (
     DecodedRequest,
     EncodedResponse,
-    Request,
-    RequestContext,
-    Result,
 )
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.errors import VigieError
+    from vigie.models.document import PackageDocument
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import (
+        Request,
+        RequestContext,
+        Result,
+    )
 
 _WRAPPERS = ("instances", "features")
 
@@ -67,7 +75,7 @@ class NativeDialect:
                     "model": live.name,
                     "version": live.version,
                     "request_id": context.request_id,
-                    "predictions": _predictions(context, result),
+                    "predictions": predictions_of(context, result),
                 }
             )
         )
@@ -128,11 +136,12 @@ def _unwrap_member(document: dict[str, Any], wrapper: str) -> _Body:
     raise _Pointed(InvalidInput(f"{wrapper} is not a list of objects.", (wrong,)), body)
 
 
-def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]]:
+def predictions_of(context: RequestContext, result: Result) -> list[dict[str, Any]]:
+    """The answer to each row, by the names of its parts."""
     document = context.live.document
     answers = result.answers
     if document.task == "classification":
-        rows = _labelled(answers.outputs[document.outputs[0].name].tolist(), document.labels)
+        rows = _labelled(document, answers)
     elif len(document.outputs) == 1:
         name = document.outputs[0].name
         rows = [{name: value} for value in answers.outputs[name].tolist()]
@@ -155,15 +164,13 @@ def _predictions(context: RequestContext, result: Result) -> list[dict[str, Any]
     return rows
 
 
-def _labelled(scores: list[list[float]], labels: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    for row in scores:
-        best = max(range(len(row)), key=row.__getitem__)
-        rows.append(
-            {
-                "label": labels[best],
-                "score": row[best],
-                "scores": dict(zip(labels, row, strict=True)),
-            }
-        )
-    return rows
+def _labelled(document: PackageDocument, answers: Answers) -> list[dict[str, Any]]:
+    scores = answers.outputs[document.outputs[0].name].tolist()
+    return [
+        {
+            "label": label,
+            "score": max(row),
+            "scores": dict(zip(document.labels, row, strict=True)),
+        }
+        for label, row in zip(answers.labels(document), scores, strict=True)
+    ]

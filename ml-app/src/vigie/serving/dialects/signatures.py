@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.serving.dialects.tfserving import SIGNATURE
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
-from vigie.serving.runtime.loaded_model import LoadedModel
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
 _TF_TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING"}
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}

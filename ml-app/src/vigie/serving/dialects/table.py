@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import InvalidInput, MalformedRequest
-from vigie.models.cells import number_in
-from vigie.models.document import Input
+from vigie.models.rows import number_in
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
 
 Columns = dict[str, list[Any]]
 

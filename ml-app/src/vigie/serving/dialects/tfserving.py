@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
-from vigie.models.decoded import Decoded
+from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, parse_json
 from vigie.serving.dialects.columns import (
@@ -23,14 +22,20 @@ from vigie.serving.dialects.columns import (
     only_input,
     wrong,
 )
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import (
     DecodedRequest,
     EncodedResponse,
-    Request,
-    RequestContext,
-    Result,
 )
+
+if TYPE_CHECKING:
+    from vigie.errors import FieldError, VigieError
+    from vigie.models.rows import Decoded
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import (
+        Request,
+        RequestContext,
+        Result,
+    )
 
 SIGNATURE = "serving_default"
 

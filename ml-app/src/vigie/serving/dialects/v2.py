@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.errors import FieldError, InvalidInput, MalformedRequest, VigieError
+from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, wrong
@@ -24,14 +24,19 @@ from vigie.serving.dialects.v2_tensors import (
     output_tensors,
     output_values,
 )
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import (
     DecodedRequest,
     EncodedResponse,
-    Request,
-    RequestContext,
-    Result,
 )
+
+if TYPE_CHECKING:
+    from vigie.errors import FieldError, VigieError
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import (
+        Request,
+        RequestContext,
+        Result,
+    )
 
 HEADER_LENGTH = b"inference-header-content-length"
 BINARY = b"application/octet-stream"

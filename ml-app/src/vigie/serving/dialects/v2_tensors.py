@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.engines.predictor import Answers
 from vigie.errors import InvalidInput
-from vigie.models.document import Input, PackageDocument
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import Input, PackageDocument
 
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(code)
@@ -186,8 +188,7 @@ def output_values(
     if found is not None:
         return found
     if name == "label":
-        best = answers.outputs[document.outputs[0].name].argmax(axis=1)
-        return [document.labels[index] for index in best.tolist()]
+        return answers.labels(document)
     if answers.lower is None or answers.upper is None:
         raise InvalidInput(f"There is no output {name}.")
     return np.stack([answers.lower, answers.upper], axis=1)

@@ -6,16 +6,19 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import TooLarge
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import NOSNIFF, ClientGone, Receive, refusal
+from vigie.serving.pipeline import NOSNIFF, ClientGone, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body
-from vigie.serving.routing import Route
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.serving.pipeline import Receive
+    from vigie.serving.routing import Route
+    from vigie.settings import Settings
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -130,7 +133,9 @@ class AsgiApplication:
         routes = self._pipeline.routes
         route = routes.find(request.path)
         template = route.template if route else "(none)"
-        self.worker_state.metrics.count_request(request.known_method, template, error.status, 0.0)
+        self.worker_state.metrics.http.count_request(
+            request.known_method, template, error.status, 0.0
+        )
         self._note(request, template, request_id, error.status)
         dialect = routes.dialect_of(request.path)
         if dialect is not None:
@@ -142,7 +147,7 @@ class AsgiApplication:
         status, body = 200, b'{"status":"alive"}'
         if request.path == "/readyz":
             status, body = self.worker_state.manager.readiness()
-        self.worker_state.metrics.count_request(request.method, request.path, status, 0.0)
+        self.worker_state.metrics.http.count_request(request.method, request.path, status, 0.0)
         request_id = request_id_of(request)
         self._note(request, request.path, request_id, status)
         headers = _headers(body, JSON, request_id)

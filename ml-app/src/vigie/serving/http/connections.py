@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from vigie.errors import TooSlow, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
-from vigie.serving.http.protocol import Connection, Phase
-from vigie.settings import Settings
+from vigie.errors import TooSlow, Unavailable
+
+if TYPE_CHECKING:
+    from vigie.errors import VigieError
+    from vigie.serving.http.protocol import Connection, Phase
+    from vigie.serving.metrics import Metrics
+    from vigie.settings import Settings
 
 SWEEP_SECONDS = 0.5
 CLOSING_SECONDS = 2.0
@@ -16,9 +20,22 @@ DRAINING_IDLE_SECONDS = 1.0
 FRESH_SECONDS = 0.25
 """A connection that changed within this time is never closed to make room."""
 ROOM_SHARE = 32
+MOST_CONNECTIONS = 1000
 
 _SLOW = TooSlow("The request did not arrive in time; send it faster.")
 _FULL = Unavailable("The service has too many connections; try again soon.", "full")
+
+
+def _affordable_connections() -> int:
+    """1000, or fewer where this process may open fewer files: a fifth of them is for the rest."""
+    try:
+        import resource
+    except ImportError:
+        return MOST_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, max(16, files * 4 // 5))
 
 
 class Connections:
@@ -33,13 +50,13 @@ class Connections:
             "closing": CLOSING_SECONDS,
         }
         self.sweep_seconds = min(SWEEP_SECONDS, *(limit / 4 for limit in self._limits.values()))
-        self._most = settings.max_connections
-        self._metrics = metrics
+        self._most = _affordable_connections()
+        self._metrics = metrics.http
         self._clock = clock
         self._open: set[Connection] = set()
         self._no_room_until = 0.0
         self.draining = False
-        metrics.connections.set_function(self._open.__len__)
+        metrics.http.connections.set_function(self._open.__len__)
 
     def add(self, connection: Connection) -> None:
         """Takes a connection, or turns it away where there is no place.

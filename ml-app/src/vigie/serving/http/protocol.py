@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import (
@@ -20,7 +20,10 @@ from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, Vigi
 from vigie.serving.http.parser import Parser
 from vigie.serving.pipeline import NOSNIFF, ClientGone
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
-from vigie.serving.runtime.messages import Request, Response
+from vigie.serving.runtime.messages import Request
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.messages import Response
 
 Phase = Literal["header", "body", "work", "write", "idle", "closing"]
 """What a connection waits for: the caller's headers, its body, our answer, the caller to take that

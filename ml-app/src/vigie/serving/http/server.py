@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import importlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,12 +21,13 @@ from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
 from vigie.serving.auth.apikeys import read_keys
+from vigie.serving.http.ports import require_free_port
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.worker_state import history_file, registry_families, snapshot_folder
-from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from vigie.serving.http.asgi import CreateApp
+    from vigie.settings import Settings
 
 WORKER = "vigie.serving.http.worker.Worker"
 
@@ -64,23 +63,6 @@ def _prepare_for_forks(settings: Settings) -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
-
-
-def require_free_port(host: str, port: int, setting: str) -> None:
-    """Raises `ConfigurationError` where the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as failure:
-            if failure.errno == errno.EADDRINUSE:
-                raise ConfigurationError(
-                    f"Port {port} is taken; set {setting} to a free one"
-                ) from None
-            raise ConfigurationError(
-                f"The service cannot listen on {host}:{port} ({failure.strerror})"
-            ) from None
 
 
 class _Application(BaseApplication):  # type: ignore[misc]
@@ -132,7 +114,7 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which also keeps two companions alive: publisher and keeper of the log."""
+    """gunicorn's master, which also keeps two companions alive: publisher and log writer."""
 
     def __init__(self, app: _Application, settings: Settings) -> None:
         self._settings = settings
@@ -142,7 +124,7 @@ class _Master(Arbiter):  # type: ignore[misc]
     def manage_workers(self) -> None:
         super().manage_workers()
         logs = self._settings.prediction_log != "off"
-        for work in (self._publish, self._keep_log) if logs else (self._publish,):
+        for work in (self._publish, self._write_log) if logs else (self._publish,):
             if work not in self._companions or not _is_running(self._companions[work]):
                 self._companions[work] = self._fork(work)
 
@@ -191,10 +173,10 @@ class _Master(Arbiter):  # type: ignore[misc]
             parent=master,
         )  # fmt: skip
 
-    def _keep_log(self, master: int) -> None:
-        from vigie.predictionlog.process import keep_log
+    def _write_log(self, master: int) -> None:
+        from vigie.predictionlog.writer import run_log_writer
 
-        keep_log(self._settings, snapshot_folder(self._settings), master)
+        run_log_writer(self._settings, snapshot_folder(self._settings), master)
 
 
 def _is_running(pid: int) -> bool:

@@ -6,10 +6,13 @@ import io
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from vigie.serving.runtime.messages import Request, Response
+from vigie.serving.runtime.messages import Response
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.messages import Request
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

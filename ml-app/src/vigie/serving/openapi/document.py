@@ -1,40 +1,39 @@
-"""OpenAPI 3.1, built from the signatures of the models that serve."""
+"""OpenAPI 3.1: what is fixed is in the JSON files here, the rest follows from the models."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 import vigie
-from vigie.models.document import INT64_MAX, Input, Output, PackageDocument, text_in
-from vigie.serving.openapi.dialects import dialect_paths
-from vigie.serving.openapi.feedback import feedback_path
-from vigie.serving.problems import KNOWN
-from vigie.serving.runtime.loaded_model import LoadedModel
+from vigie.models.document import text_in
+from vigie.serving.auth.access import OPEN_ROUTES
+from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
+from vigie.serving.openapi.schemas import answer_schema, row_schema
+from vigie.serving.problems import PROBLEMS
 
-Schema = dict[str, Any]
+if TYPE_CHECKING:
+    from vigie.models.document import Input, PackageDocument
+    from vigie.serving.openapi.schemas import Schema
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
-_TYPES = {"float32": "number", "int64": "integer", "string": "string"}
-_PROBLEM_STATUSES = {
-    "400": "The body is not JSON.",
-    "413": "The body is too large.",
-    "415": "The media type is not taken.",
-    "422": "A value breaks the signature or a limit; `errors` names each field.",
-    "500": "The model or the service failed.",
-    "503": "Full, or no usable model; see Retry-After.",
-    "504": "The deadline passed; the work was not done.",
-}
+_FOLDER = Path(__file__).parent
 
 
 def build_openapi(lives: Sequence[LoadedModel]) -> Schema:
     """The OpenAPI document; the first of `lives` also answers `/predict`."""
-    paths: dict[str, Any] = {"/predict": _prediction_path(lives[0], "predict")}
-    schemas: dict[str, Schema] = {"Problem": _problem_schema()}
+    components = read_part("components")
+    schemas = {"Problem": components["Problem"]}
+    schemas["Problem"]["properties"]["type"]["enum"] = [f"/docs/errors/{code}" for code in PROBLEMS]
+    paths: Schema = {"/predict": _prediction_path(lives[0], "predict")}
     for live in lives:
-        document = live.document
         paths[f"/predict/{live.name}"] = _prediction_path(live, f"predict_{live.name}")
-        schemas[f"{live.name}.Row"] = row_schema(document)
-        schemas[f"{live.name}.Answer"] = _answer_schema(document)
+        schemas[f"{live.name}.Row"] = row_schema(live.document)
+        schemas[f"{live.name}.Answer"] = answer_schema(live.document)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,217 +41,111 @@ def build_openapi(lives: Sequence[LoadedModel]) -> Schema:
             "version": vigie.__version__,
             "description": "Predictions of the models that serve now.",
         },
-        "paths": {
-            **paths,
-            **dialect_paths(lives[0]),
-            "/feedback": feedback_path(),
-            **_operation_paths(),
-        },
-        "components": {"schemas": schemas, "headers": _headers()},
+        "paths": {**paths, **_fixed_paths(lives[0].document)},
+        "components": {"schemas": schemas, "headers": components["headers"]},
     }
 
 
-def row_schema(document: PackageDocument) -> Schema:
-    """The JSON schema of one row of a model."""
-    return {
-        "type": "object",
-        "properties": {item.name: _input_schema(item) for item in document.inputs},
-        "required": [item.name for item in document.inputs if item.required],
-        "additionalProperties": False,
-    }
+def with_keys(document: Schema) -> Schema:
+    """The document of a service that asks for keys."""
+    schemes = read_part("components")["securitySchemes"]
+    paths = {path: _asking(path, item) for path, item in document["paths"].items()}
+    components = {**document["components"], "securitySchemes": schemes}
+    security: list[Schema] = [{name: []} for name in schemes]
+    return {**document, "paths": paths, "components": components, "security": security}
 
 
-def _input_schema(item: Input) -> Schema:
-    schema: Schema = {"type": _TYPES[item.dtype]}
-    low, high = item.limits or (None, None)
-    if item.choices is not None and item.integral:
-        low, high = -int(INT64_MAX), int(INT64_MAX)
-    if low is not None:
-        schema["minimum"] = low
-    if high is not None:
-        schema["maximum"] = high
-    if item.choices is not None and item.choices.closed:
-        schema["enum"] = (
-            [int(value) for value in item.choices.values]
-            if item.integral
-            else list(item.choices.values)
-        )
-    for size in reversed(item.shape):
-        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
-    if not item.required:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    schema["description"] = _describe(item)
-    if item.example is not None:
-        schema["examples"] = [item.example]
-    return schema
+def feedback_example() -> Schema:
+    """A truth about the price of a home."""
+    example: Schema = _json_body(read_part("paths")["/feedback"])["example"]
+    return example
 
 
-def _describe(item: Input) -> str:
-    text = text_in(item.label, "en") + (f", {item.unit}" if item.unit else "")
-    return f"{text}. {text_in(item.help, 'en')}" if item.help else f"{text}."
+def read_part(name: str) -> Schema:
+    """A copy of a JSON file of this folder, with what it refers to in such files in its place."""
+    part: Schema = _whole(_parsed(name))
+    return part
 
 
-def _answer_schema(document: PackageDocument) -> Schema:
-    properties: dict[str, Schema] = {}
-    if document.task == "classification":
-        labels = list(document.labels)
-        properties["label"] = {"type": "string", "enum": labels}
-        properties["score"] = {"type": "number"}
-        properties["scores"] = {
-            "type": "object",
-            "properties": {label: {"type": "number"} for label in labels},
-            "required": labels,
-        }
-    else:
-        properties = {output.name: _output_schema(output) for output in document.outputs}
-    if document.interval is not None:
-        properties["interval"] = {
-            "type": "array",
-            "items": {"type": "number"},
-            "minItems": 2,
-            "maxItems": 2,
-            "description": f"Holds the truth in {document.interval['level']:.0%} of the cases.",
-        }
-    properties["warnings"] = {"type": "array", "items": {"type": "string"}}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+@functools.cache
+def _parsed(name: str) -> Schema:
+    parsed: Schema = orjson.loads((_FOLDER / f"{name}.json").read_bytes())
+    return parsed
 
 
-def _output_schema(output: Output) -> Schema:
-    schema: Schema = {"type": "number"}
-    for size in reversed(output.shape):
-        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
-    unit = f", {output.unit}" if output.unit else ""
-    return {**schema, "description": text_in(output.label, "en") + unit}
+def _whole(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_whole(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    file, _, name = str(part.get("$ref", "")).partition(".json#/")
+    if name:
+        return _whole(_parsed(file)[name])
+    return {key: _whole(one) for key, one in part.items()}
+
+
+def _json_body(item: Schema) -> Schema:
+    """What a path takes as JSON."""
+    body: Schema = item["post"]["requestBody"]["content"]["application/json"]
+    return body
 
 
 def _prediction_path(live: LoadedModel, operation: str) -> Schema:
-    document = live.document
-    row = {"$ref": f"#/components/schemas/{live.name}.Row"}
-    answer = {
-        "type": "object",
-        "properties": {
-            "model": {"type": "string"},
-            "version": {"type": "string"},
-            "request_id": {"type": "string"},
-            "predictions": {
-                "type": "array",
-                "items": {"$ref": f"#/components/schemas/{live.name}.Answer"},
-            },
-        },
-        "required": ["model", "version", "request_id", "predictions"],
+    text = orjson.dumps(_parsed("prediction")).replace(b"<model>", live.name.encode())
+    item: Schema = {"post": orjson.loads(text)}
+    item["post"]["operationId"] = operation
+    item["post"]["summary"] = text_in(live.document.title, "en")
+    _json_body(item)["example"] = {"instances": [live.document.example]}
+    return item
+
+
+def _fixed_paths(document: PackageDocument) -> Schema:
+    """The paths that every service has, with examples for the first of its models."""
+    row = {name: value for name, value in document.example.items() if value is not None}
+    tensors = [_tensor(item, row[item.name]) for item in document.inputs if item.name in row]
+    split = {"columns": list(row), "data": [list(row.values())]}
+    examples: Schema = {
+        ":predict": {"instances": [row]},
+        "/infer": {"inputs": tensors},
+        "/invocations": {"dataframe_split": split},
     }
-    instances = {"type": "array", "items": row, "minItems": 1}
-    body = {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {"instances": instances},
-                "required": ["instances"],
-                "additionalProperties": False,
-            },
-            {
-                "type": "object",
-                "properties": {"features": {"oneOf": [row, instances]}},
-                "required": ["features"],
-                "additionalProperties": False,
-            },
-            row,
-            instances,
-        ]
-    }
-    problems = {status: _problem(text) for status, text in _PROBLEM_STATUSES.items()}
+    paths = read_part("paths")
+    for path, item in paths.items():
+        for ending, example in examples.items():
+            if path.endswith(ending):
+                _json_body(item)["example"] = example
+    return paths
+
+
+def _tensor(item: Input, value: Any) -> Schema:
+    """One row of an input as a tensor."""
+    datatype = INPUT_DATATYPES[item.dtype]
+    return {"name": item.name, "shape": [1, *item.shape], "datatype": datatype, "data": [value]}
+
+
+def _asking(path: str, item: Schema) -> Schema:
     return {
-        "post": {
-            "operationId": operation,
-            "summary": text_in(document.title, "en"),
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": body,
-                        "example": {"instances": [document.example]},
-                    }
-                },
-            },
-            "responses": {
-                "200": {
-                    "description": "One prediction per row, in the order of the rows.",
-                    "headers": {
-                        name: {"$ref": f"#/components/headers/{name}"} for name in _headers()
-                    },
-                    "content": {"application/json": {"schema": answer}},
-                },
-                **problems,
-            },
-        }
+        name: part if name == "parameters" else _with_refusal(path, part)
+        for name, part in item.items()
     }
 
 
-def _problem(text: str) -> Schema:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
-
-
-def _headers() -> Schema:
-    texts = {
-        "X-Request-Id": "The caller's id, or a fresh one.",
-        "X-Model-Name": "The model that answered.",
-        "X-Model-Version": "Its registered version.",
-        "X-Model-Digest": "The sha256 of its package's manifest.",
-        "X-Prediction-Logged": "Whether the answer goes to the prediction log: true or false.",
-        "Server-Timing": "Time in queue, decode, infer and encode, milliseconds.",
+def _with_refusal(path: str, operation: Schema) -> Schema:
+    if path in OPEN_ROUTES:
+        return {**operation, "security": []}
+    responses = operation["responses"]
+    refused = {
+        "description": "No key that is taken was sent.",
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}},
+        "content": _refusal_content(responses),
     }
-    return {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()
-    }
+    return {**operation, "responses": {**responses, "401": refused}}
 
 
-def _problem_schema() -> Schema:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "description": "RFC 9457 problem document.",
-        "properties": {
-            "type": {"type": "string", "enum": [f"/docs/errors/{code}" for code in KNOWN]},
-            "title": text,
-            "status": {"type": "integer"},
-            "detail": text,
-            "request_id": text,
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"pointer": text, "expected": text, "got": text},
-                    "required": ["pointer", "expected", "got"],
-                },
-            },
-            "example": {},
-        },
-        "required": ["type", "title", "status", "detail", "request_id"],
-    }
-
-
-def _operation_paths() -> Schema:
-    anything = {"application/json": {"schema": {"type": "object"}}}
-    state = {"description": "Its state.", "content": anything}
-    return {
-        "/livez": {"get": {"summary": "The process answers.", "responses": {"200": state}}},
-        "/readyz": {
-            "get": {
-                "summary": "Every configured model serves.",
-                "responses": {"200": state, "503": state},
-            }
-        },
-        "/v1/models": {"get": {"summary": "The models here.", "responses": {"200": state}}},
-        "/v1/models/{model}": {
-            "get": {
-                "summary": "One model: its version, the versions in memory, a refused candidate.",
-                "parameters": [
-                    {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
-                ],
-                "responses": {"200": state, "404": {**state, "description": "No such model."}},
-            }
-        },
-    }
+def _refusal_content(responses: Schema) -> Schema:
+    """The form of the route's other refusals; the service's own where it documents none."""
+    for status, response in responses.items():
+        if status[0] == "4":
+            content: Schema = response["content"]
+            return content
+    return {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -14,12 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
 from vigie.errors import DeadlineExceeded, Unavailable, VigieError
-from vigie.serving.runtime.loaded_model import LatencyModel
 from vigie.serving.runtime.messages import RequestContext, Result
+
+if TYPE_CHECKING:
+    from vigie.serving.runtime.loaded_model import LatencyModel
 
 Waiting = tuple[RequestContext, "asyncio.Future[Result]"]
 ResultOrError = Result | VigieError

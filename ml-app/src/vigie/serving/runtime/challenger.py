@@ -13,17 +13,20 @@ import random
 import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vigie.engines.predictor import Answers
 from vigie.errors import InvalidInput, VigieError
-from vigie.models.document import PackageDocument
-from vigie.monitoring.challenger import ChallengerMetrics
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.runtime.batching import lower_thread_priority
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.messages import Dialect, Request, RequestContext, Result
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.models.document import PackageDocument
+    from vigie.monitoring.challenger_metrics import ChallengerMetrics
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import Dialect, Request, RequestContext, Result
 
 log = logging.getLogger("vigie.serving")
 
@@ -31,6 +34,8 @@ MOST_WAITING = 64
 MOST_BYTES = 64 * 1024
 BUSY_SHARE = 0.005
 """The share of requests that may meet a copy at work: under the hundredth that p99 leaves out."""
+CANARY_HEADER = b"x-canary-key"
+"""Requests of the same value of this header meet the same version."""
 _TINY = 1e-9
 
 
@@ -136,13 +141,8 @@ def compare(
         raise KeyError(other.task)
     name = document.outputs[0].name
     if document.task == "classification":
-        labels = labels_of(document, answers.outputs[name])
-        return sum(
-            one != two
-            for one, two in zip(
-                labels, labels_of(other, others.outputs[other.outputs[0].name]), strict=True
-            )
-        ), 0.0
+        labels = zip(answers.labels(document), others.labels(other), strict=True)
+        return sum(one != two for one, two in labels), 0.0
     one = answers.outputs[name].astype(np.float64)
     two = others.outputs[name].astype(np.float64)
     if one.shape != two.shape:
@@ -152,22 +152,16 @@ def compare(
     return 0, float((np.abs(two - one).sum(axis=rest) / size).sum())
 
 
-def labels_of(document: PackageDocument, scores: np.ndarray) -> list[str]:
-    """The label of each row."""
-    return [document.labels[index] for index in scores.argmax(axis=1).tolist()]
-
-
 class Canary:
     """Chooses the requests that the challenger answers."""
 
-    def __init__(self, live: LoadedModel, share: float, header: str) -> None:
+    def __init__(self, live: LoadedModel, share: float) -> None:
         self.live = live
         self._share = share
-        self._header = header.lower().encode()
 
     def takes(self, request: Request) -> bool:
         """Whether a request is the challenger's: by its key if it has one, else by chance."""
-        key = request.headers.get(self._header)
+        key = request.headers.get(CANARY_HEADER)
         if key is None:
             return random.random() < self._share  # noqa: S311 -- no secret
         digest = hashlib.blake2b(key, digest_size=4).digest()

@@ -6,15 +6,20 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from vigie.engines.predictor import Predictor, open_predictor
+from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
-from vigie.models.document import Input, PackageDocument
 from vigie.models.package import read_package
-from vigie.models.training_errors import training_errors
-from vigie.monitoring.metrics import STAGES, Metrics
+from vigie.monitoring.model_metrics import STAGES
 from vigie.predictionlog.entry import truth_kind
-from vigie.registry.cache import CHAMPION, CachedVersion
+from vigie.registry.cache import CHAMPION
+
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
+    from vigie.models.document import Input, PackageDocument
+    from vigie.registry.cache import CachedVersion
+    from vigie.serving.metrics import Metrics
 
 WARM_UP_CALLS = 3
 QUICK_SECONDS = 0.002
@@ -151,17 +156,17 @@ class VersionMetrics:
 
     def __init__(self, metrics: Metrics, live: LoadedModel) -> None:
         name, version = live.name, live.version
-        metrics.start_version_at_zero(name, version)
+        metrics.models.start_version_at_zero(name, version)
         document = live.document
         metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
-        for kind, error in training_errors(document.metrics).items():
-            metrics.training_error.labels(name, version, kind).set(error)
-        self.rows = metrics.predictions.labels(name, version)
+        for kind, error in document.training_errors().items():
+            metrics.models.training_error.labels(name, version, kind).set(error)
+        self.rows = metrics.models.predictions.labels(name, version)
         self.queue, self.decode, self.infer, self.encode = (
-            metrics.stage_seconds.labels(name, version, stage) for stage in STAGES
+            metrics.models.stage_seconds.labels(name, version, stage) for stage in STAGES
         )
         self.outside = {
-            item: metrics.outside_range.labels(name, version, item) for item in live.inputs
+            item: metrics.models.outside_range.labels(name, version, item) for item in live.inputs
         }
         package = live.predictor.package
         self.bins = (

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import logging
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from vigie.errors import NotFound, Unavailable, VigieError
-from vigie.monitoring.metrics import Metrics
-from vigie.registry.cache import CachedVersion, ModelCache
+from vigie.files import locked
+from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.challenger import Canary, Challenger
 from vigie.serving.runtime.loaded_model import load_model
 from vigie.serving.runtime.model_slot import ModelSlot
-from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from vigie.registry.cache import CachedVersion
+    from vigie.serving.metrics import Metrics
+    from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
 
@@ -27,7 +31,6 @@ LOOK_SECONDS = 1.0
 CROWDED_SECONDS = 30.0
 RETRY_SECONDS = 5
 LONGEST_WAIT_SECONDS = 30.0
-_LOOK_AGAIN_SECONDS = 0.02
 
 
 class ModelManager:
@@ -156,7 +159,7 @@ class ModelManager:
         except Exception as failure:
             # no package stops a worker or its other models, whatever is wrong with it
             self._failed[name] = (cached.digest, cached.version)
-            self._metrics.model_reloads.labels(name, "failed").inc()
+            self._metrics.models.reloads.labels(name, "failed").inc()
             unexplained = None if isinstance(failure, VigieError) else failure
             log.error(
                 "%s version %s cannot be loaded: %s",
@@ -165,7 +168,7 @@ class ModelManager:
             return
         seconds = time.perf_counter() - started
         self._failed.pop(name, None)
-        self._metrics.model_load_seconds.labels(name).set(seconds)
+        self._metrics.models.load_seconds.labels(name).set(seconds)
         slot.swap(live)
         self.slots = {**self.slots, name: slot}
         _freeze_heap(thorough=live.engine != "onnx")
@@ -200,7 +203,7 @@ class ModelManager:
         challenger = Challenger(live, self._metrics.challenger, settings.challenger_share)
         canary = None
         if settings.canary_share > 0:
-            canary = Canary(live, settings.canary_share, settings.canary_header)
+            canary = Canary(live, settings.canary_share)
         slot.challenge(challenger, canary)
         _freeze_heap(thorough=live.engine != "onnx")
         log.info("%s version %s is tried as the challenger", slot.name, cached.version)
@@ -226,7 +229,7 @@ class ModelManager:
 def _freeze_heap(thorough: bool) -> None:
     """Takes the loaded model out of the garbage collector's sight: no long pause over it.
 
-    A replaced version of ours has no cycles and goes with its last reference. That of a foreign
+    A replaced version of ours has no cycles and goes with its last reference. That of another
     engine may have some: `thorough` looks at the whole heap, which holds up the loop for 40 ms.
     """
     if thorough:
@@ -244,19 +247,6 @@ def swap_lock(folder: Path, longest: float = LONGEST_WAIT_SECONDS) -> Iterator[N
     with contextlib.ExitStack() as stack:
         # a folder that cannot be written costs the order of the swaps, never a swap
         with contextlib.suppress(OSError):
-            held = stack.enter_context((folder / "swap.lock").open("w"))
-            deadline = time.monotonic() + longest
-            while not _lock(held.fileno()):
-                if time.monotonic() > deadline:
-                    log.warning("another worker swaps for more than %.0f s; not waiting", longest)
-                    break
-                time.sleep(_LOOK_AGAIN_SECONDS)
+            if not stack.enter_context(locked(folder / "swap.lock", longest)):
+                log.warning("another worker swaps for more than %.0f s; not waiting", longest)
         yield
-
-
-def _lock(number: int) -> bool:
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -10,12 +10,13 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vigie.engines.predictor import Answers
-from vigie.errors import VigieError
-from vigie.models.decoded import Decoded
-from vigie.serving.runtime.loaded_model import LoadedModel
+if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
+    from vigie.errors import VigieError
+    from vigie.models.rows import Decoded
+    from vigie.serving.runtime.loaded_model import LoadedModel
 
 JSON = b"application/json"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -89,6 +90,11 @@ class RequestContext:
     response_format: Any = None
     decode_seconds: float = 0.0
     queued: float = 0.0
+
+    @property
+    def known_live(self) -> LoadedModel | None:
+        """The version that answers; `None` for a request that was refused before one was found."""
+        return getattr(self, "live", None)
 
 
 @dataclass(frozen=True, slots=True)

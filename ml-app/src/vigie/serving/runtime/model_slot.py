@@ -12,14 +12,20 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vigie.errors import ModelFailure, VigieError
-from vigie.models.decoded import Decoded
-from vigie.monitoring.metrics import Metrics
-from vigie.serving.runtime.batching import BatchWorker, ResultOrError, Waiting, settle, too_late
-from vigie.serving.runtime.challenger import Canary, Challenger
-from vigie.serving.runtime.loaded_model import LoadedModel, VersionMetrics, clock_of
-from vigie.serving.runtime.messages import RequestContext, Result
+from vigie.models.rows import Decoded
+from vigie.serving.runtime.batching import BatchWorker, settle, too_late
+from vigie.serving.runtime.loaded_model import VersionMetrics, clock_of
+from vigie.serving.runtime.messages import Result
+
+if TYPE_CHECKING:
+    from vigie.serving.metrics import Metrics
+    from vigie.serving.runtime.batching import ResultOrError, Waiting
+    from vigie.serving.runtime.challenger import Canary, Challenger
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import RequestContext
 
 
 class ModelSlot:
@@ -33,39 +39,39 @@ class ModelSlot:
         self._bound: dict[str, VersionMetrics] = {}
         self._metrics = metrics
         self._batch_rows = batch_rows
-        self._batch_sizes = metrics.batch_rows.labels(name)
-        self._depth = metrics.queue_depth.labels(name)
+        self._batch_sizes = metrics.models.batch_rows.labels(name)
+        self._depth = metrics.models.queue_depth.labels(name)
         self._previous: str | None = None
         self._replaced: list[weakref.ref[LoadedModel]] = []
         self.swapped = 0.0
         self._waiting: list[Waiting] = []
         self._thread: BatchWorker | None = None
-        metrics.start_at_zero(name)
+        metrics.models.start_at_zero(name)
 
     def swap(self, live: LoadedModel) -> None:
         """Makes `live` the serving version. Requests under way end on the one that they began."""
         metrics, replaced = self._metrics, self.live
         bound = VersionMetrics(metrics, live)
         if replaced is not None:
-            metrics.model_info.remove(*self._bound[replaced.version].info)
+            metrics.models.info.remove(*self._bound[replaced.version].info)
             # only requests keep the old version alive: what it takes goes when the last one ends
             self._replaced = [*self._still_there(), weakref.ref(replaced)]
         self.swapped = time.monotonic()
         self._bound[live.version] = bound
         self.live, self._previous = live, replaced.version if replaced else None
-        metrics.model_info.labels(*bound.info).set(1)
-        metrics.model_loaded.labels(self.name).set(live.loaded_at)
-        metrics.model_reloads.labels(self.name, "swapped").inc()
+        metrics.models.info.labels(*bound.info).set(1)
+        metrics.models.loaded.labels(self.name).set(live.loaded_at)
+        metrics.models.reloads.labels(self.name, "swapped").inc()
         self._forget_versions()
 
     def challenge(self, challenger: Challenger | None, canary: Canary | None = None) -> None:
         """Makes `challenger` get copies, and `canary` requests; `None` ends what was there."""
         before, self.challenger, self.canary = self.challenger, challenger, canary
         if before is not None:
-            self._metrics.model_info.remove(*before.info)
+            self._metrics.models.info.remove(*before.info)
             before.close()
         if challenger is not None:
-            self._metrics.model_info.labels(*challenger.info).set(1)
+            self._metrics.models.info.labels(*challenger.info).set(1)
         if challenger is not None and challenger.live.version not in self._bound:
             # callers may ask for it by its version or label
             self._bound[challenger.live.version] = VersionMetrics(self._metrics, challenger.live)
@@ -87,12 +93,12 @@ class ModelSlot:
             self._thread = None
         self.challenge(None)
         if self.live is not None:
-            self._metrics.model_info.remove(*self._bound[self.live.version].info)
+            self._metrics.models.info.remove(*self._bound[self.live.version].info)
         for version, bound in self._bound.items():
             self._metrics.forget_version(self.name, version, tuple(bound.outside))
         self._bound = {}
         self.live = self._previous = None
-        self._metrics.forget_model(self.name)
+        self._metrics.models.forget_model(self.name)
 
     def versions(self) -> list[str]:
         """The versions that callers may ask for: the one that serves, and the challenger."""

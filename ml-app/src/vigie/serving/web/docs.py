@@ -3,61 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from vigie.errors import VigieError
-from vigie.models.document import Input, text_in
+from vigie.models.document import text_in
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
-from vigie.serving.problems import KNOWN
-from vigie.serving.runtime.loaded_model import LoadedModel
 from vigie.serving.runtime.messages import Request, RequestContext, Result
 from vigie.serving.web.form import limits_phrase
-from vigie.serving.web.formats import unit_symbol
-from vigie.serving.web.problem_texts import problem_meaning
 from vigie.serving.web.result import body_of, curl_command
-from vigie.serving.web.texts import translator
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.web.language import Language
 
 _MOST_CHOICES = 12
 _EXAMPLE_ID = "6f1e2d3c4b5a69788796a5b4c3d2e1f0"
-_ROUTES_FR: Mapping[str, str] = {
-    "/feedback": "Ce qui s'est révélé vrai au sujet de prédictions.",
-    "/livez": "Le processus répond.",
-    "/readyz": "Chaque modèle configuré est en service.",
-    "/v1/models": "Les modèles de ce service.",
-    "/v1/models/{model}": "Un modèle : sa version, les versions en mémoire, un candidat refusé.",
-    "/v2": "Le serveur, selon l'Open Inference Protocol.",
-    "/v2/health/live": "Le processus répond.",
-    "/v2/health/ready": "Chaque modèle configuré est en service.",
-    "/invocations": "Prédictions du premier modèle, comme le serveur de MLflow.",
-    "/ping": "Le premier modèle est en service.",
-    "/version": "La version de ce service.",
-    **{
-        f"/v1/models/{{model}}{choice}{end}": text
-        for choice in ("", "/versions/{version}", "/labels/{label}")
-        for end, text in (
-            (":predict", "Prédictions, comme TensorFlow Serving."),
-            ("/metadata", "La signature, comme TensorFlow Serving."),
-        )
-    },
-    **{
-        f"/v1/models/{{model}}/{choice}": "L'état d'une version en mémoire."
-        for choice in ("versions/{version}", "labels/{label}")
-    },
-    **{
-        f"/v2/models/{{model}}{choice}{end}": text
-        for choice in ("", "/versions/{version}")
-        for end, text in (
-            ("", "Les tenseurs d'un modèle."),
-            ("/ready", "Le modèle est en service."),
-            ("/infer", "Prédictions, selon l'Open Inference Protocol."),
-        )
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +55,15 @@ class ModelSection:
 
 @dataclass(frozen=True, slots=True)
 class RouteRow:
-    """A route that is no prediction route."""
+    """A route that is no prediction route; its summary is English."""
 
     method: str
     path: str
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    """One problem type."""
-
-    code: str
-    status: int
-    meaning: str
-
-
 def model_sections(
-    lives: Sequence[LoadedModel], root: str, language: str, answers: dict[str, str]
+    lives: Sequence[LoadedModel], root: str, language: Language, answers: dict[str, str]
 ) -> list[ModelSection]:
     """One section per model. `answers` keeps the example answers by digest between calls."""
     if not lives:
@@ -115,7 +72,7 @@ def model_sections(
     return [
         ModelSection(
             name=live.name,
-            title=text_in(live.document.title, language),
+            title=text_in(live.document.title, language.code),
             version=live.version,
             endpoint=f"/predict/{live.name}",
             first=live is lives[0],
@@ -130,26 +87,14 @@ def model_sections(
     ]
 
 
-def route_rows(lives: Sequence[LoadedModel], language: str) -> list[RouteRow]:
+def route_rows(lives: Sequence[LoadedModel]) -> list[RouteRow]:
     """The routes of the OpenAPI document that are no prediction routes of ours."""
-    rows = []
-    for path, methods in _paths(lives).items():
-        if path == "/predict" or path.startswith("/predict/"):
-            continue
-        for method, operation in methods.items():
-            if method == "parameters":
-                continue
-            english = str(operation.get("summary", ""))
-            summary = _ROUTES_FR.get(path, english) if language == "fr" else english
-            rows.append(RouteRow(method.upper(), path, summary))
-    return rows
-
-
-def problem_rows(language: str) -> list[ProblemRow]:
-    """Every problem type with its status and meaning."""
-    statuses = {error.code: error.status for error in _descendants(VigieError)}
-    statuses[VigieError.code] = VigieError.status
-    return [ProblemRow(code, statuses[code], problem_meaning(code, language)) for code in KNOWN]
+    return [
+        RouteRow(method.upper(), path, str(operation["summary"]))
+        for path, methods in _paths(lives).items()
+        for method, operation in methods.items()
+        if path.split("/")[1] != "predict" and method != "parameters"
+    ]
 
 
 def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
@@ -157,24 +102,17 @@ def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
     return paths
 
 
-def _descendants(base: type[VigieError]) -> Iterator[type[VigieError]]:
-    for child in base.__subclasses__():
-        if child.code != base.code:
-            yield child
-        yield from _descendants(child)
-
-
-def _input_row(item: Input, schema: Mapping[str, Any], language: str) -> InputRow:
+def _input_row(item: Input, schema: Mapping[str, Any], language: Language) -> InputRow:
     values = item.choices.values if item.choices else ()
     shown = values[:_MOST_CHOICES] + (("…",) if len(values) > _MOST_CHOICES else ())
     taken = limits_phrase(item, language)
     if item.choices is not None and not item.choices.closed:
-        taken = translator(language)("or_others")
+        taken = language.text("others are taken with a warning")
     return InputRow(
         name=item.name,
-        label=text_in(item.label, language),
+        label=text_in(item.label, language.code),
         type=_type_text(schema),
-        unit=unit_symbol(item.unit),
+        unit=language.unit_symbol(item.unit),
         taken=taken,
         choices=shown,
         required=item.required,

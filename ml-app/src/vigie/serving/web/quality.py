@@ -1,61 +1,184 @@
-"""What a page says about the model behind it: its data, its age, how good it is."""
+"""What a page says of a version: its data, how good it is, how far its inputs have moved."""
 
 from __future__ import annotations
 
-from vigie.models.document import PackageDocument, text_in
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.web.formats import date, number, percent, quantity
-from vigie.serving.web.texts import translator
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from vigie.models.document import text_in
+from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION
+from vigie.predictionlog.metrics import ERROR_KINDS
+
+if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
+    from vigie.monitoring.drift import Drift
+    from vigie.monitoring.samples import Samples
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.web.language import Language
+
+PSI_SHOWN = 0.5
+"""The index at which a bar is full."""
+PSI_MARKS = tuple((limit, 100 * limit / PSI_SHOWN) for limit in (MODERATE, LARGE))
+"""The limits of the verdicts, and where they lie on the bar in percent."""
+LEAST_TRUTHS = 100
+ERROR_LIMIT = 1.5
+"""Live error over that of training. Both limits are those of the alert `LiveErrorHigh`."""
+_JUDGED = ("absolute", "wrong")
 _MOST_METRICS = 6
-_NAMES: dict[str, tuple[str, str]] = {
-    "mae": ("Mean absolute error", "Erreur absolue moyenne"),
-    "rmse": ("Root mean squared error", "Racine de l'erreur quadratique moyenne"),
-    "r2": ("R²", "R²"),
-    "mape": ("Mean relative error", "Erreur relative moyenne"),
-    "median_ape": ("Median relative error", "Erreur relative médiane"),
-    "accuracy": ("Right answers", "Bonnes réponses"),
-    "macro_f1": ("F1, mean of the classes", "F1, moyenne des classes"),
-    "interval_coverage": ("Truths inside the interval", "Vérités dans l'intervalle"),
-    "interval_relative_width": ("Mean width of the interval", "Largeur moyenne de l'intervalle"),
-}
 _IN_UNIT = frozenset({"mae", "rmse"})
 _SHARES = frozenset(
     {"mape", "median_ape", "accuracy", "interval_coverage", "interval_relative_width"}
 )
+_KINDS = tuple(kind for kinds in ERROR_KINDS.values() for kind in kinds)
 
 
-def facts_of(live: LoadedModel, language: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class DriftBar:
+    """The index of one input, or of the prediction; `width` in percent of the scale."""
+
+    label: str
+    psi: str
+    width: float
+    verdict: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One kind of error, live and in training."""
+
+    label: str
+    live: str
+    training: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truths:
+    """The errors of a version; `times` that of training where there are enough truths to say."""
+
+    note: str
+    rows: list[ErrorRow]
+    times: float | None = None
+
+    @property
+    def is_high(self) -> bool:
+        """True where the live error is clearly above that of training."""
+        return self.times is not None and self.times > ERROR_LIMIT
+
+
+def facts_of(live: LoadedModel, language: Language) -> list[tuple[str, str]]:
     """Names and texts about a served version, for a list of terms."""
-    t = translator(language)
+    t = language.text
     document = live.document
     origin = document.provenance
-    facts = [(t("source"), text_in(origin.source, language))]
+    facts = [(t("Data"), text_in(origin.source, language.code))]
     if origin.rows is not None:
-        facts.append((t("rows"), number(origin.rows, language)))
+        facts.append((t("Rows"), language.number(origin.rows)))
     if origin.trained_at:
-        facts.append((t("trained"), date(origin.trained_at, language)))
-    facts.append((t("served"), live.version))
+        facts.append((t("Trained"), language.date(origin.trained_at)))
+    facts.append((t("Serving version"), live.version))
     return facts
 
 
-def metrics_of(document: PackageDocument, language: str) -> list[tuple[str, str]]:
+def metrics_of(document: PackageDocument, language: Language) -> list[tuple[str, str]]:
     """The main quality figures, with names for people where they have one."""
+    t = language.text
+    names = {
+        "mae": t("Mean absolute error"),
+        "rmse": t("Root mean squared error"),
+        "r2": t("R²"),
+        "mape": t("Mean relative error"),
+        "median_ape": t("Median relative error"),
+        "accuracy": t("Right answers"),
+        "macro_f1": t("F1, mean of the classes"),
+        "interval_coverage": t("Truths inside the interval"),
+        "interval_relative_width": t("Mean width of the interval"),
+    }
     return [
-        (_name(name, language), _text(document, name, value, language))
+        (names.get(name, name.replace("_", " ")), _metric(document, name, value, language))
         for name, value in list(document.metrics.items())[:_MOST_METRICS]
     ]
 
 
-def _name(name: str, language: str) -> str:
-    names = _NAMES.get(name)
-    return names[1 if language == "fr" else 0] if names else name.replace("_", " ")
+def bars_of(
+    document: PackageDocument, drifts: Sequence[Drift], language: Language
+) -> list[DriftBar]:
+    """A bar for the prediction, then one for each input, the largest index first."""
+    t = language.text
+    labels = {item.name: text_in(item.label, language.code) for item in document.inputs}
+    labels[PREDICTION] = t("Prediction")
+    verdicts = {"stable": t("stable"), "moved": t("moved"), "shifted": t("shifted")}
+    bars = []
+    for drift in sorted(drifts, key=lambda drift: (drift.feature != PREDICTION, -drift.psi)):
+        label = labels.get(drift.feature, drift.feature)
+        if drift.rows < LEAST_ROWS:
+            verdict = t("too few rows ({rows} of {least})", rows=drift.rows, least=LEAST_ROWS)
+            bars.append(DriftBar(label, language.nothing, 0.0, verdict, "few"))
+        else:
+            width = round(100 * min(drift.psi / PSI_SHOWN, 1.0), 1)
+            psi = language.number(drift.psi, 2)
+            bars.append(DriftBar(label, psi, width, verdicts[drift.verdict], drift.verdict))
+    return bars
 
 
-def _text(document: PackageDocument, name: str, value: float, language: str) -> str:
+def truths_of(
+    document: PackageDocument, samples: Samples, version: str, language: Language
+) -> Truths:
+    """The errors that the truths so far show, beside those of training."""
+    t = language.text
+    labels = {"model": document.name, "version": version}
+    count = int(samples.total("vigie_feedback_joined_total", **labels))
+    if not count:
+        return Truths(t("No truth is known yet; callers send them to `POST /feedback`."), [])
+    rows, times = [], None
+    for kind in _KINDS:
+        errors = samples.total("vigie_feedback_error_count", kind=kind, **labels)
+        if not errors:
+            continue
+        live = samples.total("vigie_feedback_error_sum", kind=kind, **labels) / errors
+        known = samples.named("vigie_model_training_error", kind=kind, **labels)
+        training = _error(document, kind, known[0].value, language) if known else language.nothing
+        rows.append(
+            ErrorRow(_error_name(kind, language), _error(document, kind, live, language), training)
+        )
+        if kind in _JUDGED and known and known[0].value > 0 and count >= LEAST_TRUTHS:
+            times = live / known[0].value
+    shown = language.number(count)
+    if count < LEAST_TRUTHS:
+        note = t(
+            "{count} truths: too few to judge by ({least} needed).", count=shown, least=LEAST_TRUTHS
+        )
+    else:
+        note = t("{count} truths.", count=shown)
+    return Truths(note, rows, times)
+
+
+def _error_name(kind: str, language: Language) -> str:
+    t = language.text
+    names = {
+        "absolute": t("Mean absolute error"),
+        "squared": t("Root mean squared error"),
+        "absolute_percentage": t("Mean relative error"),
+        "wrong": t("Wrong answers"),
+        "outside_interval": t("Outside the interval"),
+    }
+    return names[kind]
+
+
+def _error(document: PackageDocument, kind: str, error: float, language: Language) -> str:
+    if kind in ("absolute", "squared"):
+        output = document.outputs[0]
+        value = math.sqrt(error) if kind == "squared" else error
+        return language.quantity(value, output.unit, output.decimals)
+    return language.percent(error, 1)
+
+
+def _metric(document: PackageDocument, name: str, value: float, language: Language) -> str:
     if name in _SHARES:
-        return percent(value, language, 1)
+        return language.percent(value, 1)
     if name in _IN_UNIT and document.task == "regression":
         first = document.outputs[0]
-        return quantity(value, first.unit, language, first.decimals)
-    return number(value, language)
+        return language.quantity(value, first.unit, first.decimals)
+    return language.number(value)

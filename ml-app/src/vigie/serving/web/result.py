@@ -5,14 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.models.document import Input, Output, PackageDocument, text_in
-from vigie.serving.web.formats import number, percent, quantity, roughly
-from vigie.serving.web.texts import translator
-from vigie.serving.web.typed import leaves
+from vigie.models.document import text_in
+from vigie.serving.web.form import leaves
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Output, PackageDocument
+    from vigie.serving.web.language import Language
 
 _MOST_NUMBERS = 8
 
@@ -55,24 +57,24 @@ def result_of(
     document: PackageDocument,
     prediction: Mapping[str, Any],
     outside: Iterable[Input],
-    language: str,
+    language: Language,
 ) -> ResultView:
     """What one prediction of the API says. `outside` are the inputs with values never seen."""
     warnings = [_warning(item, language) for item in outside]
     if document.task == "classification":
         scores = _scores(document, prediction, language)
         best = next(score for score in scores if score.best)
-        label = text_in(document.outputs[0].label, language)
+        label = text_in(document.outputs[0].label, language.code)
         return ResultView(best.label, label, "", None, scores, [], warnings)
     first, *others = document.outputs
     headline, label = "", ""
     if document.task == "regression" and isinstance(prediction[first.name], int | float):
-        headline = quantity(prediction[first.name], first.unit, language, first.decimals)
-        label = text_in(first.label, language)
+        headline = language.quantity(prediction[first.name], first.unit, first.decimals)
+        label = text_in(first.label, language.code)
     else:
         others = [first, *others]
     rows = [
-        (text_in(one.label, language), _output_text(one, prediction[one.name], language))
+        (text_in(one.label, language.code), _output_text(one, prediction[one.name], language))
         for one in others
     ]
     interval, bar = _interval(document, prediction, language)
@@ -93,13 +95,15 @@ def body_of(row: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"instances": [row]})
 
 
-def _scores(document: PackageDocument, prediction: Mapping[str, Any], language: str) -> list[Score]:
+def _scores(
+    document: PackageDocument, prediction: Mapping[str, Any], language: Language
+) -> list[Score]:
     best = prediction["label"]
     ranked = sorted(prediction["scores"].items(), key=lambda pair: -pair[1])
     return [
         Score(
-            text_in(document.label_texts.get(label, label), language),
-            percent(score, language, 1),
+            text_in(document.label_texts.get(label, label), language.code),
+            language.percent(score, 1),
             round(100 * min(max(score, 0.0), 1.0), 2),
             label == best,
         )
@@ -108,19 +112,24 @@ def _scores(document: PackageDocument, prediction: Mapping[str, Any], language: 
 
 
 def _interval(
-    document: PackageDocument, prediction: Mapping[str, Any], language: str
+    document: PackageDocument, prediction: Mapping[str, Any], language: Language
 ) -> tuple[str, Bar | None]:
     first = document.outputs[0]
     bounds, value = prediction.get("interval"), prediction[first.name]
     if bounds is None or not isinstance(value, int | float):
         return "", None
-    low, high = (quantity(one, first.unit, language, first.decimals) for one in bounds)
-    t = translator(language)
+    low, high = (language.quantity(one, first.unit, first.decimals) for one in bounds)
+    t = language.text
     level = (document.interval or {}).get("level")
     if isinstance(level, int | float):
-        text = t("interval", level=percent(level, language), low=low, high=high)
+        text = t(
+            "In {level} of comparable cases the real value lies between {low} and {high}.",
+            level=language.percent(level),
+            low=low,
+            high=high,
+        )
     else:
-        text = t("interval_bare", low=low, high=high)
+        text = t("The real value probably lies between {low} and {high}.", low=low, high=high)
     return text, _bar(value, bounds, low, high)
 
 
@@ -134,19 +143,24 @@ def _bar(value: float, bounds: list[float], low: str, high: str) -> Bar | None:
     return Bar(place[0], round(place[1] - place[0], 2), place[2], low, high)
 
 
-def _output_text(output: Output, value: Any, language: str) -> str:
+def _output_text(output: Output, value: Any, language: Language) -> str:
     if isinstance(value, int | float):
-        return quantity(value, output.unit, language, output.decimals)
+        return language.quantity(value, output.unit, output.decimals)
     numbers = leaves(value)
-    first = "; ".join(number(one, language) for one in numbers[:_MOST_NUMBERS])
+    first = "; ".join(language.number(one) for one in numbers[:_MOST_NUMBERS])
     more = "; …" if len(numbers) > _MOST_NUMBERS else ""
-    return translator(language)("numbers", count=len(numbers), first=first + more)
+    return language.text("{count} numbers: {first}", count=len(numbers), first=first + more)
 
 
-def _warning(item: Input, language: str) -> str:
-    t = translator(language)
-    label = text_in(item.label, language)
+def _warning(item: Input, language: Language) -> str:
+    t = language.text
+    label = text_in(item.label, language.code)
     if item.range is None or item.choices is not None:
-        return t("warn_choice", label=label)
-    low, high = (roughly(value, language) for value in item.range)
-    return t("warn_range", label=label, low=low, high=high)
+        return t("{label}: a value that was not seen in training.", label=label)
+    low, high = (language.roughly(value) for value in item.range)
+    return t(
+        "{label}: outside the range seen in training ({low} to {high}).",
+        label=label,
+        low=low,
+        high=high,
+    )

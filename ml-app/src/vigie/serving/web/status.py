@@ -6,19 +6,24 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from vigie.monitoring.history import read_history, spans_of
-from vigie.monitoring.log_metrics import LOG_OUTCOMES
 from vigie.monitoring.samples import Samples
-from vigie.serving.web.formats import duration, number, small_percent
-from vigie.serving.web.pages import asked_language, render_page
-from vigie.serving.web.status_models import Facts, ModelBoard, ModelState
-from vigie.serving.web.status_quality import PSI_MARKS
-from vigie.serving.web.status_traffic import Traffic, traffic_of
-from vigie.serving.web.texts import translator
-from vigie.serving.worker_state import WorkerState, history_file
+from vigie.predictionlog.metrics import LOG_OUTCOMES
+from vigie.serving.web.quality import PSI_MARKS
+from vigie.serving.web.render import asked_language, current_worker_state, render_page
+from vigie.serving.web.status_models import ModelBoard
+from vigie.serving.web.status_traffic import traffic_of
+from vigie.serving.worker_state import history_file
+
+if TYPE_CHECKING:
+    from vigie.serving.web.language import Language
+    from vigie.serving.web.status_models import Facts, ModelState
+    from vigie.serving.web.status_traffic import Traffic
+    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("status", __name__)
 
@@ -50,8 +55,9 @@ class Look:
 @blueprint.get("/status")
 def status() -> Response:
     """Models, traffic, drift, errors and the prediction log of the whole service."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
+    worker_state = current_worker_state()
     now, language = time.time(), asked_language()
+    t = language.text
     samples = Samples(worker_state.families())
     record = read_history(history_file(worker_state.settings))
     models = ModelBoard(worker_state.manager, samples, record.changes, now, language).states()
@@ -60,7 +66,7 @@ def status() -> Response:
     looks = [
         *_model_looks(models, language),
         *_traffic_looks(traffic, language),
-        *([Look(translator(language)("look_log"), "log")] if log.stuck else []),
+        *([Look(t("The prediction log is not written."), "log")] if log.stuck else []),
         *_registry_looks(samples, now, language),
     ]
     return render_page(
@@ -77,66 +83,92 @@ def status() -> Response:
     )
 
 
-def log_state(worker_state: WorkerState, samples: Samples, now: float, language: str) -> LogState:
+def log_state(
+    worker_state: WorkerState, samples: Samples, now: float, language: Language
+) -> LogState:
     """Whether predictions are logged, and what became of the rows so far."""
-    t = translator(language)
+    t = language.text
     if not worker_state.prediction_log.is_on:
-        return LogState(t("log_off"), stuck=False, facts=[])
+        return LogState(t("Off: `VIGIE_PREDICTION_LOG`."), stuck=False, facts=[])
     waiting = samples.total("vigie_prediction_log_queue_rows")
     last = samples.total("vigie_prediction_log_last_success_timestamp_seconds")
-    facts = [(t("log_last"), t("ago", age=duration(now - last, language)))] if last else []
-    facts += [(t("log_queue"), number(waiting, language))]
+    facts = [(t("Last written"), t("{age} ago", age=language.duration(now - last)))] if last else []
+    facts += [(t("Rows waiting"), language.number(waiting))]
+    names = {
+        "written": t("Rows written"),
+        "sampled_out": t("Left out above the rate"),
+        "dropped": t("Dropped, queue full"),
+        "failed": t("Failed in the database"),
+    }
     for outcome in LOG_OUTCOMES:
         rows = samples.total("vigie_prediction_log_rows_total", outcome=outcome)
-        facts.append((t(f"log_{outcome}"), number(rows, language)))
+        facts.append((names[outcome], language.number(rows)))
     since = last or samples.total("process_start_time_seconds") or now
     if waiting and now - since > LOG_LIMIT_SECONDS:
-        note = t("log_stuck", rows=number(waiting, language))
+        note = t(
+            "Not written: {rows} rows wait. Predictions go on; see the service's log.",
+            rows=language.number(waiting),
+        )
         return LogState(note, stuck=True, facts=facts)
-    return LogState("" if last else t("log_unwritten"), stuck=False, facts=facts)
+    return LogState("" if last else t("Nothing was written yet."), stuck=False, facts=facts)
 
 
-def service_facts(samples: Samples, now: float, language: str) -> Facts:
+def service_facts(samples: Samples, now: float, language: Language) -> Facts:
     """What runs, since when, and when the registry last answered."""
-    t = translator(language)
+    t = language.text
     builds = {build.labels["version"] for build in samples.named("vigie_build_info")}
-    facts = [(t("vigie_version"), ", ".join(sorted(builds)))] if builds else []
+    facts = [(t("Vigie"), ", ".join(sorted(builds)))] if builds else []
     if workers := samples.total("vigie_workers"):
-        facts.append((t("workers"), number(workers, language)))
+        facts.append((t("Workers"), language.number(workers)))
     if started := samples.total("process_start_time_seconds"):
-        facts.append((t("started"), t("ago", age=duration(now - started, language))))
+        facts.append(
+            (t("Oldest worker started"), t("{age} ago", age=language.duration(now - started)))
+        )
     answered = samples.total("vigie_registry_last_success_timestamp_seconds")
-    age = t("ago", age=duration(now - answered, language)) if answered else t("never")
-    return [*facts, (t("registry"), age)]
+    age = t("{age} ago", age=language.duration(now - answered)) if answered else t("never")
+    return [*facts, (t("Registry last answered"), age)]
 
 
-def _model_looks(models: Sequence[ModelState], language: str) -> Iterator[Look]:
-    t = translator(language)
+def _model_looks(models: Sequence[ModelState], language: Language) -> Iterator[Look]:
+    t = language.text
     for model in models:
         anchor = f"model-{model.name}"
         if model.why_not:
-            yield Look(t("look_absent", model=model.title), anchor)
+            yield Look(t("{model} is not served.", model=model.title), anchor)
         for refused in model.refusals:
-            yield Look(f"{model.title}{t('colon')}{refused.title}", anchor)
+            yield Look(f"{model.title}{t(': ')}{refused.title}", anchor)
         if shifted := model.shifted:
             names = shifted[:MOST_NAMES]
             if more := len(shifted) - len(names):
-                names.append(t("look_more", count=more))
-            yield Look(t("look_drift", model=model.title, names=", ".join(names)), anchor)
+                names.append(t("{count} more", count=more))
+            text = t(
+                "{model}: far from the training data: {names}.",
+                model=model.title,
+                names=", ".join(names),
+            )
+            yield Look(text, anchor)
         if model.truths and model.truths.times and model.truths.is_high:
-            times = number(model.truths.times, language, 1)
-            yield Look(t("look_error", model=model.title, times=times), anchor)
+            times = language.number(model.truths.times, 1)
+            text = t(
+                "{model}: the live error is {times} times that of training.",
+                model=model.title,
+                times=times,
+            )
+            yield Look(text, anchor)
 
 
-def _traffic_looks(traffic: Traffic | None, language: str) -> Iterator[Look]:
+def _traffic_looks(traffic: Traffic | None, language: Language) -> Iterator[Look]:
     if traffic and traffic.failed_share > FAILED_LIMIT:
-        share = small_percent(traffic.failed_share, language)
-        yield Look(translator(language)("look_failed", share=share), "traffic")
+        share = language.small_percent(traffic.failed_share)
+        t = language.text
+        text = t("{share} of the predictions asked for in 5 minutes failed.", share=share)
+        yield Look(text, "traffic")
 
 
-def _registry_looks(samples: Samples, now: float, language: str) -> Iterator[Look]:
+def _registry_looks(samples: Samples, now: float, language: Language) -> Iterator[Look]:
     answered = samples.total("vigie_registry_last_success_timestamp_seconds")
     # one that never answered belongs to a service that lives on its cache alone
     if answered and now - answered > REGISTRY_LIMIT_SECONDS:
-        age = duration(now - answered, language)
-        yield Look(translator(language)("look_registry", age=age), "service")
+        age = language.duration(now - answered)
+        t = language.text
+        yield Look(t("The registry has not answered for {age}.", age=age), "service")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from vigie.models.document import text_in
 from vigie.monitoring.drift import drifts_of
-from vigie.monitoring.history import Change
-from vigie.monitoring.samples import Samples
 from vigie.registry.cache import CHALLENGER, CHAMPION
-from vigie.serving.runtime.loaded_model import LoadedModel
-from vigie.serving.runtime.manager import ModelManager
-from vigie.serving.web.formats import date, duration, moment, number
-from vigie.serving.web.status_quality import DriftBar, Truths, bars_of, truths_of
-from vigie.serving.web.texts import translator
+from vigie.serving.web.quality import bars_of, truths_of
+
+if TYPE_CHECKING:
+    from vigie.monitoring.history import Change
+    from vigie.monitoring.samples import Samples
+    from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
+    from vigie.serving.web.language import Language
+    from vigie.serving.web.quality import DriftBar, Truths
 
 Facts = list[tuple[str, str]]
 """Names and texts, for a list of terms."""
@@ -56,11 +59,10 @@ class ModelBoard:
         samples: Samples,
         changes: Sequence[Change],
         now: float,
-        language: str,
+        language: Language,
     ) -> None:
         self._manager, self._samples, self._changes = manager, samples, changes
         self._now, self._language = now, language
-        self._t = translator(language)
         self._drifts = drifts_of(samples.all())
 
     def states(self) -> list[ModelState]:
@@ -77,7 +79,7 @@ class ModelBoard:
         mine = [d for d in self._drifts if (d.model, d.version) == (name, live.version)]
         return ModelState(
             name=name,
-            title=text_in(document.title, self._language),
+            title=text_in(document.title, self._language.code),
             why_not="",
             refusals=refusals,
             changes=changes,
@@ -87,21 +89,22 @@ class ModelBoard:
         )
 
     def _facts(self, live: LoadedModel) -> Facts:
-        t, language = self._t, self._language
+        language = self._language
+        t = language.text
         # while the workers take turns at loading a version, others still serve the one before
         champions = self._versions(live.name, CHAMPION) or {live.version: live.engine}
         facts = [
-            (t("served"), ", ".join(sorted(champions))),
-            (t("engine"), ", ".join(dict.fromkeys(champions.values()))),
-            (t("in_service"), duration(self._now - self._since(live), language)),
+            (t("Serving version"), ", ".join(sorted(champions))),
+            (t("Engine"), ", ".join(dict.fromkeys(champions.values()))),
+            (t("In service for"), language.duration(self._now - self._since(live))),
         ]
         if trained_at := live.document.provenance.trained_at:
-            facts.append((t("trained"), date(trained_at, language)))
+            facts.append((t("Trained"), language.date(trained_at)))
         labels = {"model": live.name, "version": live.version}
         rows = self._samples.total("vigie_predictions_total", **labels)
-        facts.append((t("rows_answered"), number(rows, language)))
+        facts.append((t("Rows answered"), language.number(rows)))
         if challengers := self._versions(live.name, CHALLENGER):
-            facts.append((t("challenger"), ", ".join(challengers)))
+            facts.append((t("Challenger"), ", ".join(challengers)))
         return facts
 
     def _versions(self, name: str, alias: str) -> dict[str, str]:
@@ -118,21 +121,28 @@ class ModelBoard:
         return loaded[0].value if loaded else live.loaded_at
 
     def _refusals(self, name: str) -> list[Refused]:
-        kinds = ((CHAMPION, "refused_candidate"), (CHALLENGER, "refused_challenger"))
-        found = [(key, self._manager.cache.refusal(name, alias)) for alias, key in kinds]
-        return [Refused(self._t(key, version=one.version), one.reason) for key, one in found if one]
+        t = self._language.text
+        candidate = self._manager.cache.refusal(name, CHAMPION)
+        challenger = self._manager.cache.refusal(name, CHALLENGER)
+        refusals = []
+        if candidate:
+            title = t("Version {version} was refused", version=candidate.version)
+            refusals.append(Refused(title, candidate.reason))
+        if challenger:
+            title = t("Challenger {version} was refused", version=challenger.version)
+            refusals.append(Refused(title, challenger.reason))
+        return refusals
 
     def _changed(self, name: str) -> Facts:
         """The versions that served, the newest first: when each took over, and after which."""
+        mine = [change for change in self._changes if change.model == name]
         return [
-            (
-                moment(change.at, self._language),
-                self._t(
-                    "change_after" if change.before else "change_first",
-                    version=change.version,
-                    before=change.before,
-                ),
-            )
-            for change in reversed(self._changes)
-            if change.model == name
+            (self._language.moment(change.at), self._what_changed(change))
+            for change in reversed(mine)
         ]
+
+    def _what_changed(self, change: Change) -> str:
+        t = self._language.text
+        if not change.before:
+            return t("Version {version}", version=change.version)
+        return t("Version {version}, after {before}", version=change.version, before=change.before)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vigie.monitoring.history import SPAN_SECONDS, Span, joined
-from vigie.monitoring.metrics import LATENCY_SECONDS
-from vigie.serving.web.formats import NO_BREAK_SPACE, NOTHING, latency, rate, small_percent
-from vigie.serving.web.texts import translator
+from vigie.monitoring.history import SPAN_SECONDS, joined
+from vigie.monitoring.http_metrics import LATENCY_SECONDS
+
+if TYPE_CHECKING:
+    from vigie.monitoring.history import Span
+    from vigie.serving.web.language import Language
 
 WINDOW_SECONDS = 300.0
 WIDTH, HEIGHT = 600, 64
@@ -47,54 +50,68 @@ class Traffic:
     failed_share: float
 
 
-def traffic_of(spans: Sequence[Span], now: float, language: str) -> Traffic | None:
+def traffic_of(spans: Sequence[Span], now: float, language: Language) -> Traffic | None:
     """What was asked of the service; `None` where nothing is known of the last five minutes."""
     window = joined(spans, now - WINDOW_SECONDS)
     if window is None:
         return None
-    t = translator(language)
+    t = language.text
     failed = window.failed_share or 0.0
     figures = [
-        Figure(t("per_second"), rate(window.rate, language)),
-        Figure(t("failed"), _share(window.failed_share, language), "shifted" if failed else ""),
-        Figure(t("turned_down"), _share(window.refused_share, language)),
-        *(
-            Figure(t(name), _latency(window.seconds(share), language))
-            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+        Figure(t("Requests a second"), language.rate(window.rate)),
+        Figure(
+            t("Failed (5xx)"), _share(window.failed_share, language), "shifted" if failed else ""
         ),
+        Figure(t("Refused (4xx)"), _share(window.refused_share, language)),
+        Figure(t("Half within (p50)"), _latency(window.seconds(0.5), language)),
+        Figure(t("95% within (p95)"), _latency(window.seconds(0.95), language)),
+        Figure(t("99% within (p99)"), _latency(window.seconds(0.99), language)),
     ]
     rates = [span.rate for span in spans]
     slowest = [span.seconds(0.95) for span in spans]
     sparks = []
     if any(rates):
         sparks = [
-            _spark(t("spark_rate"), spans, rates, now, lambda value: rate(value, language)),
-            _spark(t("spark_p95"), spans, slowest, now, lambda value: _latency(value, language)),
+            _spark(t("Requests a second"), spans, rates, now, lambda value: _rate(value, language)),
+            _spark(
+                t("95% answered within"),
+                spans,
+                slowest,
+                now,
+                lambda value: _latency(value, language),
+            ),
         ]
     return Traffic(figures, sparks, failed)
 
 
-def _share(share: float | None, language: str) -> str:
-    return NOTHING if share is None else small_percent(share, language)
+def _share(share: float | None, language: Language) -> str:
+    return language.nothing if share is None else language.small_percent(share)
 
 
-def _latency(seconds: float | None, language: str) -> str:
+def _rate(per_second: float | None, language: Language) -> str:
+    return language.nothing if per_second is None else language.rate(per_second)
+
+
+def _latency(seconds: float | None, language: Language) -> str:
     if seconds is None:
-        return NOTHING
+        return language.nothing
     # what lies above the highest bound is only known to be more
-    more = f">{NO_BREAK_SPACE}" if seconds >= LATENCY_SECONDS[-1] else ""
-    return more + latency(seconds, language)
+    more = ">\N{NO-BREAK SPACE}" if seconds >= LATENCY_SECONDS[-1] else ""
+    return more + language.latency(seconds)
 
 
 def _spark(
-    label: str, spans: Sequence[Span], values: Values, now: float, text: Callable[[float], str]
+    label: str,
+    spans: Sequence[Span],
+    values: Values,
+    now: float,
+    text: Callable[[float | None], str],
 ) -> Spark:
     known = [value for value in values if value is not None]
     most = max(known)
-    latest = values[-1]
     return Spark(
         label=label,
-        latest=NOTHING if latest is None else text(latest),
+        latest=text(values[-1]),
         most=text(most),
         line=_steps(spans, values, most, now),
         area=_areas(spans, values, most, now),

@@ -1,0 +1,77 @@
+"""The commands that ask a running service: `vigie predict`, `vigie status`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vigie.cli.options import json_option, url_option
+from vigie.cli.tables import show_table
+from vigie.settings import load_settings
+
+if TYPE_CHECKING:
+    from vigie.client import ServiceClient
+
+
+@click.command(short_help="one answer of a running service")
+@click.argument("model")
+@click.argument("values", nargs=-1, metavar="NAME=VALUE...")
+@url_option
+@json_option
+def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …"""
+    import orjson
+
+    from vigie.client import parse_values
+
+    client = _service(url)
+    answer = client.predict(model, [parse_values(values, client.inputs(model))])
+    if as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+        return
+    for name, value in answer["predictions"][0].items():
+        if name == "warnings":
+            for warning in value:
+                click.secho(f"warning: {warning}", fg="yellow")
+        elif name == "interval":
+            click.echo(f"interval: {value[0]:,} to {value[1]:,}")
+        elif isinstance(value, dict):
+            click.echo("\n".join(f"  {label}: {score}" for label, score in value.items()))
+        else:
+            click.echo(f"{name}: {value:,}" if isinstance(value, float) else f"{name}: {value}")
+    click.echo(f"({answer['model']} version {answer['version']}, request {answer['request_id']})")
+
+
+@click.command(short_help="what a running service serves")
+@url_option
+def status(url: str | None) -> None:
+    """Show what a running service serves."""
+    client = _service(url)
+    show_table(
+        ("model", "state", "version", "engine", "loaded", "refused"),
+        [_model_row(model) for model in client.models()],
+        title=f"service: {client.readiness()}",
+    )
+
+
+def _model_row(model: dict[str, Any]) -> list[str]:
+    loaded = model.get("loaded_at")
+    refused = model.get("refused")
+    return [
+        model["name"],
+        model["state"] if "reason" not in model else f"{model['state']}: {model['reason']}",
+        model.get("version", ""),
+        model.get("engine", ""),
+        f"{datetime.fromtimestamp(loaded):%Y-%m-%d %H:%M:%S}" if loaded else "",
+        f"version {refused['version']}: {refused['reason']}" if refused else "",
+    ]
+
+
+def _service(url: str | None) -> ServiceClient:
+    from vigie.client import ServiceClient
+
+    settings = load_settings()
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return ServiceClient(url or f"http://127.0.0.1:{settings.port}", key)

@@ -1,0 +1,77 @@
+"""The commands that start what runs: `vigie run`, `vigie serve`, `vigie follow`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vigie.monitoring.logs import configure_logs
+from vigie.settings import former_settings, load_settings
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
+
+LOWEST_PRIORITY = 19
+log = logging.getLogger("vigie.settings")
+
+
+@click.command(short_help="everything here, without Docker")
+def run() -> None:
+    """Run everything here without Docker: MLflow, training, model-sync, service."""
+    from vigie.cli.local import run as run_stack
+
+    logging.getLogger().setLevel(logging.WARNING)
+    run_stack(load_settings(), Path.cwd(), click.echo)
+
+
+@click.command(short_help="the service: models of the cache on HTTP")
+@click.option("--port", type=int, help="Port of the service (VIGIE_PORT).")
+@click.option("--workers", type=int, help="Worker processes (VIGIE_WORKERS).")
+def serve(port: int | None, workers: int | None) -> None:
+    """Serve the models of the cache on HTTP."""
+    # before numpy is imported: the workers are the parallelism, idle threads cost time and memory
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from vigie.serving import serve as run_service
+
+    run_service(_begin(port=port, workers=workers))
+
+
+@click.command(short_help="model-sync: champions of MLflow into the cache")
+@click.option("--once", is_flag=True, help="Look at the registry once and stop.")
+def follow(once: bool) -> None:
+    """Keep the cache at the champion versions of the registry, verified.
+
+    With --once it ends with code 1 where a download fails.
+    """
+    from vigie.registry.sync import RegistrySync
+
+    sync = RegistrySync(_begin())
+    if once:
+        results = sync.sync_once()
+        for name, result in results.items():
+            click.echo(f"{name}: {result}")
+        if "failed" in results.values():
+            sys.exit(1)
+        return
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    # to download and to try a candidate is work, and never as urgent as an answer
+    os.nice(LOWEST_PRIORITY)
+    sync.run(stop)
+
+
+def _begin(**overrides: object) -> Settings:
+    """The settings of a process that logs, from here on as they say."""
+    settings = load_settings(**overrides)
+    configure_logs(settings.log_format)
+    for name in former_settings():
+        log.warning("%s is no setting any more and is ignored", name)
+    return settings

@@ -1,0 +1,292 @@
+"""The log writer: writes the spool to the database, joins truths, deletes old rows.
+
+A thread of a process of its own beside the workers, which need neither the database nor its tools.
+Several may be started in one folder; one of them works at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import ColumnElement, Table, and_, delete, select, tuple_
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from vigie.files import locked
+from vigie.monitoring.gauges import add_process_gauges
+from vigie.monitoring.snapshots import snapshot_path, write_snapshot
+from vigie.predictionlog.database import open_database
+from vigie.predictionlog.joins import Joiner
+from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
+from vigie.predictionlog.spool import age_of, read_batch, spool_of
+from vigie.predictionlog.tables import predictions, sample_shares, served_versions, truths
+
+if TYPE_CHECKING:
+    from vigie.predictionlog.database import Database
+    from vigie.predictionlog.entry import Row
+    from vigie.predictionlog.spool import Batch, Spool
+    from vigie.settings import Settings
+
+log = logging.getLogger("vigie.predictionlog")
+
+WAIT_SECONDS = 120.0
+"""How long rows are tried again, and a truth waits for its prediction."""
+TURN_SECONDS = 1.0
+TROUBLE_SECONDS = 5.0
+RETENTION_SECONDS = 60.0
+REST_SECONDS = 0.05
+BATCH_ROWS = 1000
+FIRST_SECONDS = 2.0
+"""The workers load their models first: a service is asked before there is much to write."""
+SNAPSHOT_SECONDS = 1.0
+LAST_SECONDS = 4
+NICENESS = 10
+"""Who answers comes before who writes it down, which still gets its tenth of a busy machine."""
+_DAY_US = 86_400_000_000
+
+
+def run_log_writer(settings: Settings, snapshots: Path, parent: int) -> None:
+    """Writes the log until told to stop, or until the parent process is gone.
+
+    Leaves its metrics in the folder `snapshots`, as a worker does.
+    """
+    os.nice(NICENESS)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    registry = CollectorRegistry(auto_describe=False)
+    rows, feedback = PredictionLogMetrics(registry), FeedbackMetrics(registry)
+    add_process_gauges(registry)
+    stopped.wait(FIRST_SECONDS)
+    writer = start_log_writer(settings, rows, feedback)
+    path = snapshot_path(snapshots)
+    while not stopped.wait(SNAPSHOT_SECONDS) and os.getppid() == parent:
+        _leave_metrics(path, registry)
+    # a database that does not answer must not hold up the stop: what is spooled stays
+    signal.alarm(LAST_SECONDS)
+    writer.stop()
+    writer.thread.join()
+    _leave_metrics(path, registry)
+
+
+def _leave_metrics(path: Path, registry: CollectorRegistry) -> None:
+    # a full disk costs figures, never rows
+    with contextlib.suppress(OSError):
+        write_snapshot(path, registry)
+
+
+def start_log_writer(
+    settings: Settings, rows: PredictionLogMetrics, feedback: FeedbackMetrics
+) -> LogWriter:
+    """Starts the log writer of a service in a thread of this process."""
+    database = open_database(settings)
+    batches = BatchWriter(spool_of(settings), database, rows, feedback, WAIT_SECONDS)
+    joiner = Joiner(database, feedback, WAIT_SECONDS)
+    return LogWriter(database, batches, joiner, settings.state, settings.prediction_log_days)
+
+
+class LogWriter:
+    """Works while it holds the lock of its folder, which the system frees when its process dies."""
+
+    def __init__(
+        self, database: Database, batches: BatchWriter, joiner: Joiner, folder: Path, days: int
+    ) -> None:
+        self._database = database
+        self._batches = batches
+        self._joiner = joiner
+        self._lock = folder / "predictionlog.lock"
+        self._days = days
+        self._next_deletion = 0.0
+        self._stopped = threading.Event()
+        self.thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread once what lies in the spool is written, where the database is there."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        stopped = False
+        while not stopped:
+            stopped = self._stopped.wait(TURN_SECONDS)
+            with _held(self._lock) as ours:
+                while ours and not self._turn_safely(stopped):
+                    pass
+        self._database.close()
+
+    def _turn_safely(self, last: bool) -> bool:
+        """Takes a turn and rests after it; true where it was told to stop meanwhile."""
+        try:
+            busy = self._turn(last)
+        except (SQLAlchemyError, OSError, subprocess.SubprocessError):
+            log.warning("the database of the prediction log is away; trying again")
+            return self._stopped.wait(TROUBLE_SECONDS)
+        except Exception:
+            log.exception("the prediction log could not be written")
+            return self._stopped.wait(TROUBLE_SECONDS)
+        # what is left waits for the callers' truths between two batches
+        return self._stopped.wait(REST_SECONDS if busy else TURN_SECONDS)
+
+    def _turn(self, last: bool) -> bool:
+        """True where there may be more to do at once."""
+        self._batches.write()
+        if last:
+            return False
+        busy = self._joiner.join() > 0
+        if time.monotonic() >= self._next_deletion and not self._stopped.is_set():
+            if delete_old(self._database, self._days):
+                return True
+            self._next_deletion = time.monotonic() + RETENTION_SECONDS
+        return busy
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """Whether this process got the lock, which it has until the end of the block."""
+    with contextlib.ExitStack() as stack:
+        ours = False
+        # without the folder there is nothing to write
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            ours = stack.enter_context(locked(path, longest=0))
+        yield ours
+
+
+class BatchWriter:
+    """Takes batches from the spool, the oldest first, and inserts their rows."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        database: Database,
+        metrics: PredictionLogMetrics,
+        feedback: FeedbackMetrics,
+        wait_seconds: float,
+    ) -> None:
+        self._spool = spool
+        self._database = database
+        self._metrics = metrics
+        self._feedback = feedback
+        self._wait_seconds = wait_seconds
+
+    def write(self) -> int:
+        """Writes every file that is there and removes it; how many there were.
+
+        Raises what the database raises while it is away; files that have waited for too long by
+        then are given up and their rows counted.
+        """
+        files = self._spool.files()
+        for path in files:
+            try:
+                batch = read_batch(path)
+            except (OSError, ValueError):
+                log.error("a file of the prediction log could not be read and is removed")
+                path.unlink(missing_ok=True)
+                continue
+            try:
+                self._insert(batch)
+            except (SQLAlchemyError, OSError, subprocess.SubprocessError):
+                self._database.doubt()
+                self._give_up()
+                raise
+            path.unlink(missing_ok=True)
+        return len(files)
+
+    def _give_up(self) -> None:
+        for path in self._spool.files():
+            if age_of(path) > self._wait_seconds:
+                rows = _rows_in(path)
+                self._metrics.rows.labels("failed").inc(rows)
+                log.error("%d rows of the prediction log are lost", rows)
+                path.unlink(missing_ok=True)
+
+    def _insert(self, batch: Batch) -> None:
+        for version in batch.versions:
+            self._feedback.see(version["model"], version["version"], version["kind"])
+        try:
+            self._insert_once(batch.rows, batch)
+        except SQLAlchemyError as failure:
+            if _is_away(failure):
+                raise
+            self._insert_singly(batch)
+        else:
+            self._note_written(len(batch.rows))
+
+    def _insert_once(self, rows: list[Row], batch: Batch) -> None:
+        shares = [{"hour": hour, "halvings": halvings} for hour, halvings in batch.shares]
+        with self._database.begin() as connection:
+            self._database.insert_missing(connection, served_versions, batch.versions)
+            self._database.insert_missing(connection, sample_shares, shares)
+            self._database.insert_missing(connection, predictions, rows)
+
+    def _insert_singly(self, batch: Batch) -> None:
+        """Writes the rows one by one, so that one that is refused costs no other."""
+        for row in batch.rows:
+            try:
+                self._insert_once([row], batch)
+            except SQLAlchemyError as failure:
+                if _is_away(failure):
+                    raise
+                self._metrics.rows.labels("failed").inc()
+            else:
+                self._note_written(1)
+
+    def _note_written(self, rows: int) -> None:
+        if rows:
+            self._metrics.rows.labels("written").inc(rows)
+            self._metrics.last_success.set(time.time())
+
+
+def _rows_in(path: Path) -> int:
+    try:
+        return len(read_batch(path).rows)
+    except (OSError, ValueError):
+        return 0
+
+
+def _is_away(failure: Exception) -> bool:
+    """True where trying again may help: it is the database that fails and not a row."""
+    if isinstance(failure, DBAPIError):
+        away = isinstance(failure, OperationalError | InterfaceError)
+        return away or failure.connection_invalidated
+    return True
+
+
+def delete_old(database: Database, days: int) -> int:
+    """Deletes one small batch of rows older than `days`; how many there were."""
+    oldest = time.time_ns() // 1000 - days * _DAY_US
+    gone = _delete_some(database, predictions, predictions.c.answered_us < oldest)
+    # a truth about a prediction that is still there stays with it
+    old_truth = and_(
+        truths.c.received_us < oldest,
+        (truths.c.answered_us.is_(None)) | (truths.c.answered_us < oldest),
+    )
+    gone += _delete_some(database, truths, old_truth)
+    return gone + _delete_some(
+        database, sample_shares, sample_shares.c.hour < oldest // 3_600_000_000
+    )
+
+
+def _delete_some(database: Database, table: Table, old: ColumnElement[bool]) -> int:
+    key = tuple_(*table.primary_key.columns)
+    some = select(*table.primary_key.columns).where(old).limit(BATCH_ROWS)
+    with database.begin() as connection:
+        return connection.execute(delete(table).where(key.in_(some))).rowcount
+
+
+def forget(database: Database, request_id: str) -> tuple[int, int]:
+    """Deletes the predictions and the truths of a request; how many of each there were."""
+    with database.begin() as connection:
+        rows = [
+            connection.execute(delete(table).where(table.c.request_id == request_id)).rowcount
+            for table in (predictions, truths)
+        ]
+    return rows[0], rows[1]

@@ -1,0 +1,197 @@
+"""model-sync: the cache holds what the aliases of each model name, or says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+from vigie.errors import RegistryError
+from vigie.registry.alias_sync import AliasSync
+from vigie.registry.backoff import pause
+from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, RegistryState
+from vigie.registry.client import RegistryClient
+from vigie.registry.poll_cache import PollCache
+from vigie.settings import MODEL_NAME
+
+if TYPE_CHECKING:
+    from vigie.registry.alias_sync import SyncResult
+    from vigie.registry.client import RegisteredModel
+    from vigie.settings import Settings
+
+log = logging.getLogger("vigie.registry")
+
+ALIVE = "following"
+MOST_AT_ONCE = 4
+"""Models that are looked at side by side: a slow download holds up no other model."""
+
+
+class RegistrySync:
+    """Looks at the registry again and again; the cache changes only for a verified package."""
+
+    def __init__(self, settings: Settings, client: RegistryClient | None = None) -> None:
+        self._settings = settings
+        self._cache = ModelCache(settings.cache)
+        self._client = client or RegistryClient.of(settings)
+        self._refusals = dict(self._cache.registry_state().refusals)
+        verifying = threading.Lock()
+        self._champions, self._challengers = (
+            AliasSync(alias, settings, self._client, self._cache, verifying, refusals)
+            for alias, refusals in ((CHAMPION, self._refusals), (CHALLENGER, {}))
+        )
+        self._pool = ThreadPoolExecutor(MOST_AT_ONCE, "sync")
+        self._under_way: dict[str, Future[SyncResult]] = {}
+        self._poll_cache = PollCache(self._cache)
+        self._without_champion: set[str] = set()
+        self._stop = threading.Event()
+
+    def sync_once(self, longest: float | None = None) -> dict[str, SyncResult]:
+        """Looks at every followed model; gives what happened, by model. Raises `RegistryError`.
+
+        What is not done after `longest` seconds goes on, and a later look tells how it ended. A
+        download that fails is the trouble of its model, and no error.
+        """
+        listed = {model.name: model for model in self._client.models()}
+        followed = self._followed(listed)
+        found = self._take_out()
+        for name in followed:
+            if name in self._under_way:
+                continue
+            known = self._poll_cache.known(name, listed.get(name))
+            if known is not None:
+                found[name] = known
+            else:
+                self._under_way[name] = self._pool.submit(self._sync, name, listed.get(name))
+        wait(self._under_way.values(), longest)
+        found |= self._take_out()
+        results = {name: end for name, end in found.items() if not isinstance(end, RegistryError)}
+        if not followed or any(result != "failed" for result in results.values()):
+            self._cache.note_registry(RegistryState(time.time(), self._refusals))
+        for failure in found.values():
+            if isinstance(failure, RegistryError):
+                raise failure
+        return results | self._clear_out(followed)
+
+    def run(self, stop: threading.Event) -> None:
+        """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
+        self._stop = stop
+        failed = 0
+        while not stop.is_set():
+            began = time.monotonic()
+            self._note_alive()
+            try:
+                self.sync_once(self._settings.poll_seconds)
+                # what is under way has had no answer yet
+                if failed and not self._under_way:
+                    log.info("the registry is back")
+                    failed = 0
+            except RegistryError as failure:
+                if not failed:
+                    log.warning("the registry is away, serving goes on: %s", failure)
+                failed += 1
+            except OSError as failure:
+                log.error("the cache cannot be written: %s", failure.strerror)
+            # the time of a look counts: one that waits for an answer is a pause by itself
+            took = time.monotonic() - began
+            stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
+        self._pool.shutdown(cancel_futures=True)
+
+    def _note_alive(self) -> None:
+        """Shows that it goes round: a file whose time a health check compares with now."""
+        with contextlib.suppress(OSError):
+            self._settings.state.mkdir(parents=True, exist_ok=True)
+            (self._settings.state / ALIVE).touch()
+
+    def _sync(self, name: str, listed: RegisteredModel | None) -> SyncResult:
+        champion = self._sync_champion(name)
+        challenger = self._sync_challenger(name)
+        again = (champion == "refused" and self._champions.retries(name)) or (
+            challenger == "refused" and self._challengers.retries(name)
+        )
+        if not again:
+            self._poll_cache.note(listed, champion, challenger)
+        return champion
+
+    def _sync_champion(self, name: str) -> SyncResult:
+        wanted = self._client.version_of(name, CHAMPION)
+        if wanted is None:
+            self._miss(name)
+            return "absent"
+        self._without_champion.discard(name)
+        return self._champions.sync(wanted, self._stop)
+
+    def _sync_challenger(self, name: str) -> SyncResult:
+        champion = self._cache.champion(name)
+        wanted = None
+        if champion is not None and self._settings.tries_challengers:
+            wanted = self._client.version_of(name, CHALLENGER)
+        if wanted is None or champion is None or wanted.digest == champion.digest:
+            return self._challengers.withdraw(name)
+        return self._challengers.sync(wanted, self._stop)
+
+    def _take_out(self) -> dict[str, SyncResult | RegistryError]:
+        """How the looks that are over ended; one that failed holds up none of the others."""
+        ends: dict[str, SyncResult | RegistryError] = {}
+        for name in [name for name, look in self._under_way.items() if look.done()]:
+            try:
+                ends[name] = self._under_way.pop(name).result()
+            except RegistryError as failure:
+                ends[name] = failure
+        return ends
+
+    def _followed(self, listed: Mapping[str, RegisteredModel]) -> list[str]:
+        names = list(self._settings.required_models)
+        if self._settings.serves_every_model:
+            others = [name for name, model in listed.items() if CHAMPION in model.aliases]
+            names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
+        return names
+
+    def _clear_out(self, followed: list[str]) -> dict[str, SyncResult]:
+        """Removes the models whose champion somebody withdrew; never a required one."""
+        if not self._settings.serves_every_model:
+            return {}
+        results: dict[str, SyncResult] = {}
+        for name in [*self._cache.models(), *self._cache.refused()]:
+            # a look that is under way holds the lock of its model
+            if name in followed or name in self._under_way:
+                continue
+            if self._withdrawn(name):
+                self._forget(name)
+                results[name] = "removed"
+        return results
+
+    def _withdrawn(self, name: str) -> bool:
+        """True where the registry has the version that serves and gives it no alias any more.
+
+        A list that came back short, a version or a registry that is gone: none of that is a wish.
+        """
+        if self._client.version_of(name, CHAMPION) is not None:
+            return False
+        cached = self._cache.champion(name)
+        if cached is None:
+            return True
+        there = self._client.version(name, cached.version)
+        if there is not None and there.digest == cached.digest:
+            return True
+        self._miss(name)
+        return False
+
+    def _miss(self, name: str) -> None:
+        """Says once that the registry names no champion of a model that serves."""
+        current = self._cache.champion(name)
+        if current and name not in self._without_champion:
+            self._without_champion.add(name)
+            log.warning(
+                "%s has no champion in MLflow; version %s goes on serving", name, current.version
+            )
+
+    def _forget(self, name: str) -> None:
+        with self._cache.lock(name):
+            self._cache.forget(name)
+        self._champions.forget(name)
+        self._without_champion.discard(name)
+        log.info("%s has no champion any more and is removed", name)

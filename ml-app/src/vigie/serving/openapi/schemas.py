@@ -1,0 +1,90 @@
+"""JSON schemas that follow from the signature of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vigie.models.document import INT64_MAX, text_in
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, Output, PackageDocument
+
+Schema = dict[str, Any]
+
+_TYPES = {"float32": "number", "int64": "integer", "string": "string"}
+
+
+def row_schema(document: PackageDocument) -> Schema:
+    """The JSON schema of one row of a model."""
+    return {
+        "type": "object",
+        "properties": {item.name: _input_schema(item) for item in document.inputs},
+        "required": [item.name for item in document.inputs if item.required],
+        "additionalProperties": False,
+    }
+
+
+def _input_schema(item: Input) -> Schema:
+    schema: Schema = {"type": _TYPES[item.dtype]}
+    low, high = item.limits or (None, None)
+    if item.choices is not None and item.integral:
+        low, high = -int(INT64_MAX), int(INT64_MAX)
+    if low is not None:
+        schema["minimum"] = low
+    if high is not None:
+        schema["maximum"] = high
+    if item.choices is not None and item.choices.closed:
+        schema["enum"] = (
+            [int(value) for value in item.choices.values]
+            if item.integral
+            else list(item.choices.values)
+        )
+    for size in reversed(item.shape):
+        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+    if not item.required:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    schema["description"] = _describe(item)
+    if item.example is not None:
+        schema["examples"] = [item.example]
+    return schema
+
+
+def _describe(item: Input) -> str:
+    text = text_in(item.label, "en") + (f", {item.unit}" if item.unit else "")
+    return f"{text}. {text_in(item.help, 'en')}" if item.help else f"{text}."
+
+
+def answer_schema(document: PackageDocument) -> Schema:
+    """The JSON schema of one prediction of a model."""
+    properties: dict[str, Schema] = {}
+    if document.task == "classification":
+        labels = list(document.labels)
+        properties["label"] = {"type": "string", "enum": labels}
+        properties["score"] = {"type": "number"}
+        properties["scores"] = {
+            "type": "object",
+            "properties": {label: {"type": "number"} for label in labels},
+            "required": labels,
+        }
+    else:
+        properties = {output.name: _output_schema(output) for output in document.outputs}
+    if document.interval is not None:
+        properties["interval"] = {
+            "type": "array",
+            "items": {"type": "number"},
+            "minItems": 2,
+            "maxItems": 2,
+            "description": f"Holds the truth in {document.interval['level']:.0%} of the cases.",
+        }
+    properties["warnings"] = {"type": "array", "items": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _output_schema(output: Output) -> Schema:
+    schema: Schema = {"type": "number"}
+    for size in reversed(output.shape):
+        schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+    unit = f", {output.unit}" if output.unit else ""
+    return {**schema, "description": text_in(output.label, "en") + unit}

@@ -1,0 +1,60 @@
+"""Every setting of Vigie: an environment variable `VIGIE_…`, its default and its meaning."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from vigie.errors import ConfigurationError
+from vigie.settings.alerts import AlertSettings
+from vigie.settings.cores import usable_cores
+from vigie.settings.former import former_settings
+from vigie.settings.group import Group
+from vigie.settings.limits import LimitSettings
+from vigie.settings.log import LogSettings
+from vigie.settings.registry import RegistrySettings, mlflow_account
+from vigie.settings.serving import EVERY_OTHER, MODEL_NAME, ServingSettings
+from vigie.settings.training import TrainingSettings
+
+__all__ = [
+    "EVERY_OTHER", "GROUPS", "MODEL_NAME", "AlertSettings", "LimitSettings", "LogSettings",
+    "RegistrySettings", "ServingSettings", "Settings", "TrainingSettings", "former_settings",
+    "load_alert_settings", "load_settings", "mlflow_account", "usable_cores",
+]  # fmt: skip
+
+
+class Settings(ServingSettings, LimitSettings, RegistrySettings, LogSettings, TrainingSettings):
+    """The settings of one process, read once and passed on; nothing else reads the environment."""
+
+
+GROUPS: dict[str, type[Group]] = {
+    "Serving": ServingSettings,
+    "Limits": LimitSettings,
+    "Registry": RegistrySettings,
+    "Prediction log": LogSettings,
+    "Training": TrainingSettings,
+    "Alerts": AlertSettings,
+}
+"""All settings, by the heading of their group."""
+
+Kind = TypeVar("Kind", bound=Group)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment, `overrides` first; a wrong one is named with its remedy."""
+    return _load(Settings, overrides)
+
+
+def load_alert_settings(**overrides: object) -> AlertSettings:
+    """The same of those who are told of alerts."""
+    return _load(AlertSettings, overrides)
+
+
+def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
+    try:
+        return kind(**{k: v for k, v in overrides.items() if v is not None})
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1])
+        raise ConfigurationError(f"VIGIE_{name.upper()}: {first['msg']}") from None

@@ -1,0 +1,151 @@
+"""What the sandbox runs: a model to the parts of a package, a package to a SavedModel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tf2onnx.optimizer
+import tf2onnx.tf_loader
+import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
+
+from vigie.errors import DataError
+from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.package import read_package
+from vigie.training import imported_keras, imported_saved_model
+from vigie.training.export import check_export, export_onnx, named_outputs, predict_keras
+from vigie.training.imported_inputs import describe_inputs, example_rows
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+
+
+def to_package(
+    folder: Path,
+    source: str,
+    labels: Sequence[str],
+    columns: Sequence[str],
+    examples: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says."""
+    path = Path(source)
+    if path.is_dir():
+        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
+    model = imported_keras.load_keras(path, folder)
+    inputs = describe_inputs(imported_keras.tensors_of(model), columns)
+    rows, feeds = _rows(inputs, list(examples))
+    served = imported_keras.with_inputs(model, inputs, bool(columns), len(labels))
+    served.save(folder / "model.keras")
+    difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
+    answers = predict_keras(served, feeds)
+    return _parts(inputs, rows, answers, tuple(labels), difference, problem)
+
+
+def _saved_model_to_package(
+    folder: Path,
+    path: Path,
+    labels: tuple[str, ...],
+    columns: Sequence[str],
+    examples: list[dict[str, Any]],
+) -> dict[str, Any]:
+    graph = imported_saved_model.load_saved_model(path)
+    inputs = describe_inputs(graph.tensors, columns)
+    rows, feeds = _rows(inputs, examples)
+    found = imported_saved_model.answer(graph, inputs, imported_saved_model.tensors_for(feeds))
+    imported_saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
+    try:
+        difference = imported_saved_model.export_saved(graph, inputs, folder / "model.onnx", feeds)
+    except DataError:
+        raise
+    except Exception as failure:
+        raise DataError(
+            f"this SavedModel cannot be turned into ONNX ({type(failure).__name__}); "
+            "import the Keras model it was made from"
+        ) from None
+    answers = {n: v.numpy() for n, v in imported_saved_model.numbers_of(graph, found).items()}
+    return _parts(inputs, rows, answers, graph.labels, difference, None)
+
+
+def _rows(
+    inputs: Sequence[Input], examples: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    rows = examples or example_rows(inputs)
+    return rows, feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
+
+
+def _try_onnx(
+    model: keras.Model, path: Path, feeds: dict[str, np.ndarray]
+) -> tuple[float | None, str | None]:
+    """The difference of the export, or why there is none: then TensorFlow serves."""
+    try:
+        export_onnx(model, path)
+        return check_export(model, path, feeds), None
+    except DataError as differs:
+        problem = str(differs)
+    except Exception as failure:
+        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
+    path.unlink(missing_ok=True)
+    return None, problem
+
+
+def _parts(
+    inputs: Sequence[Input],
+    rows: list[dict[str, Any]],
+    answers: dict[str, np.ndarray],
+    labels: tuple[str, ...],
+    difference: float | None,
+    problem: str | None,
+) -> dict[str, Any]:
+    """What the package says of the model, as plain JSON values."""
+    outputs = [_output(name, values) for name, values in answers.items()]
+    return {
+        "inputs": [item.model_dump() for item in inputs],
+        "outputs": outputs,
+        "labels": labels,
+        "rows": rows,
+        "answers": {
+            output["name"]: answers[output["name"]].reshape(-1, *output["shape"]).tolist()
+            for output in outputs
+        },
+        "difference": difference,
+        "problem": problem,
+    }
+
+
+def _output(name: str, values: np.ndarray) -> dict[str, Any]:
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"the model answers with a {name} that is not finite; give rows with --examples"
+        )
+    shape = () if values.shape[1:] == (1,) else values.shape[1:]
+    return {"name": name, "label": name.replace("_", " "), "tensor": name, "shape": shape}
+
+
+def to_saved_model(folder: Path, root: str) -> bool:
+    """Writes `saved_model` with the signature `serving_default`: named inputs, named outputs."""
+    package = read_package(Path(root), "")
+    model = imported_keras.load_keras(package.keras_path, folder)
+    names = {output.tensor: output.name for output in package.document.outputs}
+
+    def answer(**feeds: Any) -> dict[str, Any]:
+        found = named_outputs(list(model.output_names), model(feeds, training=False))
+        return {names[tensor]: value for tensor, value in found.items() if tensor in names}
+
+    specs = {
+        tensor.name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    }
+    owner = tf.Module()
+    # what the function captures: with the model itself, Keras would trace functions of its own
+    owner.kept = [variable.value for variable in model.variables]
+    owner.tables = [
+        layer.lookup_table for layer in model._flatten_layers() if hasattr(layer, "lookup_table")
+    ]
+    owner.answer = tf.function(answer, autograph=False)
+    signature = owner.answer.get_concrete_function(**specs)
+    tf.saved_model.save(owner, str(folder / "saved_model"), {"serving_default": signature})
+    return True

@@ -1,0 +1,135 @@
+"""Models as other people have them, and what they answer themselves, in TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from support.saved_models import LABELS, write_bigquery_model
+
+ROWS = 60
+COLUMNS = ("length", "width", "height", "weight")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model to import under `name`: its file, the options, rows, and its own answers."""
+
+    name: str
+    source: str
+    rows: list[Row]
+    answers: np.ndarray
+    options: list[str] = field(default_factory=list)
+    engine: str = "onnx"
+
+
+def numbers() -> np.ndarray:
+    """Rows of four measures."""
+    return np.random.default_rng(5).uniform(0, 8, (ROWS, 4)).astype(np.float32)
+
+
+def classifier(seed: int = 3) -> keras.Model:
+    """Four numbers to three shares."""
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.Input((4,), name="measures"),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.Dense(3, activation="softmax", name="shares"),
+        ]
+    )
+
+
+def by_column(values: np.ndarray) -> list[Row]:
+    """The rows with a name for each number."""
+    return [dict(zip(COLUMNS, map(float, row), strict=True)) for row in values]
+
+
+def by_vector(values: np.ndarray) -> list[Row]:
+    """The rows with one list of numbers."""
+    return [{"measures": row.tolist()} for row in values]
+
+
+def keras_file(folder: Path, name: str = "flowers", seed: int = 3) -> ImportedModel:
+    """A `.keras` file whose columns and labels its owner knows."""
+    model = classifier(seed)
+    path = folder / f"{name}{seed}.keras"
+    model.save(path)
+    options = ["--columns", ",".join(COLUMNS), "--labels", "rose,tulip,daisy"]
+    return ImportedModel(name, str(path), by_column(numbers()), model(numbers()).numpy(), options)
+
+
+def legacy_file(folder: Path) -> ImportedModel:
+    """A `.h5` file with one number as its answer."""
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential(
+        [
+            keras.Input((4,), name="measures"),
+            keras.layers.Dense(8, activation="tanh"),
+            keras.layers.Dense(1, name="price"),
+        ]
+    )
+    path = folder / "prices.h5"
+    model.save(path)
+    return ImportedModel("prices", str(path), by_vector(numbers()), model(numbers()).numpy())
+
+
+def exported_folder(folder: Path) -> ImportedModel:
+    """What `model.export()` writes."""
+    model = classifier()
+    path = folder / "exported"
+    model.export(path, verbose=False)
+    return ImportedModel("exported", str(path), by_vector(numbers()), model(numbers()).numpy())
+
+
+def bigquery_folder(folder: Path, name: str, version: str = "") -> ImportedModel:
+    """A SavedModel of BigQuery ML's shape, plain or below a version folder."""
+    written = folder / name / version
+    written.parent.mkdir(parents=True, exist_ok=True)
+    write_bigquery_model(written)
+    rng = np.random.default_rng(6)
+    kinds = ["flat", "house", "castle"]
+    rows = [
+        {"size": round(float(rng.uniform(9, 300)), 2), "kind": str(rng.choice(kinds))}
+        for _ in range(ROWS)
+    ]
+    answers = tf.saved_model.load(str(written)).signatures["serving_default"](
+        size=tf.constant([row["size"] for row in rows], tf.float64),
+        kind=tf.constant([row["kind"] for row in rows]),
+    )["label_probs"]
+    assert answers.shape[1] == len(LABELS)
+    return ImportedModel(name, str(folder / name), rows, answers.numpy())
+
+
+def hashing_file(folder: Path) -> ImportedModel:
+    """A `.keras` file with a layer that tf2onnx cannot convert."""
+    word = keras.Input((1,), name="word", dtype="string")
+    wide = keras.layers.Embedding(64, 2)(keras.layers.Hashing(64)(word))
+    chance = keras.layers.Dense(1, activation="sigmoid", name="chance")(
+        keras.layers.Flatten()(wide)
+    )
+    model = keras.Model(word, chance)
+    path = folder / "words.keras"
+    model.save(path)
+    words = [f"word {number}" for number in range(ROWS)]
+    yes = model(tf.constant([[word] for word in words])).numpy()
+    rows = [{"word": word} for word in words]
+    options = ["--labels", "no,yes"]
+    return ImportedModel("words", str(path), rows, np.hstack([1 - yes, yes]), options, "tensorflow")
+
+
+MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
+    hashing_file,
+    keras_file,
+    legacy_file,
+    exported_folder,
+    lambda folder: bigquery_folder(folder, "homes"),
+    lambda folder: bigquery_folder(folder, "homes_versioned", "1"),
+)
