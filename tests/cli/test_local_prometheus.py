@@ -62,7 +62,7 @@ def test_it_watches_the_service_with_rules_that_find_their_data(root: Path, port
     with (root / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_until(lambda: is_there(f"{url}/targets"), 30)
+            wait_until(lambda: is_there(f"{url}/targets"), 120)
             (target,) = requests.get(f"{url}/targets", timeout=5).json()["data"]["activeTargets"]
             groups = requests.get(f"{url}/rules", timeout=5).json()["data"]["groups"]
         finally:

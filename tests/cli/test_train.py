@@ -188,7 +188,7 @@ def test_the_loop_of_the_compose_file_survives_failures_and_stops_at_once(tmp_pa
         try:
             wait_until(lambda: calls.exists() and len(calls.read_text().splitlines()) >= least)  # noqa: B023
             loop.terminate()
-            assert loop.wait(5) == 0
+            assert loop.wait(60) == 0
         finally:
             loop.kill()
     name, *options = shlex.split(script.split("vigie ")[1].split("||")[0].replace("\\\n", ""))

@@ -21,7 +21,7 @@ import pandas as pd
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
 client = ScoringServerClient("127.0.0.1", int(sys.argv[1]))
-client.wait_server_ready(timeout=10)
+client.wait_server_ready(timeout=60)
 row = {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"}
 table = pd.DataFrame([row, {**row, "rooms": 4}])
 print(client.get_version())
@@ -51,7 +51,7 @@ def test_mlflows_scoring_client(service: LiveService) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     version, table, records, refused = said.stdout.splitlines()

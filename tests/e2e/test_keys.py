@@ -20,7 +20,7 @@ def vigie(*command: str, **environment: str) -> str:
     """What a command of `vigie` says; it must succeed."""
     done = subprocess.run(
         [sys.executable, "-m", "vigie", *command],
-        env=environment, check=True, timeout=60, capture_output=True, text=True,
+        env=environment, check=True, timeout=300, capture_output=True, text=True,
     )  # fmt: skip
     return done.stdout.strip()
 

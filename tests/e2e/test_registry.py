@@ -58,13 +58,13 @@ class Stack:
         return dict(said.json()) if said.status == 200 else {}
 
     def await_version(self, model: str, version: str) -> None:
-        wait_until(lambda: self.described(model).get("version") == version, 180)
+        wait_until(lambda: self.described(model).get("version") == version, 600)
 
 
 def vigie(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "vigie", *arguments],
-        env=dict(environment), capture_output=True, text=True, timeout=120, check=False,
+        env=dict(environment), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
         )
         try:
             service.start()
-            wait_until(lambda: service.is_ready, 180)
+            wait_until(lambda: service.is_ready, 600)
             names = [model.name for model in models]
             yield Stack(
                 folder, environment, registry, service,
@@ -128,7 +128,7 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
         finally:
             service.clean_up()
             sync.terminate()
-            sync.wait(20)
+            sync.wait(60)
 
 
 def numbers_in(answer: Answer, labels: bool) -> np.ndarray:
@@ -179,7 +179,7 @@ def test_a_text_label_of_bigquery_ml_is_the_label_here(stack: Stack) -> None:
 
 
 def test_a_bare_champion_is_refused_and_told_how_to_mend_it(stack: Stack) -> None:
-    wait_until(lambda: stack.described("bare"), 180)
+    wait_until(lambda: stack.described("bare"), 600)
     refused = stack.described("bare")["refused"]
     assert refused["version"] == "1"
     assert "vigie import models:/bare/1 --name" in refused["reason"]
@@ -214,7 +214,7 @@ def test_a_second_version_is_tried_served_to_a_share_and_promoted(stack: Stack) 
     assert remedy in told
 
     stack.registry.point("flowers", "challenger", "2")
-    wait_until(lambda: _tried(stack.service), 180)
+    wait_until(lambda: _tried(stack.service), 600)
     before = value_of(stack.service.samples(), "vigie_challenger_requests_total", **CHALLENGED)
     assert difference(stack.service.predict("flowers", *first.rows), first) <= TOLERANCE
     wait_until(
@@ -227,7 +227,7 @@ def test_a_second_version_is_tried_served_to_a_share_and_promoted(stack: Stack) 
     _check_canary(stack, second)
 
     stack.registry.unpoint("flowers", "challenger")
-    wait_until(lambda: not _tried(stack.service), 180)
+    wait_until(lambda: not _tried(stack.service), 600)
 
     refused = stack.run("promote", "flowers", "--version", "2")
     assert refused.returncode == 1

@@ -143,12 +143,12 @@ def test_what_callers_sent_is_in_no_file_of_the_version(
 def test_the_run_and_its_card_say_so_too(fresh: list[dict[str, Any]]) -> None:
     api = f"{load_settings().mlflow_url}/api/2.0/mlflow"
     run_id = version("2").run_id
-    run = requests.get(f"{api}/runs/get", {"run_id": run_id}, timeout=5).json()["run"]
+    run = requests.get(f"{api}/runs/get", {"run_id": run_id}, timeout=60).json()["run"]
     parameters = {entry["key"]: entry["value"] for entry in run["data"]["params"]}
     assert parameters["feedback.rows"] == str(NEW_FLOWERS)
     root = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:")
     files = f"{load_settings().mlflow_url}/api/2.0/mlflow-artifacts/artifacts{root}"
-    card = requests.get(f"{files}/model_card.md", timeout=5).text
+    card = requests.get(f"{files}/model_card.md", timeout=60).text
     assert f"{NEW_FLOWERS} of them feedback" in card
 
 

@@ -44,7 +44,7 @@ class Guarded:
         reads = method == "GET"
         return requests.request(
             method, f"{self.mlflow.url}/api/{route}", auth=(user, self.passwords[user]),
-            params=content if reads else None, json=None if reads else content, timeout=20,
+            params=content if reads else None, json=None if reads else content, timeout=60,
         )  # fmt: skip
 
     def environment(self, user: str) -> dict[str, str]:
@@ -60,7 +60,7 @@ class Guarded:
         """The real command as that user."""
         return subprocess.run(
             [sys.executable, "-m", "vigie", *arguments],
-            env=self.environment(user), capture_output=True, text=True, timeout=60, check=False,
+            env=self.environment(user), capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_no_artifact_can_be_written_or_deleted(guarded: Guarded) -> None:
     for method in ("PUT", "DELETE"):
         answer = requests.request(
             method, f"{guarded.mlflow.url}/api/2.0/mlflow-artifacts/artifacts/{path}/MLmodel",
-            data=b"x", auth=(READER, guarded.passwords[READER]), timeout=20,
+            data=b"x", auth=(READER, guarded.passwords[READER]), timeout=60,
         )  # fmt: skip
         assert answer.status_code == 403, answer.text
 
@@ -229,7 +229,7 @@ def test_polling_costs_mlflow_little(guarded: Guarded) -> None:
         asked = len(requests_in(log_file)) - asked
     finally:
         sync.terminate()
-        sync.wait(20)
+        sync.wait(60)
     assert 1 <= asked <= 6
     assert share < MOST_OF_A_CORE
 
@@ -265,13 +265,13 @@ def test_an_account_that_the_stack_makes_can_read_and_nothing_else(
             del environment[name]
         taken = subprocess.run(
             [sys.executable, "-m", "vigie", "follow", "--once"],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
+            env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert taken.returncode == 0, taken.stderr
         assert ModelCache(cache).models() == sorted(MODELS)
         refused = requests.post(
             f"{guarded.mlflow.url}/api/2.0/mlflow/registered-models/set-tag",
-            auth=("registry", secret), json={"name": "homes", "key": "k", "value": "v"}, timeout=20,
+            auth=("registry", secret), json={"name": "homes", "key": "k", "value": "v"}, timeout=60,
         )  # fmt: skip
         assert refused.status_code == 403
 

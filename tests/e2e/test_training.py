@@ -69,17 +69,17 @@ def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
     api = f"{settings.mlflow_url}/api/2.0/mlflow"
     version = RegistryClient(settings.mlflow_url, 5).version_of("iris", "champion")
     assert version is not None
-    run = requests.get(f"{api}/runs/get", {"run_id": version.run_id}, timeout=5).json()["run"]
+    run = requests.get(f"{api}/runs/get", {"run_id": version.run_id}, timeout=60).json()["run"]
     metrics = {metric["key"] for metric in run["data"]["metrics"]}
     baselines = {name.split(".")[1] for name in metrics if name.startswith("baseline.")}
     assert baselines == {"majority", "linear", "gradient_boosting"}
     assert {"accuracy", "loss", "val_loss", "rows"} <= metrics
     assert {d["dataset"]["digest"] for d in run["inputs"]["dataset_inputs"]}
-    files = requests.get(f"{api}/artifacts/list", {"run_id": version.run_id}, timeout=5).json()
+    files = requests.get(f"{api}/artifacts/list", {"run_id": version.run_id}, timeout=60).json()
     names = {file["path"] for file in files["files"]}
     assert {"plots", "model_card.md", "held_out_ids.csv"} <= names
     plots = requests.get(
-        f"{api}/artifacts/list", {"run_id": version.run_id, "path": "plots"}, timeout=5
+        f"{api}/artifacts/list", {"run_id": version.run_id, "path": "plots"}, timeout=60
     ).json()
     assert {file["path"] for file in plots["files"]} == {
         "plots/confusion_matrix.png",
@@ -91,10 +91,10 @@ def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
 def test_trials_are_child_runs(settings: Settings) -> None:
     api = f"{settings.mlflow_url}/api/2.0/mlflow"
     experiment = requests.get(
-        f"{api}/experiments/get-by-name", {"experiment_name": "iris"}, timeout=5
+        f"{api}/experiments/get-by-name", {"experiment_name": "iris"}, timeout=60
     ).json()["experiment"]["experiment_id"]
     runs = requests.post(
-        f"{api}/runs/search", json={"experiment_ids": [experiment]}, timeout=5
+        f"{api}/runs/search", json={"experiment_ids": [experiment]}, timeout=60
     ).json()["runs"]
     parents = [
         tag["value"]

@@ -52,6 +52,6 @@ def parse_errors(promtool: str, queries: Sequence[str], folder: Path) -> str:
     path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}), "utf-8")
     done = subprocess.run(
         [promtool, "check", "rules", "--lint=none", str(path)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     return "" if done.returncode == 0 else done.stdout + done.stderr or "promtool failed to parse"

@@ -133,6 +133,6 @@ def test_the_configuration_and_the_rules_are_valid() -> None:
     config = RULES.parent / "prometheus.yml"
     done = subprocess.run(
         ["promtool", "check", "config", str(config)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -149,7 +149,7 @@ def test_one_writer_at_a_time(cache: ModelCache) -> None:
         assert not entered.wait(0.1)
         with cache.lock("iris"):
             pass
-    assert entered.wait(5)
+    assert entered.wait(60)
     other.join()
 
 

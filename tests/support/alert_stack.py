@@ -111,9 +111,9 @@ class Stack:
             for command, log in zip(commands, self._logs, strict=True)
         ]
         for port in (self.port, alerts_port):
-            wait_until(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 30)
+            wait_until(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 120)
         # what fires before is told to nobody, and told again only a minute later
-        wait_until(self._finds_alertmanager, 30)
+        wait_until(self._finds_alertmanager, 120)
 
     def _finds_alertmanager(self) -> bool:
         answer = requests.get(f"http://127.0.0.1:{self.port}/api/v1/alertmanagers", timeout=5)

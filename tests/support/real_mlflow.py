@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import requests
 
 from support.ports import free_port
+from support.waiting import wait_until
 from vigie.registry.client import RegistryClient
 
 DEFAULT_EXPERIMENT = "0"
@@ -76,12 +76,13 @@ def real_mlflow(folder: Path, *options: str, **environment: str) -> Iterator[Rea
         )  # fmt: skip
     try:
         client = RegistryClient(url, 5)
-        deadline = time.monotonic() + 120
-        while not client.healthy():
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: client.healthy() or server.poll() is not None, 600)
+        assert server.poll() is None, (folder / "log").read_text()
         yield RealMlflow(url, psutil.Process(server.pid))
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()

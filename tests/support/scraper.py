@@ -43,7 +43,7 @@ def scraper(
         folder, "prometheus", PROGRAM, f"--config.file={settings}",
         f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={made.address}",
     ):  # fmt: skip
-        wait_until(lambda: is_ready(made.url), 30)
+        wait_until(lambda: is_ready(made.url), 120)
         yield made
 
 

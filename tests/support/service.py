@@ -103,7 +103,7 @@ class LiveService:
         """One request on a connection of its own."""
         url = f"http://127.0.0.1:{self.port}{path}"
         said = requests.request(
-            method, url, data=body or None, headers=headers, timeout=10, allow_redirects=False
+            method, url, data=body or None, headers=headers, timeout=60, allow_redirects=False
         )
         headers = {name.lower(): value for name, value in said.headers.items()}
         return Answer(said.status_code, headers, said.content)
@@ -120,7 +120,7 @@ class LiveService:
     def samples(self) -> Samples:
         """All samples of the metrics port; empty while it is away."""
         try:
-            said = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10)
+            said = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60)
         except requests.RequestException:
             return {}
         return samples_of(said.text)

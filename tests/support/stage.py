@@ -124,7 +124,7 @@ class RegistryProcess:
         """Ends it as a machine does; it must do so by itself, soon and well."""
         self._process.send_signal(signal.SIGTERM)
         try:
-            assert self._process.wait(10) == 0, self.log
+            assert self._process.wait(60) == 0, self.log
         finally:
             self._process.kill()
 

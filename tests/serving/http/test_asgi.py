@@ -244,7 +244,7 @@ class HeldEngine:
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
         self.rows += len(feeds["surface_m2"])
         self.entered.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         return self._engine.run(feeds)
 
 

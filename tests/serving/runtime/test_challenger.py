@@ -128,7 +128,7 @@ def test_a_slow_challenger_drops_copies_and_holds_up_nobody(
     monkeypatch.setattr(stuck, "_run", hang)
     assert ask(worker_state).status == 200
     # before that its copy would take a place of those that wait
-    assert at_work.wait(10)
+    assert at_work.wait(60)
     for _ in range(3 * challengers.MOST_WAITING):
         assert ask(worker_state).status == 200
     assert told(worker_state, "dropped_total") == 2 * challengers.MOST_WAITING

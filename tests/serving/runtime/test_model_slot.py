@@ -55,7 +55,7 @@ class WatchedEngine:
         self.calls.append(len(surface))
         self.threads.add(threading.current_thread().name)
         self.entered.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         during()
         if (surface == RAISES).any():
             raise RuntimeError("/secret/path")
@@ -126,7 +126,7 @@ def slow(live: LoadedModel) -> LoadedModel:
 
 
 def until(event: threading.Event) -> Callable[[], bool]:
-    return lambda: event.wait(10)
+    return lambda: event.wait(60)
 
 
 # --- batches
@@ -347,7 +347,7 @@ def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
             leaver.cancel()
             left.set()
 
-        engine.during = lambda: (loop.call_soon_threadsafe(leave), left.wait(10))
+        engine.during = lambda: (loop.call_soon_threadsafe(leave), left.wait(60))
         engine.go_on.set()
         await first
         return [surfaces_of(await future) for future in others]

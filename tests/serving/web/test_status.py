@@ -552,7 +552,7 @@ def test_a_real_service_shows_its_traffic_whichever_worker_answers(service: Live
         page = service.get("/status?lang=en").body.decode()
         return '<svg class="spark"' in page and fact(page, "Rows answered") == "20"
 
-    wait_until(shown, 40)
+    wait_until(shown, 120)
     pages = [service.get("/status?lang=en").body.decode() for _ in range(10)]
     assert {fact(page, "Rows answered") for page in pages} == {"20"}
     assert {fact(page, "Workers") for page in pages} == {"2"}
