@@ -353,13 +353,6 @@ def test_values_are_never_repeated(shared_worker_state: WorkerState) -> None:
         assert secret not in ask(shared_worker_state, dumps(HOME | {field: [secret]})).body.decode()
 
 
-def test_unknown_models_are_not_found(shared_worker_state: WorkerState) -> None:
-    answer = ask(shared_worker_state, dumps(HOME), "nothing")
-    assert answer.status == 404
-    assert answer.json()["detail"] == "There is no such model here. Models: housing, iris."
-    assert "x-model-name" not in answer.headers
-
-
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -249,10 +249,6 @@ def test_what_is_not_in_memory_is_not_found(shared_worker_state: WorkerState, pa
     assert error(answer)
 
 
-def test_compressed_bodies_are_refused(shared_worker_state: WorkerState) -> None:
-    assert post(shared_worker_state, HOUSING, _home(), content_encoding="gzip").status == 415
-
-
 def test_too_many_rows_are_refused(tmp_path: Path) -> None:
     worker_state = loaded(settings_for(filled_cache(tmp_path / "c"), tmp_path / "s", max_rows=2))
     columns = {name: [value] * 3 for name, value in HOME.items()}
