@@ -9,17 +9,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from vigie.monitoring.buffered_series import (
-    BufferedMetric,
-    add_histogram,
-)
+from vigie.monitoring.buffered_series import BufferedMetric, add_histogram
 from vigie.monitoring.gauges import gauge
 
 if TYPE_CHECKING:
-    from vigie.monitoring.buffered_series import (
-        BufferedSeries,
-        Labels,
-    )
+    from vigie.monitoring.buffered_series import BufferedSeries, Labels
 
 LATENCY_SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0

@@ -11,11 +11,7 @@ from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.audit import audited, now, who_am_i
 from vigie.registry.cache import CHAMPION
 from vigie.registry.fetch import fetch_verified
-from vigie.registry.gate.comparison import (
-    compare_origin,
-    compare_promoted,
-    require_compatible,
-)
+from vigie.registry.gate.comparison import compare_origin, compare_promoted, require_compatible
 from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.operate import OperatorClient
 from vigie.registry.tags import ACCEPTED, PROMOTED_DIGEST, is_generated

@@ -14,11 +14,7 @@ from vigie.serving.auth.access import Access
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
 from vigie.serving.routing import TEMPLATES, Routes
-from vigie.serving.runtime.messages import (
-    RequestContext,
-    Response,
-    request_id_of,
-)
+from vigie.serving.runtime.messages import RequestContext, Response, request_id_of
 
 if TYPE_CHECKING:
     from vigie.predictionlog.log import PredictionLog
@@ -26,11 +22,7 @@ if TYPE_CHECKING:
     from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.manager import ModelManager
-    from vigie.serving.runtime.messages import (
-        Dialect,
-        Request,
-        Result,
-    )
+    from vigie.serving.runtime.messages import Dialect, Request, Result
     from vigie.serving.runtime.model_slot import ModelSlot
     from vigie.settings import Settings
 

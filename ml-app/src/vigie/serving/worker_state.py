@@ -28,9 +28,7 @@ from vigie.serving.pipeline import Pipeline
 from vigie.serving.runtime.manager import ModelManager
 
 if TYPE_CHECKING:
-    from vigie.monitoring.snapshots import (
-        Family,
-    )
+    from vigie.monitoring.snapshots import Family
     from vigie.registry.cache import ModelCache
     from vigie.settings import Settings
 
@@ -161,3 +159,12 @@ def assemble(settings: Settings) -> WorkerState:
     prediction_log = PredictionLog(settings, metrics.prediction_log, metrics.feedback)
     pipeline = Pipeline(settings, manager, metrics, prediction_log)
     return WorkerState(settings, metrics, manager, pipeline, threading.Event())
+
+
+def current_worker_state() -> WorkerState:
+    """The parts of the worker that answers this request, for Flask's routes."""
+    # a worker answers its first predictions before it needs Flask
+    from flask import current_app
+
+    worker_state: WorkerState = current_app.extensions["vigie"]
+    return worker_state

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 import vigie
 from vigie.errors import RETRY_SECONDS
 from vigie.serving.api.operations import json_response
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.model_slot import ModelSlot
-    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("compat", __name__)
-
-
-def _worker_state() -> WorkerState:
-    worker_state: WorkerState = current_app.extensions["vigie"]
-    return worker_state
 
 
 def _found(
     model: str | None, version: str | None = None, label: str | None = None
 ) -> tuple[ModelSlot, LoadedModel]:
-    return _worker_state().pipeline.routes.serving(model, version, label)
+    return current_worker_state().pipeline.routes.serving(model, version, label)
 
 
 @blueprint.get("/v1/models/<model>/versions/<version>")
@@ -66,7 +61,7 @@ def v2_live() -> Response:
 @blueprint.get("/v2/health/ready")
 def v2_ready() -> Response:
     """200 while every configured model serves, else 503."""
-    status, _ = _worker_state().manager.readiness()
+    status, _ = current_worker_state().manager.readiness()
     response = json_response({"ready": status == 200}, status)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from vigie.errors import Conflict, FieldError, InvalidInput, Unavailable
 from vigie.serving.api.operations import json_response
@@ -13,6 +13,7 @@ from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.openapi.document import feedback_example
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime import messages
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.predictionlog.log import PredictionLog
@@ -26,7 +27,7 @@ _MOST_ERRORS = 20
 @blueprint.post("/feedback")
 def feedback() -> Response:
     """Stores what turned out to be true; says of each truth whether it is new."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
+    worker_state = current_worker_state()
     incoming = messages.Request(request.method, request.path, g.headers, request.get_data())
     check_is_json(incoming)
     body = parse_json(incoming.body)

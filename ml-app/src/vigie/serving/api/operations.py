@@ -6,26 +6,21 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from vigie.errors import RETRY_SECONDS, NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
 from vigie.serving.openapi.document import build_openapi, with_keys
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.model_slot import ModelSlot
-    from vigie.serving.worker_state import WorkerState
 
 blueprint = Blueprint("operations", __name__)
 
 _TF_STATES = {"serving": "AVAILABLE", "challenger": "AVAILABLE", "ending": "UNLOADING"}
-
-
-def _worker_state() -> WorkerState:
-    worker_state: WorkerState = current_app.extensions["vigie"]
-    return worker_state
 
 
 def json_response(content: object, status: int = 200) -> Response:
@@ -43,7 +38,7 @@ def livez() -> Response:
 @blueprint.get("/health")
 def readyz() -> Response:
     """200 while every configured model has a verified, warm version and nothing is stopping."""
-    status, body = _worker_state().manager.readiness()
+    status, body = current_worker_state().manager.readiness()
     response = Response(body, status, content_type="application/json")
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -55,7 +50,7 @@ def metrics() -> Response:
     """The metrics of all workers, for callers on this machine."""
     if not _is_loopback(request.remote_addr):
         raise NotFound("Metrics are on the metrics port.")
-    body, media_type = _worker_state().metrics_text(request.headers.get("Accept", ""))
+    body, media_type = current_worker_state().metrics_text(request.headers.get("Accept", ""))
     return Response(body, content_type=media_type)
 
 
@@ -69,7 +64,7 @@ def _is_loopback(address: str | None) -> bool:
 @blueprint.get("/v1/models")
 def models() -> Response:
     """Every model here: its version, digest, engine, age, and the candidate refused last."""
-    manager = _worker_state().manager
+    manager = current_worker_state().manager
     serving = [_describe(slot.name, slot.live) for slot in manager.slots.values()]
     return json_response({"models": serving + [_describe(name, None) for name in manager.refused]})
 
@@ -77,7 +72,7 @@ def models() -> Response:
 @blueprint.get("/v1/models/<model>")
 def model(model: str) -> Response:
     """One model as in the list, its versions in memory, and TensorFlow Serving's status of it."""
-    manager = _worker_state().manager
+    manager = current_worker_state().manager
     slot = manager.slots.get(model)
     if slot is None and model not in manager.refused:
         raise NotFound("There is no such model here; GET /v1/models lists them.")
@@ -103,7 +98,7 @@ def _in_memory(slot: ModelSlot) -> list[dict[str, object]]:
 
 
 def _describe(name: str, live: LoadedModel | None) -> dict[str, object]:
-    worker_state = _worker_state()
+    worker_state = current_worker_state()
     refusal = worker_state.manager.cache.refusal(name)
     described: dict[str, object] = {"name": name, "state": "serving" if live else "absent"}
     if live is not None:
@@ -131,9 +126,9 @@ def _describe(name: str, live: LoadedModel | None) -> dict[str, object]:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The description of this API, built from the signatures of the models that serve now."""
-    lives = [slot.live for slot in _worker_state().manager.slots.values() if slot.live]
+    lives = [slot.live for slot in current_worker_state().manager.slots.values() if slot.live]
     if not lives:
         raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
     document = build_openapi(lives)
-    asks = _worker_state().pipeline.access.asks
+    asks = current_worker_state().pipeline.access.asks
     return json_response(with_keys(document) if asks else document)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from vigie.errors import VigieError
 from vigie.serving.pipeline import refusal
 from vigie.serving.routing import NOT_OFFERED, TEMPLATES
 from vigie.serving.runtime import messages
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -21,7 +22,7 @@ blueprint = Blueprint("predictions", __name__)
 
 def predict(**_parts: str) -> Response:
     """Answers rows with predictions."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
+    worker_state = current_worker_state()
     route = worker_state.pipeline.route(request.path)
     assert route is not None, "Flask took the path for a prediction route"
     response = worker_state.pipeline.answer(_incoming(), route)
@@ -35,7 +36,7 @@ for _template in TEMPLATES:
 
 def names_nothing() -> bool:
     """True where the state of a name with a colon in it is asked for: nothing has such a name."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
+    worker_state = current_worker_state()
     route = worker_state.pipeline.routes.find(request.path)
     asked = request.method in ("GET", "HEAD")
     return asked and route is not None and route.template in NOT_OFFERED
@@ -43,7 +44,7 @@ def names_nothing() -> bool:
 
 def refuse(error: VigieError) -> Response | None:
     """An error outside a prediction in the dialect of its path; `None` where that has none."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
+    worker_state = current_worker_state()
     dialect = worker_state.pipeline.routes.dialect_of(request.path)
     if dialect is None:
         return None

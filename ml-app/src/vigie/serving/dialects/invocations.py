@@ -6,33 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.errors import (
-    InvalidInput,
-    MalformedRequest,
-    UnsupportedMediaType,
-)
+from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
 from vigie.serving.dialects.tfserving import TfServingDialect
-from vigie.serving.runtime.messages import (
-    DecodedRequest,
-    EncodedResponse,
-)
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
-    from vigie.errors import (
-        FieldError,
-        VigieError,
-    )
+    from vigie.errors import FieldError, VigieError
     from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
-    from vigie.serving.runtime.messages import (
-        Request,
-        RequestContext,
-        Result,
-    )
+    from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 

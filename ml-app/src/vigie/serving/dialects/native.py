@@ -16,21 +16,14 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime.loaded_model import describe_outside
-from vigie.serving.runtime.messages import (
-    DecodedRequest,
-    EncodedResponse,
-)
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
     from vigie.errors import VigieError
     from vigie.models.document import PackageDocument
     from vigie.serving.runtime.loaded_model import LoadedModel
-    from vigie.serving.runtime.messages import (
-        Request,
-        RequestContext,
-        Result,
-    )
+    from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 _WRAPPERS = ("instances", "features")
 

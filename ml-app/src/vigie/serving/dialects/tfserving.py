@@ -15,27 +15,14 @@ import orjson
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, parse_json
-from vigie.serving.dialects.columns import (
-    check_rows,
-    checked_columns,
-    gathered,
-    only_input,
-    wrong,
-)
-from vigie.serving.runtime.messages import (
-    DecodedRequest,
-    EncodedResponse,
-)
+from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, only_input, wrong
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
     from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
-    from vigie.serving.runtime.messages import (
-        Request,
-        RequestContext,
-        Result,
-    )
+    from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 SIGNATURE = "serving_default"
 

@@ -24,19 +24,12 @@ from vigie.serving.dialects.v2_tensors import (
     output_tensors,
     output_values,
 )
-from vigie.serving.runtime.messages import (
-    DecodedRequest,
-    EncodedResponse,
-)
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
     from vigie.serving.runtime.loaded_model import LoadedModel
-    from vigie.serving.runtime.messages import (
-        Request,
-        RequestContext,
-        Result,
-    )
+    from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 HEADER_LENGTH = b"inference-header-content-length"
 BINARY = b"application/octet-stream"

@@ -10,11 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from gunicorn.asgi.parser import ParseError
-from gunicorn.asgi.protocol import (
-    ASGIProtocol,
-    _get_cached_date_header,
-    _get_cached_status_line,
-)
+from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
 from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
 from vigie.serving.http.parser import Parser

@@ -19,12 +19,7 @@ from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import (
-    NumberPattern,
-    get_currency_symbol,
-    get_decimal_symbol,
-    get_group_symbol,
-)
+from babel.numbers import NumberPattern, get_currency_symbol, get_decimal_symbol, get_group_symbol
 from babel.support import Translations
 
 FOLDER = Path(__file__).parent / "locale"

@@ -16,13 +16,9 @@ from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
 from vigie.serving.web.form import fields_of, read_row, wrong_fields
 from vigie.serving.web.quality import facts_of, metrics_of
-from vigie.serving.web.render import (
-    asked_language,
-    code_spans,
-    current_worker_state,
-    render_page,
-)
+from vigie.serving.web.render import asked_language, code_spans, render_page
 from vigie.serving.web.result import body_of, curl_command, result_of
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError

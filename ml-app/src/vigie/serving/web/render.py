@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, g, render_template, request, url_for
+from flask import Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from vigie.models.document import text_in
 from vigie.serving.problems import PROBLEMS, problem_headers
+from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
@@ -42,12 +43,6 @@ def error_page(error: VigieError, request_id: str) -> Response:
     for name, value in problem_headers(error):
         page.headers[name.decode()] = value.decode()
     return page
-
-
-def current_worker_state() -> WorkerState:
-    """The parts of the worker that renders."""
-    worker_state: WorkerState = current_app.extensions["vigie"]
-    return worker_state
 
 
 def render_page(template: str, status: int, **context: Any) -> Response:

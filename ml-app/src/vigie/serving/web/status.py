@@ -14,10 +14,10 @@ from vigie.monitoring.history import read_history, spans_of
 from vigie.monitoring.samples import Samples
 from vigie.predictionlog.metrics import LOG_OUTCOMES
 from vigie.serving.web.quality import PSI_MARKS
-from vigie.serving.web.render import asked_language, current_worker_state, render_page
+from vigie.serving.web.render import asked_language, render_page
 from vigie.serving.web.status_models import ModelBoard
 from vigie.serving.web.status_traffic import traffic_of
-from vigie.serving.worker_state import history_file
+from vigie.serving.worker_state import current_worker_state, history_file
 
 if TYPE_CHECKING:
     from vigie.serving.web.language import Language
