@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards import frame
 from dashboards.frame import REPLICA, since
-from dashboards.panels import Face, Query, Steps, alerts, graph, number, rising, rows
+from dashboards.panels import Face, Query, alerts, graph, number, rising, rows
+
+if TYPE_CHECKING:
+    from dashboards.panels import Steps
 
 UP: Steps = ((None, "red"), (1, "green"))
 
