@@ -32,7 +32,6 @@ NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
 
-
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -252,16 +251,23 @@ async def _wait_with(
         gone.cancel()
 
 
+def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers that every response has."""
+    return [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        NOSNIFF,
+    ]
+
+
 def refusal(
     dialect: Dialect, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
 ) -> Response:
     """A refusal in the words of a dialect."""
     encoded = dialect.refuse(request, live, error, request_id)
     headers = [
-        (b"content-type", encoded.media_type),
-        (b"content-length", b"%d" % len(encoded.body)),
-        (b"x-request-id", request_id.encode()),
-        NOSNIFF,
+        *base_headers(encoded.media_type, encoded.body, request_id),
         *(live.headers if live else ()),
         *problem_headers(error),
     ]

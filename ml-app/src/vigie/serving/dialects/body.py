@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.errors import MalformedRequest, UnsupportedMediaType
-from vigie.serving.runtime.messages import JSON
+from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
+from vigie.serving.runtime.messages import JSON, EncodedResponse
 
 if TYPE_CHECKING:
+    from vigie.errors import VigieError
     from vigie.serving.runtime.messages import Request
 
 
@@ -56,3 +57,9 @@ def parse_json(body: bytes) -> Any:
         if "infinity" in broken.msg:
             text = f"A number is too large{where}."
         raise MalformedRequest(text) from None
+
+
+def error_response(error: VigieError) -> EncodedResponse:
+    """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
+    status = 400 if isinstance(error, InvalidInput) else error.status
+    return EncodedResponse(orjson.dumps({"error": str(error)}), status=status)

@@ -14,7 +14,7 @@ import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
-from vigie.serving.dialects.body import check_not_compressed, parse_json
+from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, only_input, wrong
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
@@ -107,8 +107,7 @@ class TfServingDialect:
         self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
     ) -> EncodedResponse:
         """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
-        status = 400 if isinstance(error, InvalidInput) else error.status
-        return EncodedResponse(orjson.dumps({"error": str(error)}), status=status)
+        return error_response(error)
 
 
 def _is_base64(value: Any) -> bool:

@@ -15,7 +15,7 @@ import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
-from vigie.serving.dialects.body import check_not_compressed, parse_json
+from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, wrong
 from vigie.serving.dialects.v2_tensors import (
     Tensor,
@@ -120,8 +120,7 @@ class V2Dialect:
         self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
     ) -> EncodedResponse:
         """`{"error": "…"}`."""
-        status = 400 if isinstance(error, InvalidInput) else error.status
-        return EncodedResponse(orjson.dumps({"error": str(error)}), status=status)
+        return error_response(error)
 
 
 def _split(request: Request) -> tuple[bytes, memoryview]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.errors import RETRY_SECONDS, TooLarge
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import NOSNIFF, ClientGone, refusal
+from vigie.serving.pipeline import ClientGone, base_headers, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
@@ -141,7 +141,7 @@ class AsgiApplication:
         if dialect is not None:
             return refusal(dialect, request, None, error, request_id)
         body = problem_body(error, request_id)
-        return Response(error.status, _headers(body, MEDIA_TYPE, request_id), body)
+        return Response(error.status, base_headers(MEDIA_TYPE, body, request_id), body)
 
     def _health(self, request: Request) -> Response:
         status, body = 200, b'{"status":"alive"}'
@@ -150,7 +150,7 @@ class AsgiApplication:
         self.worker_state.metrics.http.count_request(request.method, request.path, status, 0.0)
         request_id = request_id_of(request)
         self._note(request, request.path, request_id, status)
-        headers = _headers(body, JSON, request_id)
+        headers = base_headers(JSON, body, request_id)
         if status == 503:
             headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
         return Response(status, headers, body if request.method != "HEAD" else b"")
@@ -173,15 +173,6 @@ class AsgiApplication:
                 self.worker_state.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-def _headers(body: bytes, media_type: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", media_type),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode()),
-        NOSNIFF,
-    ]
 
 
 def create_asgi_app(settings: Settings, create_app: CreateApp) -> AsgiApplication:
