@@ -42,7 +42,7 @@ def migrate() -> None:
 def forget(request_id: str) -> None:
     """Erase the predictions and truths of REQUEST_ID from the prediction log."""
     from vigie.predictionlog.database import explained, open_database
-    from vigie.predictionlog.writer import forget as erase
+    from vigie.predictionlog.retention import forget as erase
     from vigie.registry.audit import audited, now, who_am_i
 
     settings = load_settings()

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy import ColumnElement, Table, and_, delete, select, tuple_
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from vigie.files import locked
@@ -27,8 +26,9 @@ from vigie.monitoring.snapshots import snapshot_path, write_snapshot
 from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import Joiner
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
+from vigie.predictionlog.retention import delete_old
 from vigie.predictionlog.spool import age_of, read_batch, spool_of
-from vigie.predictionlog.tables import predictions, sample_shares, served_versions, truths
+from vigie.predictionlog.tables import predictions, sample_shares, served_versions
 
 if TYPE_CHECKING:
     from vigie.predictionlog.database import Database
@@ -44,14 +44,12 @@ TURN_SECONDS = 1.0
 TROUBLE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 REST_SECONDS = 0.05
-BATCH_ROWS = 1000
 FIRST_SECONDS = 2.0
 """The workers load their models first: a service is asked before there is much to write."""
 SNAPSHOT_SECONDS = 1.0
 LAST_SECONDS = 4
 NICENESS = 10
 """Who answers comes before who writes it down, which still gets its tenth of a busy machine."""
-_DAY_US = 86_400_000_000
 
 
 def run_log_writer(settings: Settings, snapshots: Path, parent: int) -> None:
@@ -258,35 +256,3 @@ def _is_away(failure: Exception) -> bool:
         away = isinstance(failure, OperationalError | InterfaceError)
         return away or failure.connection_invalidated
     return True
-
-
-def delete_old(database: Database, days: int) -> int:
-    """Deletes one small batch of rows older than `days`; how many there were."""
-    oldest = time.time_ns() // 1000 - days * _DAY_US
-    gone = _delete_some(database, predictions, predictions.c.answered_us < oldest)
-    # a truth about a prediction that is still there stays with it
-    old_truth = and_(
-        truths.c.received_us < oldest,
-        (truths.c.answered_us.is_(None)) | (truths.c.answered_us < oldest),
-    )
-    gone += _delete_some(database, truths, old_truth)
-    return gone + _delete_some(
-        database, sample_shares, sample_shares.c.hour < oldest // 3_600_000_000
-    )
-
-
-def _delete_some(database: Database, table: Table, old: ColumnElement[bool]) -> int:
-    key = tuple_(*table.primary_key.columns)
-    some = select(*table.primary_key.columns).where(old).limit(BATCH_ROWS)
-    with database.begin() as connection:
-        return connection.execute(delete(table).where(key.in_(some))).rowcount
-
-
-def forget(database: Database, request_id: str) -> tuple[int, int]:
-    """Deletes the predictions and the truths of a request; how many of each there were."""
-    with database.begin() as connection:
-        rows = [
-            connection.execute(delete(table).where(table.c.request_id == request_id)).rowcount
-            for table in (predictions, truths)
-        ]
-    return rows[0], rows[1]
