@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vigie.models.document import Task
 from vigie.training.encoding import Feature
 from vigie.training.fit import FitConfig, fit_network
 from vigie.training.networks import NetworkConfig, Size
-from vigie.training.plan import Architecture, Task
+from vigie.training.plan import Architecture
 
 ROWS = 120
 SIZE = Size(members=4, folds=2, bins=4, width=8)

@@ -24,6 +24,7 @@ TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
 }
 """Each kind of live error: the figure of training it compares with, and how that becomes one."""
 
+Task = Literal["regression", "classification", "embedding"]
 Number = int | float
 Scalar = str | int | float
 
@@ -153,7 +154,7 @@ class PackageDocument(_Frozen):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     title: Text
-    task: Literal["regression", "classification", "embedding"]
+    task: Task
     engine: Literal["onnx", "tensorflow"] = "onnx"
     inputs: tuple[Input, ...] = Field(min_length=1)
     outputs: tuple[Output, ...] = Field(min_length=1)

@@ -20,7 +20,7 @@ from vigie.registry.gate.integrity import verify_package
 from vigie.registry.tags import settled_figures
 
 if TYPE_CHECKING:
-    from vigie.registry.cache import ModelCache
+    from vigie.registry.cache import Alias, ModelCache
     from vigie.registry.client import RegisteredVersion, RegistryClient
     from vigie.settings import Settings
 
@@ -34,7 +34,7 @@ class AliasSync:
 
     def __init__(
         self,
-        alias: str,
+        alias: Alias,
         settings: Settings,
         client: RegistryClient,
         cache: ModelCache,

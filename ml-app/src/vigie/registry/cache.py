@@ -20,14 +20,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import orjson
 
 from vigie.files import bring_to_disk, link_atomically, locked, write_atomically
 from vigie.settings import MODEL_NAME
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
+Alias = Literal["champion", "challenger"]
+CHAMPION: Alias = "champion"
+CHALLENGER: Alias = "challenger"
 _REFUSED = {CHAMPION: "refused.json", CHALLENGER: "refused-challenger.json"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -83,7 +85,7 @@ class ModelCache:
             if MODEL_NAME.fullmatch(path.parent.name) and self.pointer(path.parent.name) is None
         )
 
-    def pointer(self, model: str, alias: str = CHAMPION) -> str | None:
+    def pointer(self, model: str, alias: Alias = CHAMPION) -> str | None:
         """The digest that an alias points to; one system call, fit for frequent polling."""
         try:
             digest = (self.folder / model / alias).readlink().name
@@ -104,7 +106,7 @@ class ModelCache:
             return None
         return CachedVersion(root, digest, str(record["version"]), str(record["run_id"]))
 
-    def named(self, model: str, alias: str) -> CachedVersion | None:
+    def named(self, model: str, alias: Alias) -> CachedVersion | None:
         """The package that an alias points to, if there is one."""
         digest = self.pointer(model, alias)
         return None if digest is None else self.find(model, digest)
@@ -148,7 +150,7 @@ class ModelCache:
         path = self.folder / model / "versions" / f"{digest}.json"
         _write(path, {"version": version, "run_id": run_id})
 
-    def point(self, model: str, digest: str, alias: str = CHAMPION) -> None:
+    def point(self, model: str, digest: str, alias: Alias = CHAMPION) -> None:
         """Makes an alias name this package. Needs the lock."""
         link_atomically(self.folder / model / alias, Path("versions") / digest)
 
@@ -159,16 +161,16 @@ class ModelCache:
             self.clear_refusal(model, alias)
         self.prune(model, set())
 
-    def unpoint(self, model: str, alias: str) -> None:
+    def unpoint(self, model: str, alias: Alias) -> None:
         """Makes an alias name nothing. Needs the lock."""
         (self.folder / model / alias).unlink(missing_ok=True)
 
-    def refuse(self, model: str, refusal: Refusal, alias: str = CHAMPION) -> None:
+    def refuse(self, model: str, refusal: Refusal, alias: Alias = CHAMPION) -> None:
         """Records a refused candidate, for the status route and the log."""
         (self.folder / model).mkdir(parents=True, exist_ok=True)
         _write(self.folder / model / _REFUSED[alias], asdict(refusal))
 
-    def refusal(self, model: str, alias: str = CHAMPION) -> Refusal | None:
+    def refusal(self, model: str, alias: Alias = CHAMPION) -> Refusal | None:
         """The candidate that was refused last, unless one was accepted since."""
         try:
             found = orjson.loads((self.folder / model / _REFUSED[alias]).read_bytes())
@@ -176,7 +178,7 @@ class ModelCache:
         except (OSError, orjson.JSONDecodeError, KeyError):
             return None
 
-    def clear_refusal(self, model: str, alias: str = CHAMPION) -> None:
+    def clear_refusal(self, model: str, alias: Alias = CHAMPION) -> None:
         """Forgets the refused candidate."""
         (self.folder / model / _REFUSED[alias]).unlink(missing_ok=True)
 

@@ -21,13 +21,14 @@ from vigie.training.evaluation import main_error, score
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
+    from vigie.models.document import Task
     from vigie.registry.client import RegisteredVersion
     from vigie.settings import Settings
     from vigie.training.dataset import Dataset
 
 
 def compare_trained(
-    task: str,
+    task: Task,
     error: float,
     baselines: dict[str, float],
     champion: RegisteredVersion | None,
@@ -56,7 +57,7 @@ def compare_trained(
 
 
 def compare_with_champion(
-    task: str, error: float, champion: Predictor, held_out: Dataset, version: str
+    task: Task, error: float, champion: Predictor, held_out: Dataset, version: str
 ) -> Comparison:
     """What the same held-out rows say of a version with this error, and of `version`."""
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from vigie.models.document import Task
     from vigie.models.interval import Interval
     from vigie.training.dataset import Dataset
     from vigie.training.plan import Plan
@@ -45,7 +46,7 @@ def evaluate(
     return Evaluation(predicted, interval, metrics, main_error(plan.task, metrics), slices)
 
 
-def errors_of(task: str, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+def errors_of(task: Task, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
     """One error per row: the absolute one, or 1 for a wrong label."""
     if task == "classification":
         wrong: np.ndarray = predicted != actual
@@ -54,7 +55,7 @@ def errors_of(task: str, predicted: np.ndarray, actual: np.ndarray) -> np.ndarra
     return errors
 
 
-def score(task: str, predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+def score(task: Task, predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
     """The usual figures: accuracy and macro F1, or absolute, squared and relative errors."""
     if task == "classification":
         return {
@@ -81,12 +82,12 @@ def coverage(lower: np.ndarray, upper: np.ndarray, actual: np.ndarray) -> dict[s
     }
 
 
-def main_error(task: str, scores: dict[str, float]) -> float:
+def main_error(task: Task, scores: dict[str, float]) -> float:
     """The one figure by which versions are compared; smaller is better."""
     return 1 - scores["accuracy"] if task == "classification" else scores["mae"]
 
 
-def main_metric(task: str) -> str:
+def main_metric(task: Task) -> str:
     """The name of the figure by which versions are compared."""
     return "error_rate" if task == "classification" else "mae"
 

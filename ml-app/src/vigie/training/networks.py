@@ -18,8 +18,9 @@ import numpy as np
 from vigie.training.encoding import encode
 
 if TYPE_CHECKING:
+    from vigie.models.document import Task
     from vigie.training.encoding import Encoding, Feature
-    from vigie.training.plan import Architecture, Task
+    from vigie.training.plan import Architecture
 
 SMALL_ROWS = 5_000
 FIRST_LAYERS = ("member_weights", "hidden_1", "lay_")  # those that take the encoding itself

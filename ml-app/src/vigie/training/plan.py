@@ -11,11 +11,10 @@ import numpy as np
 from vigie.models.document import Choices, Input, Missing
 
 if TYPE_CHECKING:
-    from vigie.models.document import Scalar, Text
+    from vigie.models.document import Scalar, Task, Text
     from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]
-Task = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.tags import error_of, measured_alike, shown
 
 if TYPE_CHECKING:
-    from vigie.models.document import PackageDocument
+    from vigie.models.document import PackageDocument, Task
     from vigie.models.package import Package
     from vigie.registry.cache import CachedVersion
     from vigie.registry.client import RegisteredVersion
@@ -66,7 +66,7 @@ RULES: Mapping[Asker, Rule] = {
 
 
 def compare_with_baselines(
-    task: str, error: float, baselines: Mapping[str, float]
+    task: Task, error: float, baselines: Mapping[str, float]
 ) -> Comparison | None:
     """A refusal where a simple model does clearly better; `None` where the version passes."""
     for name in TRIVIAL & baselines.keys():

@@ -16,7 +16,7 @@ from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, only_input, wrong
-from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 SIGNATURE = "serving_default"
+_BY_COLUMN = ResponseFormat("outputs")
 
 
 class TfServingDialect:
@@ -38,7 +39,7 @@ class TfServingDialect:
         self._offered = offered
 
     def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
-        """The rows or columns of a request; the response format is the member it is answered in."""
+        """The rows or columns of a request; columns are answered as columns."""
         if not self._offered:
             raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
         check_not_compressed(request)
@@ -52,8 +53,8 @@ class TfServingDialect:
         if ("instances" in document) == ("inputs" in document):
             raise InvalidInput("Send either instances (by row) or inputs (by column).")
         if "instances" in document:
-            return DecodedRequest(self.by_row(document["instances"], live), "predictions")
-        return DecodedRequest(self.by_column(document["inputs"], live), "outputs")
+            return DecodedRequest(self.by_row(document["instances"], live))
+        return DecodedRequest(self.by_column(document["inputs"], live), _BY_COLUMN)
 
     def by_row(self, rows: Any, live: LoadedModel, where: str = "instances") -> Decoded:
         """Rows: objects, or plain values where the model has one input."""
@@ -97,11 +98,11 @@ class TfServingDialect:
         answer: Any
         if len(names) == 1:
             answer = values[0]
-        elif context.response_format == "outputs":
+        elif context.response_format.member == "outputs":
             answer = dict(zip(names, values, strict=True))
         else:
             answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-        return EncodedResponse(orjson.dumps({context.response_format: answer}))
+        return EncodedResponse(orjson.dumps({context.response_format.member: answer}))
 
     def refuse(
         self, request: Request, live: LoadedModel | None, error: VigieError, request_id: str

@@ -7,7 +7,6 @@ of the inputs that name a `binary_data_size`, in their order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from vigie.serving.dialects.v2_tensors import (
     output_tensors,
     output_values,
 )
-from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
+from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
@@ -35,14 +34,6 @@ HEADER_LENGTH = b"inference-header-content-length"
 BINARY = b"application/octet-stream"
 MOST_DIMENSIONS = 16
 MOST_ID_CHARACTERS = 128
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
-    """The id to echo, if one came, and the outputs asked for: name, and whether as binary data."""
-
-    id: str | None
-    outputs: tuple[tuple[str, bool], ...]
 
 
 class V2Dialect:
@@ -100,7 +91,7 @@ class V2Dialect:
             tensor = offered[name]
             values = output_values(document, result.answers, name)
             shape = [len(values), *tensor.shape]
-            output = {"name": name, "shape": shape, "datatype": tensor.datatype}
+            output: dict[str, Any] = {"name": name, "shape": shape, "datatype": tensor.datatype}
             if binary:
                 chunks.append(as_binary(values, tensor.datatype))
                 output["parameters"] = {"binary_data_size": len(chunks[-1])}
@@ -200,7 +191,7 @@ def _response_format(document: dict[str, Any], live: LoadedModel) -> ResponseFor
     offered = output_tensors(live.document)
     asked = document.get("outputs")
     if asked is None or asked == []:
-        return ResponseFormat(name, tuple((output, binary) for output in offered))
+        return ResponseFormat("outputs", name, tuple((output, binary) for output in offered))
     if type(asked) is not list:
         raise wrong("outputs", "list of objects", kind_of(asked))
     chosen: dict[str, bool] = {}
@@ -215,7 +206,7 @@ def _response_format(document: dict[str, Any], live: LoadedModel) -> ResponseFor
         if parameters.get("classification"):
             raise InvalidInput(f"{where}: classification is not offered; ask for label.")
         chosen[output] = _flag(parameters, "binary_data", binary, f"{where}.parameters")
-    return ResponseFormat(name, tuple(chosen.items()))
+    return ResponseFormat("outputs", name, tuple(chosen.items()))
 
 
 def _flag(parameters: dict[str, Any], name: str, default: bool, where: str) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
@@ -71,13 +71,28 @@ def request_id_of(request: Request) -> str:
     return trace.split("-")[1] if trace is not None else os.urandom(16).hex()
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """What a question says of its answer: the member it stands in, an id to echo, outputs by name.
+
+    Beside each name stands whether the output is wanted as binary data.
+    """
+
+    member: Literal["predictions", "outputs"] = "predictions"
+    id: str | None = None
+    outputs: tuple[tuple[str, bool], ...] = ()
+
+
+USUAL_FORMAT = ResponseFormat()
+
+
 @dataclass(slots=True)
 class RequestContext:
     """One prediction request between its first and its last step.
 
     `template` is the route as metrics name it. The pipeline fills in the version that answers, what
     was decoded for it and when it must be answered. `deadline` and `queued` are readings of
-    `time.perf_counter()`, seconds; `response_format` is what the dialect must know to encode.
+    `time.perf_counter()`, seconds.
     """
 
     request: Request
@@ -87,7 +102,7 @@ class RequestContext:
     live: LoadedModel = field(init=False)
     decoded: Decoded = field(init=False)
     deadline: float = field(init=False)
-    response_format: Any = None
+    response_format: ResponseFormat = USUAL_FORMAT
     decode_seconds: float = 0.0
     queued: float = 0.0
 
@@ -108,10 +123,10 @@ class Result:
 
 @dataclass(slots=True)
 class DecodedRequest:
-    """Rows that were checked, and what the dialect must know to encode their answer."""
+    """Rows that were checked, and how their answer is wanted."""
 
     decoded: Decoded
-    response_format: Any = None
+    response_format: ResponseFormat = USUAL_FORMAT
 
 
 @dataclass(slots=True)
