@@ -14,6 +14,7 @@ from vigie.models.interval import Interval
 from vigie.training.dataset import Dataset, split
 from vigie.training.encoding import network_columns
 from vigie.training.export import predict_keras
+from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained
 from vigie.training.plan import Plan, Target
 
@@ -30,12 +31,13 @@ class Trial:
     """A trained model, what a package is written from, and rows that training never saw."""
 
     trained: Trained
+    model: keras.Model
     held_out: Dataset
 
     @property
     def answers(self) -> np.ndarray:
         """What the Keras model itself answers to the held-out rows, float64 [rows]."""
-        return _predict(self.trained.model, self.trained.plan, self.held_out)
+        return _predict(self.model, self.trained.plan, self.held_out)
 
 
 def train_model() -> Trial:
@@ -54,10 +56,11 @@ def train_model() -> Trial:
     predicted = _predict(model, plan, held_out)
     error = float(np.abs(predicted - held_out.target).mean())
     trained = Trained(
-        plan, model, training, held_out, Interval.calibrate(predicted, held_out.target),
-        (), {"mae": error}, None, "2026-01-01T00:00:00+00:00",
+        plan, KerasNetwork(model, plan.inputs), training, held_out,
+        Interval.calibrate(predicted, held_out.target), (), {"mae": error}, None,
+        "2026-01-01T00:00:00+00:00",
     )  # fmt: skip
-    return Trial(trained, held_out)
+    return Trial(trained, model, held_out)
 
 
 def make_rows() -> Dataset:

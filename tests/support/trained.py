@@ -14,6 +14,7 @@ from vigie.recipes.catalogue import find_recipe
 from vigie.recipes.housing.sales import generated_sales
 from vigie.settings import load_settings
 from vigie.training.dataset import Dataset, split
+from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained, write_package
 from vigie.training.plan import Plan
 from vigie.training.trials import calibrate, fit_trial, trials_of
@@ -71,8 +72,8 @@ def train_package(
     trial = type(trial)(trial.architecture, trial.seed, trial.size, epochs)
     fitted = fit_trial(plan, trial, training, labels, lambda *_: None).fitted
     trained = Trained(
-        plan, fitted.model, training, held_out, calibrate(plan, fitted), labels, {"mae": 1.0}, None,
-        "2026-01-01T00:00:00",
+        plan, KerasNetwork(fitted.model, plan.inputs), training, held_out,
+        calibrate(plan, fitted), labels, {"mae": 1.0}, None, "2026-01-01T00:00:00",
     )  # fmt: skip
-    digest = write_package(trained, root, Model())
+    digest = write_package(trained, root, Model()).digest
     return TrainedPackage(name, root, digest, plan, training, held_out)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import orjson
 import pytest
@@ -16,8 +17,9 @@ from vigie.recipes.catalogue import find_recipe
 from vigie.training.dataset import Dataset, split
 from vigie.training.evaluation import Evaluation, evaluate
 from vigie.training.fit import Fitted
+from vigie.training.model_card import model_card
 from vigie.training.packaging import Trained
-from vigie.training.report import model_card, write_plots
+from vigie.training.report import write_plots
 
 BASELINES = {"median": 41.5, "linear": 40.25}
 HISTORY = ({"loss": 0.9, "val_loss": 1.0}, {"loss": 0.5, "val_loss": 0.75})
@@ -28,10 +30,10 @@ def evaluated(name: str) -> tuple[Trained, Dataset, Evaluation]:
     training, held_out = split(load_data(name))
     plan = find_recipe(name).spec.plan().fitted_to(training)
     evaluation = evaluate(plan, held_out, held_out.target[::-1].copy(), None)
-    model: Any = SimpleNamespace(output_names=["answer"])
+    network: Any = SimpleNamespace(tensors=["answer"])
     trained = Trained(
         plan,
-        model,
+        network,
         training,
         held_out,
         None,
@@ -80,7 +82,7 @@ def test_the_card_says_what_is_feedback_and_what_was_made_up() -> None:
 )
 def test_the_pictures_are_those_of_the_task(name: str, pictures: set[str], tmp_path: Path) -> None:
     trained, held_out, evaluation = evaluated(name)
-    fitted = Fitted(trained.model, HISTORY, np.array([]), np.array([]))
+    fitted = Fitted(keras.Sequential(), HISTORY, np.array([]), np.array([]))
     write_plots(tmp_path, trained.plan, fitted, held_out, evaluation)
     found = {path.stem for path in (tmp_path / "plots").iterdir()}
     slices = {"error_by_slice"} if evaluation.slices else set()

@@ -34,9 +34,10 @@ def compare_trained(
     champion: RegisteredVersion | None,
     held_out: Dataset,
     settings: Settings,
+    discriminates: bool = False,
 ) -> Comparison:
     """Whether a trained version whose error on the held-out rows is `error` is to serve."""
-    refusal = compare_with_baselines(task, error, baselines)
+    refusal = compare_with_baselines(task, error, baselines, discriminates)
     if refusal is not None:
         return refusal
     if champion is None:
@@ -60,6 +61,11 @@ def compare_with_champion(
     task: Task, error: float, champion: Predictor, held_out: Dataset, version: str
 ) -> Comparison:
     """What the same held-out rows say of a version with this error, and of `version`."""
+    other = champion.package.document.task
+    if other != task:
+        return Comparison(False, f"it is a {task}, and version {version} a {other}")
+    if held_out.target.ndim > 1:
+        return Comparison(False, f"its answers are vectors, which are not compared with {version}")
     try:
         predicted = answers_to(champion, held_out.rows())
     except VigieError as failure:

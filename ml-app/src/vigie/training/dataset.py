@@ -20,8 +20,8 @@ HELD_OUT_PERCENT = 20
 class Dataset:
     """Clean rows: one list per input as callers send its values (`None` where absent), a target.
 
-    `target` is float64 [rows] for a regression, text [rows] for a classification. Rows of one
-    `ids` value stay on the same side of the split.
+    A value of a shape is an array. `target` is float64 [rows] for a regression, text
+    [rows] for a classification. Rows of one `ids` value stay on the same side of the split.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -71,7 +71,7 @@ class Dataset:
         names = list(self.columns)
         return [
             {name: value for name, value in zip(names, row, strict=True) if value is not None}
-            for row in zip(*self.columns.values(), strict=True)
+            for row in zip(*map(_plain, self.columns.values()), strict=True)
         ]
 
     def rows_sha256(self) -> str:
@@ -81,6 +81,13 @@ class Dataset:
             line = [row_id, sorted(row.items()), target]
             digest.update(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
         return digest.hexdigest()
+
+
+def _plain(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a column, arrays as lists."""
+    if values and isinstance(values[0], np.ndarray):
+        return [value.tolist() for value in values]
+    return values
 
 
 def is_held_out(row_id: str, percent: int = HELD_OUT_PERCENT) -> bool:

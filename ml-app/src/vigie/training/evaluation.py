@@ -56,7 +56,10 @@ def errors_of(task: Task, predicted: np.ndarray, actual: np.ndarray) -> np.ndarr
 
 
 def score(task: Task, predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
-    """The usual figures: accuracy and macro F1, or absolute, squared and relative errors."""
+    """The usual figures: accuracy and macro F1, or absolute, squared and relative errors.
+
+    A truth of 0 has no relative error: then there is none at all.
+    """
     if task == "classification":
         return {
             "accuracy": float(np.mean(predicted == actual)),
@@ -64,22 +67,24 @@ def score(task: Task, predicted: np.ndarray, actual: np.ndarray) -> dict[str, fl
         }
     error = predicted - actual
     spread = float(np.sum((actual - actual.mean()) ** 2))
-    return {
+    figures = {
         "mae": float(np.mean(np.abs(error))),
         "rmse": float(np.sqrt(np.mean(error**2))),
-        "mape": float(np.mean(np.abs(error) / np.abs(actual))),
-        "median_ape": float(np.median(np.abs(error) / np.abs(actual))),
         "r2": float(1 - np.sum(error**2) / spread) if spread else 0.0,
     }
+    if np.all(actual != 0):
+        relative = np.abs(error) / np.abs(actual)
+        figures |= {"mape": float(np.mean(relative)), "median_ape": float(np.median(relative))}
+    return figures
 
 
 def coverage(lower: np.ndarray, upper: np.ndarray, actual: np.ndarray) -> dict[str, float]:
     """The share of truths inside the interval, and its mean width relative to the truth."""
     inside = (lower <= actual) & (actual <= upper)
-    return {
-        "interval_coverage": float(inside.mean()),
-        "interval_relative_width": float(np.mean((upper - lower) / np.abs(actual))),
-    }
+    figures = {"interval_coverage": float(inside.mean())}
+    if np.all(actual != 0):
+        figures["interval_relative_width"] = float(np.mean((upper - lower) / np.abs(actual)))
+    return figures
 
 
 def main_error(task: Task, scores: dict[str, float]) -> float:

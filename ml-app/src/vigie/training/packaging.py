@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from mlflow.keras import save_model
-from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
 from pydantic import BaseModel
 
 from vigie.engines.predictor import open_predictor
+from vigie.errors import DataError
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
 from vigie.models.reference_rows import Golden, HeldOut
-from vigie.training.export import check_export, export_onnx, predict_keras
+from vigie.training.export import absolute_tolerance, compare_graph
+from vigie.training.network import answer_in_parts
 
 if TYPE_CHECKING:
+    from mlflow.models import Model
+
     from vigie.engines.predictor import Predictor
+    from vigie.models.document import Input
     from vigie.models.interval import Interval
     from vigie.training.dataset import Dataset
+    from vigie.training.network import Network
     from vigie.training.plan import Plan
 
 GOLDEN_ROWS = 8
 CHECKED_ROWS = 1000
+MOST_NUMBERS = 2_000_000
+"""Of all rows that are looked at together: as Python objects each takes about 30 bytes."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything a package is written from; the last `feedback_rows` of `training` are feedback."""
+    """Everything a package is written from; the last `feedback_rows` of `training` are feedback.
+
+    `others` are the outputs behind the one that the plan's target describes; `kind` is what the
+    model card calls the network.
+    """
 
     plan: Plan
-    model: keras.Model
+    network: Network
     training: Dataset
     held_out: Dataset
     interval: Interval | None
@@ -49,88 +58,103 @@ class Trained:
     revision: str | None
     trained_at: str
     feedback_rows: int = 0
+    shape: tuple[int, ...] = ()
+    others: tuple[Output, ...] = ()
+    kind: str = "Keras network"
 
     @property
     def shown(self) -> Dataset:
         """The training rows that may be shown: what callers sent stays out of every package."""
         return self.training.take(np.arange(len(self.training) - self.feedback_rows))
 
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs of the package, the target first."""
+        target = self.plan.target
+        first = Output(
+            name=target.name,
+            label=target.label,
+            tensor=self.network.tensors[0],
+            shape=(len(self.labels),) if self.labels else self.shape,
+            unit=target.unit,
+            decimals=target.decimals,
+        )
+        return (first, *self.others)
 
-def write_package(trained: Trained, root: Path, mlflow_model: Model) -> str:
-    """Writes the package below `root`, its export checked on training rows; gives its digest."""
+
+@dataclass(frozen=True)
+class Written:
+    """A package on disk: its digest, and why TensorFlow must serve it, where it must."""
+
+    digest: str
+    problem: str | None = None
+
+
+def write_package(trained: Trained, root: Path, mlflow_model: Model) -> Written:
+    """Writes the package below `root`, its graph checked against the network on training rows.
+
+    Raises `DataError` where there is neither a graph that answers alike nor a Keras model that can
+    be served without one.
+    """
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    sample = trained.shown.spread(CHECKED_ROWS)
-    feeds = _feeds(trained, sample)
-    save_model(
-        trained.model,
-        str(root),
-        mlflow_model=mlflow_model,
-        signature=signature_of(trained.model),
-        input_example=_example(feeds),
-        pip_requirements=[f"keras=={keras.__version__}", "tensorflow==2.21.*"],
-    )
+    sample = trained.shown.spread(fitting_rows(trained.plan.inputs, CHECKED_ROWS))
+    answers = trained.network.answer(sample)
+    alone = trained.network.save(root, mlflow_model, sample.spread(2))
     (root / "vigie").mkdir()
-    export_onnx(trained.model, root / ONNX_MODEL)
-    difference = check_export(trained.model, root / ONNX_MODEL, feeds)
-    document = describe(trained, difference)
+    difference, problem = _write_graph(trained, root / ONNX_MODEL, sample, answers)
+    if problem and not alone:
+        raise DataError(f"the model cannot be served: {problem}")
+    document = describe(trained, difference, problem)
     _write(root / DOCUMENT, document)
-    _write(root / GOLDEN, _golden(trained, document, sample))
+    _write(root / GOLDEN, _golden(document, sample, answers))
     predictor = open_predictor(read_package(root, ""))
     predictor.check_golden()
     _write(root / PROFILE, _profile(trained, predictor))
     if len(trained.held_out):
         _write(root / HELD_OUT, _held_out(trained.held_out))
-    return write_manifest(root)
+    return Written(write_manifest(root), problem)
 
 
-def signature_of(model: keras.Model) -> ModelSignature:
-    """The model's tensors as MLflow describes them: named, the first size free."""
-
-    def schema(tensors: Sequence[Any], names: Sequence[str]) -> Schema:
-        return Schema(
-            [
-                TensorSpec(
-                    np.dtype(object if tensor.dtype == "string" else tensor.dtype),
-                    (-1, *tensor.shape[1:]),
-                    name,
-                )
-                for tensor, name in zip(tensors, names, strict=True)
-            ]
-        )
-
-    return ModelSignature(
-        inputs=schema(model.inputs, [tensor.name for tensor in model.inputs]),
-        outputs=schema(model.outputs, model.output_names),
-    )
+def _write_graph(
+    trained: Trained, path: Path, sample: Dataset, answers: dict[str, np.ndarray]
+) -> tuple[float | None, str | None]:
+    """The largest difference of the graph from the network, or why there is no graph."""
+    try:
+        trained.network.write_graph(path)
+        decoded = RowDecoder(trained.plan.inputs).decode(sample.rows())
+        return compare_graph(path, feeds_of(trained.plan.inputs, decoded.columns), answers), None
+    except DataError as differs:
+        problem = str(differs)
+    except Exception as failure:
+        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
+    path.unlink(missing_ok=True)
+    return None, problem
 
 
-def describe(trained: Trained, difference: float | None) -> PackageDocument:
-    """`package.json`; `difference` is the largest one between the graph and the Keras model."""
+def fitting_rows(inputs: Sequence[Input], most: int) -> int:
+    """At most so many rows, fewer where a row is large."""
+    numbers = sum(math.prod(item.shape) for item in inputs)
+    return max(1, min(most, MOST_NUMBERS // numbers))
+
+
+def describe(
+    trained: Trained, difference: float | None, problem: str | None = None
+) -> PackageDocument:
+    """`package.json`; `difference` is the largest one between the graph and the network."""
     plan = trained.plan
     return PackageDocument(
         name=plan.name,
         title=plan.title,
         task=plan.task,
+        engine="tensorflow" if problem else "onnx",
         inputs=plan.inputs,
-        outputs=(_output(trained),),
+        outputs=trained.outputs,
         labels=trained.labels,
         label_texts=dict(plan.label_texts),
         interval=trained.interval.to_dict() if trained.interval else None,
         provenance=_provenance(trained, difference),
         metrics=dict(trained.metrics),
-    )
-
-
-def _output(trained: Trained) -> Output:
-    target = trained.plan.target
-    return Output(
-        name=target.name,
-        label=target.label,
-        tensor=trained.model.output_names[0],
-        shape=(len(trained.labels),) if trained.labels else (),
-        unit=target.unit,
-        decimals=target.decimals,
     )
 
 
@@ -161,31 +185,19 @@ def source_revision() -> str | None:
     return done.stdout.strip() or None
 
 
-def _feeds(trained: Trained, rows: Dataset) -> dict[str, np.ndarray]:
-    decoded = RowDecoder(trained.plan.inputs).decode(rows.rows())
-    return feeds_of(trained.plan.inputs, decoded.columns)
-
-
-def _example(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Two rows as the Keras model takes them, for readers of the MLflow page."""
-    return {
-        name: values[:2].astype(str) if values.dtype == object else values[:2]
-        for name, values in feeds.items()
-    }
-
-
-def _golden(trained: Trained, document: PackageDocument, sample: Dataset) -> Golden:
-    """Rows spread over the data, with the answers of the Keras model itself."""
-    rows = sample.spread(GOLDEN_ROWS)
-    answers = predict_keras(trained.model, _feeds(trained, rows))
+def _golden(document: PackageDocument, sample: Dataset, answers: dict[str, np.ndarray]) -> Golden:
+    """Rows spread over the data, with the answers of the network itself."""
+    chosen = np.unique(np.linspace(0, len(sample) - 1, min(GOLDEN_ROWS, len(sample))).astype(int))
     outputs = {}
-    tolerance = 1e-6
+    tolerance = 0.0
     for output in document.outputs:
-        values = answers[output.tensor].reshape(-1, *output.shape)
+        values = answers[output.tensor][chosen].reshape(-1, *output.shape)
         outputs[output.name] = tuple(values.tolist())
+        tolerance = max(tolerance, absolute_tolerance(values))
         if output.decimals is not None:
             tolerance = max(tolerance, 10.0**-output.decimals)
-    return Golden(rows=tuple(rows.rows()), outputs=outputs, absolute_tolerance=tolerance)
+    rows = tuple(sample.take(chosen).rows())
+    return Golden(rows=rows, outputs=outputs, absolute_tolerance=tolerance)
 
 
 def _held_out(rows: Dataset) -> HeldOut:
@@ -193,12 +205,22 @@ def _held_out(rows: Dataset) -> HeldOut:
 
 
 def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
-    data = trained.training
-    answers = predictor.predict(predictor.decoder.decode(data.rows()).columns)
-    prediction: np.ndarray | list[str] = answers.outputs[trained.plan.target.name]
-    if trained.labels:
-        prediction = answers.labels(predictor.package.document)
-    return build_profile(trained.plan.inputs, data.columns, prediction)
+    inputs = trained.plan.inputs
+    data = trained.training.spread(fitting_rows(inputs, len(trained.training)))
+    parts = answer_in_parts(lambda part: _predicted(predictor, part), data)
+    answered = parts["prediction"]
+    prediction = answered.tolist() if trained.labels else answered
+    return build_profile(inputs, data.columns, prediction)
+
+
+def _predicted(predictor: Predictor, rows: Dataset) -> dict[str, np.ndarray]:
+    """The label or the number of each row; of a vector, the mean."""
+    document = predictor.package.document
+    answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns)
+    if document.labels:
+        return {"prediction": np.array(answers.labels(document), object)}
+    values = answers.outputs[document.outputs[0].name]
+    return {"prediction": values.reshape(len(values), -1).mean(axis=1)}
 
 
 def _write(path: Path, document: BaseModel) -> None:

@@ -68,13 +68,24 @@ class Plan:
 def _fit_input(item: Input, values: Sequence[Any], fill: Scalar) -> Input:
     present = [value for value in values if value is not None]
     absent = len(values) - len(present)
+    return fit_input(
+        item, values, None if item.required else _fit_missing(item, present, absent, fill)
+    )
+
+
+def fit_input(item: Input, values: Sequence[Any], missing: Missing | None = None) -> Input:
+    """The input with what these values, `None` where absent, show: range, choices, an example.
+
+    `missing` says what stands for an absent value of an optional input.
+    """
+    present = [value for value in values if value is not None]
     changes: dict[str, Any] = {}
     if item.tensor == "string":
         changes |= _fit_choices(item, present)
     else:
         changes["range"] = (min(present), max(present))
-    if not item.required:
-        changes["missing"] = _fit_missing(item, present, absent, fill)
+    if missing is not None:
+        changes["missing"] = missing
     if item.example is None and item.required:
         changes["example"] = _typical(item, present)
     # validated again, so that a plan never holds an input that a package would not take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from vigie.training.plan import Plan
 
 
+def given_tracking_uri() -> str | None:
+    """The address that the caller's own code gave MLflow, if it gave one."""
+    return str(mlflow.get_tracking_uri()) if mlflow.is_tracking_uri_set() else None
+
+
 class Tracking:
     """One experiment of an MLflow server."""
 
@@ -42,15 +48,40 @@ class Tracking:
             )
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(settings.mlflow_url)
-        mlflow.set_experiment(experiment)
         self._client = mlflow.MlflowClient(settings.mlflow_url)
-        self._folder = Path()
+        self._experiment = experiment
 
     @contextmanager
     def run(self, name: str, nested: bool = False) -> Iterator[str]:
         """Runs a block as an MLflow run; gives its id. A failure marks the run as failed."""
-        with mlflow.start_run(run_name=name, nested=nested) as run:
+        # not by `set_experiment`: later runs of the caller's own would follow
+        with mlflow.start_run(
+            run_name=name, nested=nested, experiment_id=self._experiment_id()
+        ) as run:
             yield run.info.run_id
+
+    @contextmanager
+    def run_or_current(self, name: str) -> Iterator[str]:
+        """Runs a block inside the run that is active, else in one of its own; gives its id."""
+        active = mlflow.active_run()
+        if active is not None:
+            yield active.info.run_id
+            return
+        with self.run(name) as run_id:
+            yield run_id
+
+    def _experiment_id(self) -> str:
+        """The experiment, made where there is none; somebody else may make it at the same time."""
+        found = self._client.get_experiment_by_name(self._experiment)
+        if found is None:
+            with contextlib.suppress(mlflow.MlflowException):
+                return str(self._client.create_experiment(self._experiment))
+            found = self._client.get_experiment_by_name(self._experiment)
+        if found is None or found.lifecycle_stage != "active":
+            raise RegistryError(
+                f"MLflow's experiment {self._experiment} cannot be used; was it deleted?"
+            )
+        return str(found.experiment_id)
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Parameters of the current run."""

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.errors import DataError, RegistryError
-from vigie.models.signing import load_private_key, sign_package
-from vigie.registry.cache import CHAMPION
-from vigie.registry.client import RegistryClient
-from vigie.registry.operate import OperatorClient
-from vigie.registry.promotion import Promotions
-from vigie.registry.tags import GENERATED, figures_tags
+from vigie.errors import DataError
 from vigie.training.baselines import predict_baselines
-from vigie.training.comparison import compare_trained
 from vigie.training.dataset import split
-from vigie.training.evaluation import evaluate, main_error, main_metric, score
-from vigie.training.packaging import Trained, source_revision, write_package
-from vigie.training.report import model_card, write_plots
+from vigie.training.evaluation import evaluate, main_error, score
+from vigie.training.model_card import model_card
+from vigie.training.network import KerasNetwork
+from vigie.training.packaging import Trained, source_revision
+from vigie.training.publishing import Judged, Publication, check_signing_key
+from vigie.training.report import write_plots
 from vigie.training.tracking import Tracking
 from vigie.training.trials import calibrate, fit_trial, predict, trials_of
 
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from vigie.training.dataset import Dataset
     from vigie.training.evaluation import Evaluation
     from vigie.training.plan import Plan
+    from vigie.training.publishing import Published
     from vigie.training.steps import Steps
     from vigie.training.trials import FittedTrial, Trial
 
@@ -67,9 +62,15 @@ def train(
         baselines = run.score_baselines()
         best = run.fit(trials)
         evaluation = run.evaluate(best)
-        version, digest = run.publish(best, evaluation, baselines, run_id)
-        comparison = run.promote(version, evaluation.error, baselines)
-    return TrainingResult(plan.name, version, digest, evaluation.metrics, baselines, comparison)
+        published = run.publish(best, evaluation, baselines, run_id)
+    return TrainingResult(
+        plan.name,
+        published.version,
+        published.digest,
+        evaluation.metrics,
+        baselines,
+        published.comparison,
+    )
 
 
 class TrainingRun:
@@ -89,8 +90,7 @@ class TrainingRun:
         training, held_out = split(dataset)
         if len(held_out) < FEWEST_HELD_OUT:
             raise DataError(f"only {len(held_out)} rows are held out, {FEWEST_HELD_OUT} are needed")
-        # before the work: a key that cannot be read would cost a training
-        self._key = load_private_key(settings.signing_key) if settings.signing_key else None
+        check_signing_key(settings)
         self._dataset = dataset
         self._feedback = feedback
         self._training = training if feedback is None else training.plus(feedback)
@@ -166,23 +166,25 @@ class TrainingRun:
         self,
         best: FittedTrial,
         evaluation: Evaluation,
-        baselines: Mapping[str, float],
+        baselines: dict[str, float],
         run_id: str,
-    ) -> tuple[str, str]:
-        """Logs plots and model card, registers the package; gives the version and its digest."""
+    ) -> Published:
+        """Logs plots and model card; registers the package and asks the gate."""
         trained = self._trained(best, evaluation)
         held_out = self._held_out
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
             write_plots(folder, trained.plan, best.fitted, held_out, evaluation)
             card = model_card(trained, baselines, evaluation, len(held_out))
             (folder / "model_card.md").write_text(card, encoding="utf-8")
-        with self._steps.step("package and registration"):
-            return self._register(trained, evaluation.error, run_id)
+        judged = Judged(evaluation.error, baselines, held_out, self._rows_held_out)
+        publication = Publication(self._settings, self.tracking, self._steps)
+        return publication.publish(trained, judged, run_id)
 
     def _trained(self, best: FittedTrial, evaluation: Evaluation) -> Trained:
+        plan = replace(self._plan, architecture=best.trial.architecture)
         return Trained(
-            plan=replace(self._plan, architecture=best.trial.architecture),
-            model=best.fitted.model,
+            plan=plan,
+            network=KerasNetwork(best.fitted.model, plan.inputs),
             training=self._training,
             held_out=self._held_out.spread(self._settings.held_out_rows),
             interval=evaluation.interval,
@@ -191,51 +193,14 @@ class TrainingRun:
             revision=source_revision(),
             trained_at=self.started.isoformat(timespec="seconds"),
             feedback_rows=0 if self._feedback is None else len(self._feedback),
+            kind=f"{plan.architecture} Keras network",
         )
-
-    def _register(self, trained: Trained, error: float, run_id: str) -> tuple[str, str]:
-        name = self._plan.name
-        tags = {
-            "vigie.data_sha256": self._training.sha256,
-            GENERATED: str(self._dataset.generated),
-            **figures_tags(main_metric(self._plan.task), error, self._rows_held_out),
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder) / "package"
-            model = self.tracking.new_model(name, run_id)
-            digest = write_package(trained, root, model)
-            if self._key is not None:
-                sign_package(root, self._key)
-            return self.tracking.register(model, root, name, digest, tags), digest
-
-    def promote(self, version: str, error: float, baselines: dict[str, float]) -> Comparison:
-        """What the gate says of a registered version, which becomes champion where it may."""
-        name, settings = self._plan.name, self._settings
-        with self._steps.step("gate"):
-            champion = RegistryClient.of(settings).version_of(name, CHAMPION)
-            comparison = compare_trained(
-                self._plan.task, error, baselines, champion, self._held_out, settings
-            )
-            self.tracking.tag_version(name, version, {"vigie.verdict": comparison.reason})
-            self.tracking.log_tags({"vigie.promoted": str(comparison.promote).lower()})
-            if comparison.promote:
-                _promote(name, version, comparison, settings)
-        return comparison
 
 
 def _answerable(plan: Plan, held_out: Dataset) -> Dataset:
     """Held-out rows with the plan's inputs only: the package cannot take any other."""
     names = [item.name for item in plan.inputs]
     return replace(held_out, columns={name: held_out.columns[name] for name in names})
-
-
-def _promote(name: str, number: str, comparison: Comparison, settings: Settings) -> None:
-    client = OperatorClient.of(settings)
-    candidate = client.version(name, number)
-    if candidate is None:
-        raise RegistryError(f"MLflow lost version {number} of {name}")
-    champion = client.version_of(name, CHAMPION)
-    Promotions(settings, client).move(candidate, champion, f"training: {comparison.reason}")
 
 
 def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:

@@ -63,7 +63,48 @@ def against_constant(candidate: Predictor) -> Compared | None:
     else:
         numbers = truths.astype(float)
         constant = np.abs(numbers - np.median(numbers))
-    return compare_errors(errors[0], constant)
+    found = compare_errors(errors[0], constant)
+    if found and found.clearly and _discriminates(candidate, answered):
+        # where one class is rare, who finds it is wrong more often than who never looks
+        return None
+    return found
+
+
+def discriminates(scores: np.ndarray, truths: np.ndarray, labels: Sequence[str]) -> bool:
+    """True where scores [rows, labels] rank a label's rows above the others, and not by chance.
+
+    By the mean over the labels of the area under the ROC curve, more than two standard errors above
+    one half; the standard error is that of the Mann-Whitney statistic without an effect (Hanley and
+    McNeil, "The Meaning and Use of the Area under a ROC Curve", Radiology 1982).
+    """
+    above, errors = [], []
+    for place, label in enumerate(labels):
+        own = truths == label
+        inside, outside = int(own.sum()), int((~own).sum())
+        if not inside or not outside:
+            continue
+        ranks = _ranks(scores[:, place])
+        area = (ranks[own].sum() - inside * (inside + 1) / 2) / (inside * outside)
+        above.append(area - 0.5)
+        errors.append(((inside + outside + 1) / (12 * inside * outside)) ** 0.5)
+    return bool(above) and float(np.mean(above)) > CLEARLY * float(np.mean(errors))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: np.ndarray = (last - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def _discriminates(predictor: Predictor, answered: Sequence[Truth]) -> bool:
+    document = predictor.package.document
+    if document.task != "classification":
+        return False
+    columns = predictor.decoder.decode([row for row, _ in answered]).columns
+    scores = predictor.predict(columns).outputs[document.outputs[0].name]
+    return discriminates(scores, np.array([t for _, t in answered], object), document.labels)
 
 
 def against_live(candidate: Predictor, live: Predictor) -> Compared | None:

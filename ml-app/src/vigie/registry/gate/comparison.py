@@ -66,12 +66,20 @@ RULES: Mapping[Asker, Rule] = {
 
 
 def compare_with_baselines(
-    task: Task, error: float, baselines: Mapping[str, float]
+    task: Task, error: float, baselines: Mapping[str, float], discriminates: bool = False
 ) -> Comparison | None:
-    """A refusal where a simple model does clearly better; `None` where the version passes."""
+    """A refusal where a simple model does clearly better; `None` where the version passes.
+
+    A classification that `discriminates` is not held against one answer for every row: where one
+    class is rare, who finds it is wrong more often than who never looks.
+    """
+    if discriminates:
+        baselines = {name: value for name, value in baselines.items() if name not in TRIVIAL}
     for name in TRIVIAL & baselines.keys():
         if error >= baselines[name]:
             return Comparison(False, f"no better than the {name} baseline")
+    if not baselines:
+        return None
     name, best = min(baselines.items(), key=lambda item: item[1])
     classifies = task == "classification"
     bound = best + CLASSIFICATION_MARGIN if classifies else best * REGRESSION_FACTOR

@@ -1,0 +1,91 @@
+"""The rows of a caller's own model on both sides: what the package learns from, what judges it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vigie.errors import DataError, InvalidInput
+from vigie.models.decoding import RowDecoder
+from vigie.training.dataset import Dataset, split
+from vigie.training.own_table import read_table
+from vigie.training.own_targets import read_alike
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vigie.training.own_model import OwnModel
+    from vigie.training.own_table import OwnTable
+
+FEWEST_HELD_OUT = 10
+FEWEST_ROWS = 5 * FEWEST_HELD_OUT
+SOURCE = "rows given to vigie.log_model"
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """Rows on both sides, and what is to be said of them."""
+
+    training: Dataset
+    held_out: Dataset
+    notes: tuple[str, ...] = ()
+
+    def kept(self, most: int) -> Dataset:
+        """The held-out rows that go into the package; none of those without one truth each."""
+        if self.held_out.target.ndim > 1:
+            return self.held_out.take(np.arange(0))
+        return self.held_out.spread(most)
+
+
+def hold_out(
+    own: OwnModel, given: tuple[Any, Any] | None, columns: Sequence[str] | None
+) -> OwnRows:
+    """The rows given as held out, else a fifth of all, by a hash of each row."""
+    whole = _dataset(own, own.table, own.target.truths)
+    if given is None:
+        training, held_out = split(whole)
+        if len(held_out) < FEWEST_HELD_OUT:
+            raise DataError(
+                f"inputs: {len(whole)} rows are too few to judge by; give at least {FEWEST_ROWS}, "
+                "or held_out=(inputs, targets)"
+            )
+        note = "judged by rows out of inputs=; give held_out= if the model has learnt from them"
+        return OwnRows(training, held_out, (note,))
+    inputs, targets = given
+    table = read_table(inputs, columns, "held_out")
+    if table.names != own.table.names:
+        raise DataError(
+            f"held_out: the columns are {', '.join(table.names)}, those of inputs are "
+            f"{', '.join(own.table.names)}"
+        )
+    outputs = [own.network.tensors[0], *(output.tensor for output in own.others)]
+    truths = read_alike(targets, own.target, outputs, len(table))
+    held_out = _dataset(own, table, truths)
+    if len(held_out) < FEWEST_HELD_OUT:
+        raise DataError(f"held_out: {len(held_out)} rows, at least {FEWEST_HELD_OUT} are needed")
+    return OwnRows(whole, held_out)
+
+
+def _dataset(own: OwnModel, table: OwnTable, truths: np.ndarray) -> Dataset:
+    ids = table.row_ids()
+    columns = {own.names[column.name]: column.values for column in table.columns}
+    digest = hashlib.sha256("\n".join(ids).encode() + truths.astype(str).tobytes())
+    ordered = {item.name: columns[item.name] for item in own.inputs}
+    rows = Dataset(ordered, truths, ids, SOURCE, digest.hexdigest())
+    _check(own, rows)
+    return rows
+
+
+def _check(own: OwnModel, rows: Dataset) -> None:
+    """The package must take the very rows that it is made of."""
+    sample = replace(rows, target=rows.target).spread(1000).rows()
+    try:
+        RowDecoder(own.inputs).decode(sample)
+    except InvalidInput as refused:
+        first = refused.fields[0]
+        raise DataError(
+            f"{first.field}: the rows hold {first.got}, what you say of it is {first.expected}"
+        ) from None

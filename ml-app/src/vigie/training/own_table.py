@@ -1,0 +1,190 @@
+"""A caller's own rows, as a DataFrame, a dict of arrays or an array: columns of plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from vigie.errors import DataError
+
+Kind = Literal["number", "integer", "boolean", "text"]
+
+
+@dataclass(frozen=True)
+class OwnColumn:
+    """One column: plain values with `None` where absent, or one array of `shape` per row."""
+
+    name: str
+    kind: Kind
+    values: Sequence[Any]
+    shape: tuple[int, ...] = ()
+
+    @property
+    def has_gaps(self) -> bool:
+        """True where a value is absent."""
+        return not self.shape and any(value is None for value in self.values)
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """Columns in the caller's order; `named` tells whether the names are the caller's own."""
+
+    columns: tuple[OwnColumn, ...]
+    named: bool
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+    def row_ids(self) -> list[str]:
+        """A digest per row: equal rows have the same one, in every run."""
+        listed = [column.values for column in self.columns]
+        option = orjson.OPT_SERIALIZE_NUMPY
+        return [
+            hashlib.sha256(orjson.dumps(row, option=option)).hexdigest()
+            for row in zip(*listed, strict=True)
+        ]
+
+
+def read_table(given: Any, columns: Sequence[str] | None = None, what: str = "inputs") -> OwnTable:
+    """The rows that a caller gave. Raises `DataError` for what is no table of values.
+
+    `columns` names the columns of an array [rows, columns].
+    """
+    if isinstance(given, pd.Series):
+        given = given.to_frame(given.name if given.name is not None else "input")
+    if isinstance(given, pd.DataFrame):
+        if columns is not None:
+            raise DataError(f"{what}: a DataFrame has names of its own; leave columns= out")
+        table = OwnTable(tuple(_of_frame(given, what)), True)
+    elif isinstance(given, Mapping):
+        table = OwnTable(tuple(_of_array(str(n), v, what) for n, v in given.items()), True)
+    else:
+        table = _of_one_array(given, columns, what)
+    if not table.columns:
+        raise DataError(f"{what}: there is no column")
+    lengths = {column.name: len(column.values) for column in table.columns}
+    if len(set(lengths.values())) != 1:
+        listed = ", ".join(f"{name} has {rows}" for name, rows in lengths.items())
+        raise DataError(f"{what}: the columns have different numbers of rows: {listed}")
+    if len(table) == 0:
+        raise DataError(f"{what}: there are no rows")
+    return table
+
+
+def _of_frame(frame: pd.DataFrame, what: str) -> Iterable[OwnColumn]:
+    names = [str(name) for name in frame.columns]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{what}: there are two columns named {twice[0]}")
+    for name, label in zip(names, frame.columns, strict=True):
+        yield _of_series(name, frame[label], what)
+
+
+def _of_series(name: str, series: pd.Series[Any], what: str) -> OwnColumn:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(series.cat.categories.dtype)
+    kind = series.dtype.kind
+    if kind in "Mm":
+        raise DataError(
+            f"{what}: column {name} holds dates; give numbers instead, such as days since a day, "
+            "or its year and month"
+        )
+    absent = series.isna().to_numpy()
+    values = series.astype(object).to_numpy()
+    listed = [None if gone else _plain(value) for gone, value in zip(absent, values, strict=True)]
+    present = [value for value in listed if value is not None]
+    if not present:
+        raise DataError(f"{what}: column {name} has no value at all; leave it out")
+    if isinstance(present[0], np.ndarray | list):
+        return _of_array(name, np.stack([np.asarray(value) for value in present]), what)
+    return OwnColumn(name, _kind_of(name, present, what), _aligned(listed, present))
+
+
+def _aligned(values: list[Any], present: list[Any]) -> list[Any]:
+    """Numbers of one type; booleans as 0 and 1."""
+    if isinstance(present[0], str):
+        return values
+    if any(isinstance(value, float) for value in present):
+        return [None if value is None else float(value) for value in values]
+    return [None if value is None else int(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+def _kind_of(name: str, present: Sequence[Any], what: str) -> Kind:
+    kinds = {type(value) for value in present}
+    if kinds <= {bool}:
+        return "boolean"
+    if kinds <= {int, bool}:
+        return "integer"
+    if kinds <= {int, float, bool}:
+        if not all(math.isfinite(value) for value in present):
+            raise DataError(f"{what}: column {name} holds an infinite number")
+        return "number"
+    if kinds <= {str}:
+        return "text"
+    listed = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise DataError(
+        f"{what}: column {name} holds values of the type {listed}; give numbers or texts"
+    )
+
+
+def _of_one_array(given: Any, columns: Sequence[str] | None, what: str) -> OwnTable:
+    array = _as_array(given, what)
+    if columns is None:
+        return OwnTable((_of_array("input", array, what),), False)
+    if array.ndim != 2 or array.shape[1] != len(columns):
+        raise DataError(
+            f"{what}: columns= names {len(columns)} columns, the array is of the shape "
+            f"{list(array.shape)}"
+        )
+    if len(set(columns)) != len(columns):
+        raise DataError("columns= names a column twice")
+    parts = (_of_array(n, array[:, i], what) for i, n in enumerate(columns))
+    return OwnTable(tuple(parts), True)
+
+
+def _as_array(given: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise DataError(f"{what}: the rows are not of one shape") from None
+    if array.ndim == 0:
+        raise DataError(
+            f"{what}: give a DataFrame, a dict of arrays or an array, not {type(given).__name__}"
+        )
+    return array
+
+
+def _of_array(name: str, given: Any, what: str) -> OwnColumn:
+    """A column of an array [rows], [rows, 1] or [rows, …]."""
+    if isinstance(given, pd.Series):
+        return _of_series(name, given, what)
+    array = _as_array(given, what)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 1:
+        return _of_series(name, pd.Series(array), what)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what}: {name} is an array of the type {array.dtype}; give numbers")
+    if not np.isfinite(array).all():
+        raise DataError(f"{what}: {name} holds a NaN or an infinite number")
+    kind: Kind = "number" if array.dtype.kind == "f" else "integer"
+    return OwnColumn(name, kind, list(array), tuple(array.shape[1:]))

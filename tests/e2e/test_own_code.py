@@ -1,0 +1,218 @@
+"""Programs of one's own: each logs its model in one call, and the service answers as it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow as mlflow_library
+import numpy as np
+import pytest
+
+from support.asgi import Answer
+from support.own_programs import PROGRAMS, Program, dense, fit, random, rows_of
+from support.real_mlflow import RealMlflow
+from support.service import LiveService, value_of
+from support.waiting import wait_until
+from vigie.monitoring.drift import current_drifts
+from vigie.registry.client import RegistryClient
+from vigie.registry.sync import RegistrySync
+from vigie.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from vigie.training.logged_model import LoggedModel
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Stack:
+    """MLflow, the registry's follower by hand, and a service of one worker."""
+
+    settings: Settings
+    service: LiveService
+
+    def serve(self, logged: LoggedModel) -> None:
+        """Waits until a version that was promoted answers."""
+        RegistrySync(self.settings).sync_once()
+        wait_until(lambda: self.version_of(logged.name) == logged.version)
+
+    def version_of(self, model: str) -> str | None:
+        """The version that serves."""
+        said = self.service.get(f"/v1/models/{model}")
+        return said.json().get("version") if said.status == 200 else None
+
+
+@pytest.fixture(scope="module")
+def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIGIE_MLFLOW_URL", mlflow.url)
+        patch.setenv("VIGIE_AUDIT_LOG", str(folder / "audit.log"))
+        settings = load_settings(cache=folder / "cache", state=folder / "state", models="*")
+        service = LiveService(folder, folder / "cache", VIGIE_MODELS="*", VIGIE_WORKERS="1")
+        try:
+            service.start()
+            yield Stack(settings, service)
+        finally:
+            service.clean_up()
+
+
+def logged(name: str, program: Program, **options: Any) -> LoggedModel:
+    """What the program's one call gives."""
+    from vigie.training.log_model import log_model
+
+    given = {**program.options, **options}
+    return log_model(
+        program.model, name=name, inputs=program.inputs, targets=program.targets, **given
+    )
+
+
+def answered(answer: Answer, labels: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The numbers of each output; of a classification, the shares in the order of `labels`."""
+    assert answer.status == 200, answer.body
+    rows = answer.json()["predictions"]
+    if labels:
+        return {
+            "prediction": np.array([[row["scores"][label] for label in labels] for row in rows])
+        }
+    names = rows[0].keys() - {"warnings", "interval"}
+    return {name: np.array([row[name] for row in rows]) for name in names}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_logs_in_one_call_and_is_answered_as_by_itself(stack: Stack, name: str) -> None:
+    program = PROGRAMS[name]()
+    made = logged(name, program)
+    assert made.promoted, made.reason
+    stack.serve(made)
+    found = answered(stack.service.predict(name, *program.asked), program.labels)
+    assert found.keys() == program.answers.keys()
+    for output, answers in program.answers.items():
+        scale = max(1.0, float(np.abs(answers).max()))
+        assert np.abs(found[output] - answers).max() <= TOLERANCE * scale, output
+
+
+def test_a_worse_version_is_registered_and_not_promoted_a_better_one_serves(stack: Stack) -> None:
+    program = PROGRAMS["flags"]()
+    first = logged("visits", program)
+    assert first.promoted, first.reason
+    stack.serve(first)
+    vectors = program.inputs.astype(float).to_numpy(np.float32)
+    half = dense(3)
+    fit(half, vectors[:, ::-1], program.targets)
+    worse = logged("visits", Program(half, program.inputs, program.targets, [], {}))
+    assert not worse.promoted
+    assert worse.version == "2"
+    for error in (first.metrics["mae"], worse.metrics["mae"]):
+        assert f"{error:.4g}" in worse.reason, worse.reason
+    better = dense(3)
+    for _ in range(8):
+        fit(better, vectors, program.targets)
+    third = logged("visits", Program(better, program.inputs, program.targets, [], {}))
+    assert third.promoted, third.reason
+    started = time.monotonic()
+    stack.serve(third)
+    assert time.monotonic() - started < 60
+    client = RegistryClient.of(stack.settings)
+    assert [v.version for v in client.versions("visits")] == ["3", "2", "1"]
+
+
+def test_names_ranges_interval_and_figures_are_those_of_the_rows(stack: Stack) -> None:
+    program = PROGRAMS["log_target"]()
+    made = logged(
+        "prices",
+        program,
+        title="Prices",
+        limits={"rooms": (1, 20)},
+        help={"rooms": "All but kitchens"},
+    )
+    stack.serve(made)
+    metadata = stack.service.get("/openapi.json").json()["components"]["schemas"]["prices.Row"]
+    rooms = metadata["properties"]["rooms"]
+    assert (rooms["minimum"], rooms["maximum"], rooms["type"]) == (1, 20, "integer")
+    assert "All but kitchens" in rooms["description"]
+    answer = stack.service.predict("prices", program.asked[0]).json()["predictions"][0]
+    low, high = answer["interval"]
+    assert low < answer["price_eur"] < high
+    assert 0.7 < made.metrics["interval_coverage"] <= 1
+    refused = stack.service.predict("prices", {**program.asked[0], "rooms": 21})
+    assert refused.status == 422
+    outside = stack.service.predict("prices", {**program.asked[0], "surface": 5000})
+    assert outside.json()["predictions"][0]["warnings"]
+
+
+def test_inside_a_run_of_ones_own_everything_is_in_that_run(
+    stack: Stack, mlflow: RealMlflow
+) -> None:
+    mlflow_library.set_tracking_uri(mlflow.url)
+    before = mlflow_library.set_experiment("mine")
+    program = PROGRAMS["vector"]()
+    with mlflow_library.start_run() as run:
+        mlflow_library.log_param("rate", 0.1)
+        made = logged("inside", program)
+        again = logged("inside", program)
+        assert mlflow_library.active_run().info.run_id == run.info.run_id
+    found = RegistryClient.of(stack.settings).version("inside", made.version)
+    assert found is not None
+    assert found.run_id == run.info.run_id
+    assert again.version == "2"
+    # what the program does next goes where it wanted it
+    with mlflow_library.start_run() as after:
+        assert after.info.experiment_id == before.experiment_id
+    data = mlflow_library.get_run(run.info.run_id).data
+    assert data.metrics["inside.mae"] == pytest.approx(made.metrics["mae"])
+    assert data.params == {"rate": "0.1"}
+
+
+def test_shifted_rows_raise_the_drift_of_their_input_alone(stack: Stack) -> None:
+    rng = random()
+    program = PROGRAMS["churn"]()
+    made = logged("drifting", program)
+    stack.serve(made)
+    rows = rows_of(program.inputs, 300) * 2
+    for row in rows:
+        row["age"] = int(min(120, row["age"] + 40 + rng.integers(0, 3)))
+    for start in range(0, 600, 100):
+        assert stack.service.predict("drifting", *rows[start : start + 100]).status == 200
+    wait_until(
+        lambda: (
+            value_of(stack.service.samples(), "vigie_predictions_total", model="drifting") >= 600
+        )
+    )
+    page = f"http://127.0.0.1:{stack.service.metrics_port}/metrics"
+    drifts = {d.feature: d for d in current_drifts(None, "1h", page) if d.model == "drifting"}
+    assert drifts["age"].psi > 0.25
+    assert drifts["age"].rows >= 500
+    assert drifts["income"].psi < 0.25
+
+
+def test_what_is_logged_is_told_in_three_lines(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = logged("told", PROGRAMS["flags"]())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"told version {made.version}: champion (the first version)"
+    assert lines[1].startswith("  mean absolute error ")
+    assert "median alone" in lines[1]
+    assert lines[2] == "  http://127.0.0.1:5000/models/told"
+    assert "<table>" in made._repr_html_()
+    assert made.uri == "models:/told/1"
+
+
+def test_promote_false_registers_and_leaves_the_alias(stack: Stack) -> None:
+    made = logged("waiting", PROGRAMS["flags"](), promote=False)
+    assert not made.promoted
+    assert RegistryClient.of(stack.settings).version_of("waiting", "champion") is None
+
+
+def test_no_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from vigie.errors import RegistryError
+
+    monkeypatch.setenv("VIGIE_MLFLOW_URL", "http://127.0.0.1:9")
+    with pytest.raises(RegistryError, match="MLflow does not answer"):
+        logged("away", PROGRAMS["flags"]())
