@@ -206,9 +206,9 @@ def flooding_housing_graph(numbers: int = 2**32) -> onnx.ModelProto:
     return model
 
 
-def patient_housing_graph(turns: int, width: int = 256) -> onnx.ModelProto:
+def patient_housing_graph(turns: int, width: int = 256, factor: float = 1.0) -> onnx.ModelProto:
     """The same answers, after so many turns of a matrix: the time grows with turns and rows."""
-    model = housing_graph()
+    model = housing_graph(factor)
     last = model.graph.node[-1]
     last.output[0] = "plain"
     value = helper.make_tensor_value_info

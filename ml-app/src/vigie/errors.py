@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,10 @@ class VigieError(Exception):
 
 class ConfigurationError(VigieError):
     """A setting, port, folder or environment that must be put right before a start."""
+
+
+class MissingExtra(ConfigurationError, ImportError):
+    """A part of Vigie that is not installed; the message says what to install."""
 
 
 class DataError(VigieError):
@@ -52,6 +57,16 @@ class FieldError:
     field: str
     expected: str
     got: str
+
+
+def spelled_out(message: str, fields: Sequence[FieldError], rows: int) -> str:
+    """`message`, and a line for each field; its row too where there is more than one."""
+    lines = [message]
+    for one in fields:
+        row = [f"row {one.row}"] if rows > 1 and one.row != WHOLE_COLUMN else []
+        where = ", ".join([*row, *([one.field] if one.field else [])])
+        lines.append(f"  {where or 'the table'}: expected {one.expected}, got {one.got}")
+    return "\n".join(lines)
 
 
 class InvalidInput(VigieError):

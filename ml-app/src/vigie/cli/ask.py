@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,11 @@ import click
 
 from vigie.cli.options import json_option, url_option
 from vigie.cli.tables import show_table
+from vigie.errors import DataError
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
-    from vigie.client import ServiceClient
+    from vigie.client import Client
 
 
 @click.command(short_help="one answer of a running service")
@@ -24,10 +26,8 @@ def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool)
     """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …"""
     import orjson
 
-    from vigie.client import parse_values
-
     client = _service(url)
-    answer = client.predict(model, [parse_values(values, client.inputs(model))])
+    answer = client.answer(model, [parse_values(values, client.inputs(model))])
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
@@ -69,9 +69,33 @@ def _model_row(model: dict[str, Any]) -> list[str]:
     ]
 
 
-def _service(url: str | None) -> ServiceClient:
-    from vigie.client import ServiceClient
+def _service(url: str | None) -> Client:
+    from vigie.client import Client
 
     settings = load_settings()
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
-    return ServiceClient(url or f"http://127.0.0.1:{settings.port}", key)
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    # who types a command is told at once, and types it again
+    return Client(url or f"http://127.0.0.1:{settings.port}", key, timeout=30, retries=0)
+
+
+def parse_values(pairs: tuple[str, ...], inputs: dict[str, Any]) -> dict[str, Any]:
+    """`name=value` words as one row; a number where the input takes one, else the text as it is."""
+    row: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign:
+            raise DataError(f"{pair} is not of the form name=value")
+        kinds = inputs.get(name, {}).get("type", "string")
+        row[name] = _number(text) if "string" not in kinds else text
+    return row
+
+
+def _number(text: str) -> int | float | str:
+    for convert in (int, float):
+        try:
+            number = convert(text)
+        except ValueError:
+            continue
+        # JSON has no NaN and no infinity: the service says better than we what it takes
+        return number if math.isfinite(number) else text
+    return text

@@ -45,6 +45,14 @@ def describe(item: Input) -> str:
     return phrase if item.required else f"{phrase}, or nothing"
 
 
+def describe_outside(item: Input) -> str:
+    """The warning for a value that is allowed but was not seen in training."""
+    if item.choices is not None:
+        return f"{item.name} has a value that was not seen in training"
+    low, high = item.range or (0, 0)
+    return f"{item.name} is outside the range seen in training ({low:.6g} to {high:.6g})"
+
+
 _NOUNS = {"float32": "number", "int64": "integer", "string": "text"}
 
 

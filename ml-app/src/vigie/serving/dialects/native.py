@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from vigie.engines.predictions import predictions_of
 from vigie.errors import FieldError, InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
-from vigie.serving.runtime.loaded_model import describe_outside
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
-    from vigie.engines.predictor import Answers
     from vigie.errors import VigieError
-    from vigie.models.document import PackageDocument
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
@@ -68,7 +66,9 @@ class NativeDialect:
                     "model": live.name,
                     "version": live.version,
                     "request_id": context.request_id,
-                    "predictions": predictions_of(context, result),
+                    "predictions": predictions_of(
+                        live.document, result.answers, context.decoded.outside
+                    ),
                 }
             )
         )
@@ -127,43 +127,3 @@ def _unwrap_member(document: dict[str, Any], wrapper: str) -> _Body:
     body = _Body([rows], f"/{wrapper}", False)
     wrong = FieldError(0, "", "list of objects", kind_of(rows))
     raise _Pointed(InvalidInput(f"{wrapper} is not a list of objects.", (wrong,)), body)
-
-
-def predictions_of(context: RequestContext, result: Result) -> list[dict[str, Any]]:
-    """The answer to each row, by the names of its parts."""
-    document = context.live.document
-    answers = result.answers
-    if document.task == "classification":
-        rows = _labelled(document, answers)
-    elif len(document.outputs) == 1:
-        name = document.outputs[0].name
-        rows = [{name: value} for value in answers.outputs[name].tolist()]
-    else:
-        names = [output.name for output in document.outputs]
-        values = [answers.outputs[name].tolist() for name in names]
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    if answers.lower is None or answers.upper is None:
-        for row in rows:
-            row["warnings"] = []
-    else:
-        ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
-        for row, low, high in ends:
-            row["interval"] = [low, high]
-            row["warnings"] = []
-    for name, outside in context.decoded.outside.items():
-        warning = describe_outside(context.live.inputs[name])
-        for index in outside:
-            rows[index]["warnings"].append(warning)
-    return rows
-
-
-def _labelled(document: PackageDocument, answers: Answers) -> list[dict[str, Any]]:
-    scores = answers.outputs[document.outputs[0].name].tolist()
-    return [
-        {
-            "label": label,
-            "score": max(row),
-            "scores": dict(zip(document.labels, row, strict=True)),
-        }
-        for label, row in zip(answers.labels(document), scores, strict=True)
-    ]

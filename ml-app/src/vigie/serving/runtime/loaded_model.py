@@ -143,14 +143,6 @@ def clock_of(predictor: Predictor) -> Callable[[], float]:
     return time.thread_time if predictor.engine.in_caller else time.perf_counter
 
 
-def describe_outside(item: Input) -> str:
-    """The warning for a value that is allowed but was not seen in training."""
-    if item.choices is not None:
-        return f"{item.name} has a value that was not seen in training"
-    low, high = item.range or (0, 0)
-    return f"{item.name} is outside the range seen in training ({low:.6g} to {high:.6g})"
-
-
 class VersionMetrics:
     """The series of one version, bound once so that a request only adds numbers."""
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
+from vigie.engines.predictions import predictions_of
 from vigie.errors import RETRY_SECONDS, NotFound, Unavailable, UnsupportedMediaType
 from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
-from vigie.serving.dialects.native import predictions_of
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
@@ -60,8 +60,9 @@ def predict(model: str | None = None) -> Response:
     # another version may have taken its place meanwhile
     live = context.known_live or live
     if answered.result is not None:
-        prediction = predictions_of(context, answered.result)[0]
-        outside = [live.inputs[name] for name in context.decoded.outside]
+        unseen = context.decoded.outside
+        prediction = predictions_of(context.live.document, answered.result.answers, unseen)[0]
+        outside = [live.inputs[name] for name in unseen]
         result = result_of(live.document, prediction, outside, asked_language())
         curl = curl_command(f"{_root()}/predict/{live.name}", body)
         page = _model_page(live, response.status, typed, result=result, curl=curl)
