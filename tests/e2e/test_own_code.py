@@ -12,6 +12,7 @@ import mlflow as mlflow_library
 import numpy as np
 import pytest
 
+import vigie
 from support.asgi import Answer
 from support.own_programs import PROGRAMS, Program, dense, fit, random, rows_of
 from support.real_mlflow import RealMlflow
@@ -64,10 +65,8 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def logged(name: str, program: Program, **options: Any) -> LoggedModel:
     """What the program's one call gives."""
-    from vigie.training.log_model import log_model
-
     given = {**program.options, **options}
-    return log_model(
+    return vigie.log_model(
         program.model, name=name, inputs=program.inputs, targets=program.targets, **given
     )
 

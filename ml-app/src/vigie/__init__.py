@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vigie.client import Client as Client
     from vigie.registry.load import load as load
+    from vigie.training.log_model import log_model as log_model
 
 __version__ = "0.1.0"
 __all__ = ["Client", "load", "log_model"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -35,19 +36,24 @@ _LARGEST_FLOAT = 8
 def rows_of(table: Any) -> Rows:
     """The rows of a table, as JSON values by the name of their column.
 
+    A name that no input can have becomes one (`input_name`), as it did when the model was logged.
     What is missing (`None`, NaN, NaT, `pd.NA`) is absent. Numbers are Python's, and whole ones stay
     so; true and false are 1 and 0, categories their values, dates ISO 8601, arrays lists. Infinity
     stays. `DataError` names the column and the row of what none of this is.
     """
-    if is_frame(table):
-        columns = _columns_of_frame(table)
-    elif isinstance(table, Mapping):
-        columns = {_named(name): values_of(values, name) for name, values in table.items()}
+    if is_frame(table) or isinstance(table, Mapping):
+        columns = _columns_of(table)
     elif isinstance(table, Iterable) and not isinstance(table, str | bytes | np.ndarray):
         return [_row(row, place) for place, row in enumerate(table)]
     else:
         raise DataError(f"this is {_kind(table)} and no table; {_TAKEN}")
     return _rows_of_columns(columns)
+
+
+def input_name(column: str) -> str:
+    """The name of a column as an input of a model: letters, digits and `_`, a letter first."""
+    text = re.sub(r"\W", "_", column, flags=re.ASCII).strip("_")
+    return text if text[:1].isalpha() else f"x_{text}"
 
 
 def is_frame(table: Any) -> bool:
@@ -79,12 +85,13 @@ def in_form_of(table: Any, predictions: Rows) -> Any:
     return _columns_of_predictions(predictions) if isinstance(table, Mapping) else predictions
 
 
-def _columns_of_frame(table: pd.DataFrame) -> dict[str, list[Any]]:
+def _columns_of(table: pd.DataFrame | Mapping[str, Any]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for name, values in table.items():
-        if _named(name) in columns:
-            raise DataError(f"the table has the column {name} twice")
-        columns[str(name)] = _values_of_series(values, str(name))
+        called = input_name(_named(name))
+        if called in columns:
+            raise DataError(f"the table has the column {called} twice")
+        columns[called] = values_of(values, str(name))
     return columns
 
 

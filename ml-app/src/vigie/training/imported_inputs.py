@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vigie.errors import DataError
+from vigie.frames import input_name
 from vigie.models.document import Input
 
 TRIED_ROWS = 8
@@ -27,8 +28,7 @@ class InputTensor:
 
 def safe_name(name: str) -> str:
     """A name that a caller can write in JSON and in a form: letters, digits and `_`."""
-    text = re.sub(r"\W", "_", name.split(":")[0], flags=re.ASCII).strip("_")
-    return text if text[:1].isalpha() else f"x_{text}"
+    return input_name(name.split(":")[0])
 
 
 def describe_inputs(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from vigie.errors import DataError
+from vigie.frames import input_name
 from vigie.models.document import Input
-from vigie.training.imported_inputs import InputTensor, safe_name
+from vigie.training.imported_inputs import InputTensor
 from vigie.training.imported_keras import tensors_of, with_inputs
 from vigie.training.plan import fit_input
 
@@ -55,7 +56,7 @@ def package_names(table: OwnTable) -> dict[str, str]:
     """The name in the package of each column: what a caller can write in JSON and in a form."""
     names: dict[str, str] = {}
     for column in table.names:
-        name = safe_name(column)
+        name = input_name(column)
         if name in names.values():
             other = next(raw for raw, taken in names.items() if taken == name)
             raise DataError(f"columns {other} and {column} would both be {name}; rename one")
@@ -101,9 +102,9 @@ def match(model: keras.Model, table: OwnTable) -> Matched:
             return Matched(table.columns, (tensor,), False)
         if tensor.dtype != "string" and len(tensor.shape) == 1:
             return _side_by_side(tensor, table)
-    named = {name: tensor for tensor in tensors for name in (safe_name(tensor.name), tensor.name)}
+    named = {name: tensor for tensor in tensors for name in (input_name(tensor.name), tensor.name)}
     chosen = [
-        named.get(column.name) or named.get(safe_name(column.name)) for column in table.columns
+        named.get(column.name) or named.get(input_name(column.name)) for column in table.columns
     ]
     wanted = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in tensors)
     for column, found in zip(table.columns, chosen, strict=True):

@@ -89,7 +89,7 @@ class OwnModel:
         if preprocessing is None:
             items, network = _plain(answering, table, names, described)
         else:
-            items, network = _preprocessed(answering, table, names, described, preprocessing)
+            items, network = _preprocessed(answering, table, names, described, preprocessing, taken)
         others = other_outputs(answering, network.tensors)
         return cls(table, names, items, target, column, network, others)
 
@@ -153,10 +153,14 @@ def _preprocessed(
     names: dict[str, str],
     described: Described,
     preprocessing: Preprocessing,
+    taken: OwnTable,
 ) -> tuple[tuple[Input, ...], PreprocessedNetwork]:
     values = {column.name: column.values for column in table.columns}
     row = _typical_row(table)
-    width = model.inputs[0].shape[-1]
+    width = taken.columns[0].shape[0]
+    if len(model.inputs) != 1 or tuple(model.inputs[0].shape[1:]) not in ((width,), (None,)):
+        takes = ", ".join(str(list(tensor.shape[1:])) for tensor in model.inputs)
+        raise DataError(f"preprocess gives {width} columns, the model takes {takes}")
     items = tuple(
         _raw_input(column, names[column.name], preprocessing, row, described)
         for column in table.columns

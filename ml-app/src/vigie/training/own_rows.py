@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,10 @@ def hold_out(
     whole = _dataset(own, own.table, own.target.truths)
     if given is None:
         training, held_out = split(whole)
-        if len(held_out) < FEWEST_HELD_OUT:
+        if min(len(training), len(held_out)) < FEWEST_HELD_OUT:
+            # few different rows, each of them many times
+            training, held_out = split(replace(whole, ids=_told_apart(whole.ids)))
+        if min(len(training), len(held_out)) < FEWEST_HELD_OUT:
             raise DataError(
                 f"inputs: {len(whole)} rows are too few to judge by; give at least {FEWEST_ROWS}, "
                 "or held_out=(inputs, targets)"
@@ -67,6 +71,16 @@ def hold_out(
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"held_out: {len(held_out)} rows, at least {FEWEST_HELD_OUT} are needed")
     return OwnRows(whole, held_out)
+
+
+def _told_apart(ids: Sequence[str]) -> list[str]:
+    """Ids with a number behind each repetition."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for one in ids:
+        apart.append(f"{one} {seen[one]}")
+        seen[one] += 1
+    return apart
 
 
 def _dataset(own: OwnModel, table: OwnTable, truths: np.ndarray) -> Dataset:

@@ -13,6 +13,7 @@ import orjson
 import pandas as pd
 
 from vigie.errors import DataError
+from vigie.frames import values_of
 
 Kind = Literal["number", "integer", "boolean", "text"]
 
@@ -92,58 +93,36 @@ def _of_frame(frame: pd.DataFrame, what: str) -> Iterable[OwnColumn]:
 
 
 def _of_series(name: str, series: pd.Series[Any], what: str) -> OwnColumn:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
-    kind = series.dtype.kind
-    if kind in "Mm":
+    if series.dtype.kind in "Mm":
         raise DataError(
             f"{what}: column {name} holds dates; give numbers instead, such as days since a day, "
             "or its year and month"
         )
-    absent = series.isna().to_numpy()
-    values = series.astype(object).to_numpy()
-    listed = [None if gone else _plain(value) for gone, value in zip(absent, values, strict=True)]
-    present = [value for value in listed if value is not None]
+    values = values_of(series, name)
+    present = [value for value in values if value is not None]
     if not present:
         raise DataError(f"{what}: column {name} has no value at all; leave it out")
-    if isinstance(present[0], np.ndarray | list):
-        return _of_array(name, np.stack([np.asarray(value) for value in present]), what)
-    return OwnColumn(name, _kind_of(name, present, what), _aligned(listed, present))
+    if isinstance(present[0], list):
+        return _of_array(name, np.array(present), what)
+    kind = _kind_of(name, series, present, what)
+    if kind == "number":
+        values = [None if value is None else float(value) for value in values]
+    return OwnColumn(name, kind, values)
 
 
-def _aligned(values: list[Any], present: list[Any]) -> list[Any]:
-    """Numbers of one type; booleans as 0 and 1."""
-    if isinstance(present[0], str):
-        return values
-    if any(isinstance(value, float) for value in present):
-        return [None if value is None else float(value) for value in values]
-    return [None if value is None else int(value) for value in values]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value
-
-
-def _kind_of(name: str, present: Sequence[Any], what: str) -> Kind:
+def _kind_of(name: str, series: pd.Series[Any], present: Sequence[Any], what: str) -> Kind:
     kinds = {type(value) for value in present}
-    if kinds <= {bool}:
-        return "boolean"
-    if kinds <= {int, bool}:
-        return "integer"
-    if kinds <= {int, float, bool}:
-        if not all(math.isfinite(value) for value in present):
+    if kinds == {int}:
+        boolean = series.dtype.kind == "b" or all(isinstance(v, bool) for v in series.dropna())
+        return "boolean" if boolean else "integer"
+    if kinds <= {int, float}:
+        if not all(map(math.isfinite, present)):
             raise DataError(f"{what}: column {name} holds an infinite number")
         return "number"
-    if kinds <= {str}:
+    if kinds == {str}:
         return "text"
     listed = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise DataError(
-        f"{what}: column {name} holds values of the type {listed}; give numbers or texts"
-    )
+    raise DataError(f"{what}: column {name} holds {listed}; give numbers alone, or texts alone")
 
 
 def _of_one_array(given: Any, columns: Sequence[str] | None, what: str) -> OwnTable:

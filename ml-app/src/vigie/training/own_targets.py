@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
+from vigie.frames import input_name
 from vigie.models.document import Output
-from vigie.training.imported_inputs import safe_name
 
 if TYPE_CHECKING:
     from vigie.models.document import Task
@@ -77,7 +77,7 @@ def read_target(
     truths = _as_truths(given, rows)
     size = tuple(model.outputs[0].shape[1:])
     classes = _classes(model, size, truths, loss, task, labels)
-    called = safe_name(name) if name else "prediction"
+    called = input_name(name) if name else "prediction"
     if classes is None:
         return OwnTarget(called, _number_task(task, size), _as_numbers(truths, size))
     return OwnTarget(called, "classification", _as_labels(truths, classes), classes)
@@ -268,8 +268,8 @@ def other_outputs(model: keras.Model, tensors: Sequence[str]) -> tuple[Output, .
         shape = tuple(answer.shape[1:])
         found.append(
             Output(
-                name=safe_name(name),
-                label=safe_name(name).replace("_", " "),
+                name=input_name(name),
+                label=input_name(name).replace("_", " "),
                 tensor=tensor,
                 shape=() if shape == (1,) else shape,
             )
