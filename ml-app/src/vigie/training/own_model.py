@@ -125,8 +125,12 @@ def _preprocessing(transformer: Any, table: OwnTable) -> Preprocessing:
 
 def _vectors(preprocessing: Preprocessing, table: OwnTable) -> OwnTable:
     """One row as the network behind the transformer takes it."""
-    row = {column.name: column.values[:1] for column in table.columns}
-    vectors = preprocessing.transform(row)
+    row = {name: [value] for name, value in _typical_row(table).items()}
+    try:
+        vectors = preprocessing.transform(row)
+    except (ValueError, TypeError) as failure:
+        reason = str(failure).splitlines()[0][:200]
+        raise DataError(f"preprocess does not take these rows: {reason}") from None
     return OwnTable((OwnColumn(VECTOR, "number", list(vectors), vectors.shape[1:]),), False)
 
 

@@ -77,10 +77,12 @@ class Preprocessing:
 
     def __init__(self, transformer: Any, columns: Sequence[RawColumn]) -> None:
         self._transformer = transformer
-        self.columns = tuple(columns)
-        self.graph = _prefixed(_convert(transformer, self.columns))
+        self.columns, converted = _convert_columns(transformer, tuple(columns))
+        self.graph = _prefixed(converted)
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
         self._session = ort.InferenceSession(
-            self.graph.SerializeToString(), providers=["CPUExecutionProvider"]
+            self.graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
     def transform(self, table: Mapping[str, Sequence[Any]]) -> np.ndarray:
@@ -122,10 +124,15 @@ class Preprocessing:
             wanted = self.transform(_table(row, name, [None]))
         except (ValueError, TypeError):
             return None
-        candidates = [*dict.fromkeys([*seen, *_text_fills(self._transformer), "nan", "None", ""])]
-        got = self.run(_table(row, name, candidates))
-        alike = np.isclose(got, wanted, rtol=1e-4, atol=1e-5).all(axis=1)
-        return candidates[int(alike.argmax())] if alike.any() else None
+        for text in dict.fromkeys([*_text_fills(self._transformer), *seen, "nan", "None", ""]):
+            try:
+                got = self.run(_table(row, name, [text]))
+            except ort.capi.onnxruntime_pybind11_state.Fail:
+                # no category of the transformer
+                continue
+            if np.allclose(got, wanted, rtol=1e-4, atol=1e-5):
+                return text
+        return None
 
     def takes(self, row: Mapping[str, Any], name: str, value: Any) -> bool:
         """True where the transformer answers this value of a column with finite numbers."""
@@ -167,6 +174,19 @@ def _tensor(values: Sequence[Any], kind: int) -> np.ndarray:
     if kind == _INTEGERS:
         return np.array(values, np.int64).reshape(-1, 1)
     return np.array([np.nan if v is None else v for v in values], np.float32).reshape(-1, 1)
+
+
+def _convert_columns(
+    transformer: Any, columns: tuple[RawColumn, ...]
+) -> tuple[tuple[RawColumn, ...], onnx.ModelProto]:
+    """The graph, and the columns as it takes them: some steps want numbers of one type."""
+    floats = tuple(RawColumn(c.name, _FLOATS if c.kind == _INTEGERS else c.kind) for c in columns)
+    try:
+        return columns, _convert(transformer, columns)
+    except DataError:
+        if floats == columns:
+            raise
+    return floats, _convert(transformer, floats)
 
 
 def _convert(transformer: Any, columns: Sequence[RawColumn]) -> onnx.ModelProto:
