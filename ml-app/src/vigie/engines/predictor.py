@@ -117,4 +117,10 @@ def open_predictor(package: Package, engine: str = "auto", threads: int = 1) -> 
             "this model needs the TensorFlow engine, which is not installed here "
             "(pip install 'vigie[tensorflow]', or the serve-tensorflow image)"
         ) from None
-    return Predictor(package, TensorFlowEngine(package.keras_path, threads))
+    keras_engine = TensorFlowEngine(package.keras_path, threads)
+    if keras_engine.inputs != package.document.tensor_names:
+        raise RefusedPackage(
+            "the Keras model takes other inputs than the package: what comes before it is in the "
+            "graph alone; set VIGIE_ENGINE=auto"
+        )
+    return Predictor(package, keras_engine)

@@ -38,6 +38,11 @@ class TensorFlowEngine:
         self._groups = _group(model)
         self._function = _compile(model, self._groups)
 
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The names of the model's inputs."""
+        return frozenset(name for group in self._groups for name in group.names)
+
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Every output tensor by name; `ModelFailure` where the model fails on these rows."""
         try:

@@ -166,8 +166,7 @@ class PackageDocument(_Frozen):
 
     @model_validator(mode="after")
     def _agree(self) -> PackageDocument:
-        names = [i.name for i in self.inputs]
-        names += [i.missing.indicator for i in self.inputs if i.missing and i.missing.indicator]
+        names = self._tensor_names()
         if len(set(names)) != len(names):
             raise ValueError("two inputs have the same name")
         for item in self.inputs:
@@ -178,6 +177,19 @@ class PackageDocument(_Frozen):
         ):
             raise ValueError("a classification names one label per class of its first output")
         return self
+
+    @property
+    def tensor_names(self) -> frozenset[str]:
+        """The input tensors of the graph: one per input, and one per indicator of gaps."""
+        return frozenset(self._tensor_names())
+
+    def _tensor_names(self) -> list[str]:
+        names = [item.name for item in self.inputs]
+        return names + [
+            item.missing.indicator
+            for item in self.inputs
+            if item.missing and item.missing.indicator
+        ]
 
     @property
     def example(self) -> dict[str, Any]:
