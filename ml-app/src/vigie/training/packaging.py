@@ -83,14 +83,14 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPackage:
     """A package on disk: its digest, and why TensorFlow must serve it, where it must."""
 
     digest: str
     problem: str | None = None
 
 
-def write_package(trained: Trained, root: Path, mlflow_model: Model) -> Written:
+def write_package(trained: Trained, root: Path, mlflow_model: Model) -> WrittenPackage:
     """Writes the package below `root`, its graph checked against the network on training rows.
 
     Raises `DataError` where there is neither a graph that answers alike nor a Keras model that can
@@ -113,7 +113,7 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> Written:
     _write(root / PROFILE, _profile(trained, predictor))
     if len(trained.held_out):
         _write(root / HELD_OUT, _held_out(trained.held_out))
-    return Written(write_manifest(root), problem)
+    return WrittenPackage(write_manifest(root), problem)
 
 
 def _write_graph(

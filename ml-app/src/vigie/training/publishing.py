@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vigie.registry.gate.comparison import Comparison
     from vigie.settings import Settings
     from vigie.training.dataset import Dataset
-    from vigie.training.packaging import Trained, Written
+    from vigie.training.packaging import Trained, WrittenPackage
     from vigie.training.steps import Steps
     from vigie.training.tracking import Tracking
 
@@ -75,7 +75,9 @@ class Publication:
             comparison = self._judge(trained, judged, version, promote)
         return Published(version, written.digest, comparison, written.problem)
 
-    def _register(self, trained: Trained, judged: Judged, run_id: str) -> tuple[str, Written]:
+    def _register(
+        self, trained: Trained, judged: Judged, run_id: str
+    ) -> tuple[str, WrittenPackage]:
         plan = trained.plan
         tags = {
             "vigie.data_sha256": trained.training.sha256,
