@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,18 +31,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TOLERANCE = 1e-5
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """MLflow, the registry's follower by hand, and a service of one worker."""
+    """MLflow, what follows it, and a service of one worker."""
 
     settings: Settings
     service: LiveService
 
     def serve(self, logged: LoggedModel) -> None:
         """Waits until a version that was promoted answers."""
-        RegistrySync(self.settings).sync_once()
         wait_until(lambda: self.version_of(logged.name) == logged.version)
 
     def version_of(self, model: str) -> str | None:
@@ -54,12 +57,19 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIGIE_MLFLOW_URL", mlflow.url)
         patch.setenv("VIGIE_AUDIT_LOG", str(folder / "audit.log"))
-        settings = load_settings(cache=folder / "cache", state=folder / "state", models="*")
+        settings = load_settings(
+            cache=folder / "cache", state=folder / "state", models="*", poll_seconds=0.5
+        )
+        stop = threading.Event()
+        sync_thread = threading.Thread(target=RegistrySync(settings).run, args=(stop,))
         service = LiveService(folder, folder / "cache", VIGIE_MODELS="*", VIGIE_WORKERS="1")
         try:
+            sync_thread.start()
             service.start()
             yield Stack(settings, service)
         finally:
+            stop.set()
+            sync_thread.join()
             service.clean_up()
 
 
@@ -215,3 +225,34 @@ def test_no_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("VIGIE_MLFLOW_URL", "http://127.0.0.1:9")
     with pytest.raises(RegistryError, match="MLflow does not answer"):
         logged("away", PROGRAMS["flags"]())
+
+
+def run_as_a_user(code: str, stack: Stack) -> dict[str, Any]:
+    """Runs code that names the addresses of `make run` against the stack; gives its names."""
+    for address, port in (("5000", stack.service.port), ("9464", stack.service.metrics_port)):
+        code = code.replace(f"127.0.0.1:{address}", f"127.0.0.1:{port}")
+    found: dict[str, Any] = {}
+    exec(compile(code, "a user's code", "exec"), found)
+    return found
+
+
+def test_the_notebook_goes_the_whole_way(stack: Stack) -> None:
+    notebook = json.loads((ROOT / "notebooks" / "your_model.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert not any(c.get("outputs") for c in notebook["cells"])
+    found = run_as_a_user("\n".join(cells), stack)
+    assert found["made"].promoted
+    assert found["made"].metrics["accuracy"] > 0.8
+    assert "not better than version 1" in found["worse"].reason
+
+
+def test_the_page_does_what_it_says(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "own-code.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    run_as_a_user(code, stack)
+    said = capsys.readouterr().out
+    assert "churn version " in said
+    assert "flats version 1: champion (the first version)" in said
+    wait_until(lambda: stack.version_of("flats") == "1")
+    answer = stack.service.predict("flats", {"city": "Brest"})
+    assert answer.status == 200, answer.body
