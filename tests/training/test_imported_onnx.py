@@ -28,7 +28,7 @@ from support.onnx_models import (
     value,
 )
 from support.worker import loaded, post, settings_for
-from vigie.errors import RefusedPackage
+from vigie.errors import DataError, RefusedPackage
 from vigie.registry.cache import ModelCache
 from vigie.sandbox.run import run_confined
 from vigie.training.imported_onnx import to_package
@@ -273,6 +273,12 @@ def test_every_dialect_answers_as_the_graph_does(tmp_path: Path) -> None:
     ):
         numbers = np.array(scores).reshape(2, 2)
         np.testing.assert_allclose(numbers, tree_classifier_answers(rows), 1e-5)
+
+
+def test_one_example_does_not_hide_a_graph_for_one_row(tmp_path: Path) -> None:
+    source = written(tmp_path, BAKED)
+    with pytest.raises(DataError, match="a row otherwise alone than among others"):
+        to_package(tmp_path, str(source), (), (), [{"x": [1.0, 2.0, 3.0]}])
 
 
 @pytest.mark.parametrize("ends", [True, False])
