@@ -24,9 +24,11 @@ from support.imported_models import (
     ImportedModel,
     by_vector,
     classifier,
+    graph_of_scikit_learn,
     keras_file,
     numbers,
 )
+from support.onnx_models import perceptron
 from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
 from support.waiting import wait_until
@@ -83,6 +85,22 @@ def log_bare_model(url: str) -> ImportedModel:
     return ImportedModel("rebuilt", "models:/bare/1", rows, model(numbers()).numpy())
 
 
+def log_bare_graph(url: str) -> ImportedModel:
+    """Version 1 of `bare_graph`, as `mlflow.onnx.log_model` writes it in one file."""
+    import mlflow
+
+    mlflow.set_tracking_uri(url)
+    mlflow.set_experiment("bare_graph")
+    graph, answers = graph_of_scikit_learn()
+    with mlflow.start_run():
+        mlflow.onnx.log_model(
+            graph, name="model", registered_model_name="bare_graph", pip_requirements=["onnx"],
+            save_as_external_data=False,
+        )  # fmt: skip
+    rows = [{"X": row.tolist()} for row in numbers()]
+    return ImportedModel("regrown", "models:/bare_graph/1", rows, answers)
+
+
 def imported(model: ImportedModel, folder: Path, environment: Mapping[str, str]) -> str:
     """Imports a model with the command and its own rows; gives what the command said."""
     examples = folder / f"{model.name}.json"
@@ -105,7 +123,10 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "VIGIE_STATE": str(folder / "state"), "VIGIE_MODELS": "flowers,*",
             "VIGIE_POLL_SECONDS": "1",
         }  # fmt: skip
-        models = [*(make(folder) for make in MAKERS), log_bare_model(mlflow.url)]
+        models = [
+            *(make(folder) for make in MAKERS), log_bare_model(mlflow.url),
+            log_bare_graph(mlflow.url),
+        ]  # fmt: skip
         registry = OperatorClient(mlflow.url, 5)
         registry.point("bare", "champion", "1")
         told = list(pool.map(lambda model: imported(model, folder, environment), models))
@@ -150,7 +171,10 @@ def difference(answer: Answer, model: ImportedModel) -> float:
     return float(np.abs(numbers_in(answer, labels) - model.answers).max())
 
 
-ALL = ("flowers", "prices", "exported", "homes", "homes_versioned", "words", "rebuilt")
+ALL = (
+    "flowers", "prices", "exported", "blossoms", "homes", "homes_versioned", "words", "rebuilt",
+    "regrown",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -164,6 +188,14 @@ def test_an_imported_model_answers_over_http_as_it_does_itself(stack: Stack, nam
     assert len(model.rows) >= 50
     found = difference(answer, model)
     assert found <= TOLERANCE
+
+
+def test_scores_that_are_no_probabilities_are_told(stack: Stack) -> None:
+    source = stack.folder / "logits.onnx"
+    source.write_bytes(perceptron().SerializeToString())
+    made = stack.run("import", str(source), "--name", "logits", "--labels", "no,yes")
+    assert "its scores are no probabilities and are served as they are" in made.stdout
+    assert "no probabilities" not in stack.told["blossoms"]
 
 
 def test_the_registry_process_lets_all_others_run_first(stack: Stack) -> None:

@@ -9,7 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
+import skl2onnx
 import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from support.saved_models import LABELS, write_bigquery_model
 
@@ -125,11 +130,28 @@ def hashing_file(folder: Path) -> ImportedModel:
     return ImportedModel("words", str(path), rows, np.hstack([1 - yes, yes]), options, "tensorflow")
 
 
+def graph_of_scikit_learn() -> tuple[onnx.ModelProto, np.ndarray]:
+    """A scaled linear classifier of text labels as `skl2onnx` writes it, and its own answers."""
+    kinds = np.array(["rose", "tulip", "daisy"])[numbers()[:, :3].argmax(axis=1)]
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers(), kinds)
+    return skl2onnx.to_onnx(model, numbers()[:1]), model.predict_proba(numbers())
+
+
+def graph_file(folder: Path) -> ImportedModel:
+    """An ONNX file whose columns its owner knows; the labels stand in it."""
+    graph, answers = graph_of_scikit_learn()
+    path = folder / "blossoms.onnx"
+    path.write_bytes(graph.SerializeToString())
+    options = ["--columns", ",".join(COLUMNS)]
+    return ImportedModel("blossoms", str(path), by_column(numbers()), answers, options)
+
+
 MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
     hashing_file,
     keras_file,
     legacy_file,
     exported_folder,
+    graph_file,
     lambda folder: bigquery_folder(folder, "homes"),
     lambda folder: bigquery_folder(folder, "homes_versioned", "1"),
 )

@@ -10,7 +10,7 @@ from vigie.cli.options import check_model_name
 from vigie.settings import load_settings
 
 
-@click.command("import", short_help="register a .keras, .h5, SavedModel, MLflow version")
+@click.command("import", short_help="register a .keras, .h5, .onnx, SavedModel, MLflow version")
 @click.argument("path")
 @click.option("--name", required=True, callback=check_model_name, help="Name of the model.")
 @click.option("--title", help="Title for people.")
@@ -33,8 +33,8 @@ def import_command(
 ) -> None:
     """Make a package of somebody else's model and register it.
 
-    PATH is a .keras file, a .h5 file, a SavedModel folder (local, gs:// or s3://), or
-    models:/NAME/VERSION for a version that was logged to MLflow without Vigie.
+    PATH is a .keras file, a .h5 file, an .onnx file, a SavedModel folder (local, gs:// or s3://),
+    or models:/NAME/VERSION for a version that was logged to MLflow without Vigie.
     """
     from vigie.training.importing import Wanted, import_model, read_examples, words
 
@@ -46,6 +46,8 @@ def import_command(
         click.echo(f"  no ONNX: {made.problem}; it needs the TensorFlow engine")
     else:
         click.echo(f"  largest difference from the original: {made.difference:.1e}")
+    if made.note:
+        click.echo(f"  {made.note}")
     if made.champion:
         click.echo("  it is the champion")
     else:

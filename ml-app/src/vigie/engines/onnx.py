@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,19 +36,43 @@ class OnnxEngine:
             self._session = ort.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception:
+        except Exception as failure:
             # ONNX Runtime's own texts quote paths and graph contents
+            if _names_memory(failure):
+                raise RefusedPackage("vigie/model.onnx needs more memory than there is") from None
             raise RefusedPackage("ONNX Runtime cannot load vigie/model.onnx") from None
         self.inputs = {node.name: node.type for node in self._session.get_inputs()}
         self.outputs = [node.name for node in self._session.get_outputs()]
 
     def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Every output tensor by name; `ModelFailure` where the graph fails on these rows."""
+        return self._run(feeds, None)
+
+    def run_within(self, feeds: Feeds, seconds: float) -> dict[str, np.ndarray]:
+        """`run`, ended after so many seconds: then a `ModelFailure` of the reason `slow`."""
+        options = ort.RunOptions()
+        # looked at between two operators, inside of loops too
+        timer = threading.Timer(seconds, setattr, (options, "terminate", True))
+        timer.start()
         try:
-            answers = self._session.run(self.outputs, feeds)
+            return self._run(feeds, options)
+        except ModelFailure:
+            if options.terminate:
+                raise ModelFailure("The model did not end in time.", "slow") from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _run(self, feeds: Feeds, options: ort.RunOptions | None) -> dict[str, np.ndarray]:
+        try:
+            answers = self._session.run(self.outputs, feeds, options)
         except Exception as failure:
-            # the only word of ONNX Runtime's that tells a flood of memory from a wrong input
-            if "alloc" in str(failure):
+            if _names_memory(failure):
                 raise ModelFailure("The model needs more memory than there is.", "memory") from None
             raise ModelFailure("The model failed on this input.", "engine") from None
         return dict(zip(self.outputs, answers, strict=True))
+
+
+def _names_memory(failure: Exception) -> bool:
+    # the only word of ONNX Runtime's that tells a flood of memory from a wrong input
+    return "alloc" in str(failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,14 +14,11 @@ import tf2onnx.tf_loader
 import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
 
 from vigie.errors import DataError
-from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.package import read_package
 from vigie.training import imported_keras, imported_saved_model
 from vigie.training.export import check_export, export_onnx, named_outputs, predict_keras
-from vigie.training.imported_inputs import describe_inputs, example_rows
-
-if TYPE_CHECKING:
-    from vigie.models.document import Input
+from vigie.training.imported_inputs import describe_inputs
+from vigie.training.imported_parts import parts_of, tried_rows
 
 
 def to_package(
@@ -37,12 +34,12 @@ def to_package(
         return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
     model = imported_keras.load_keras(path, folder)
     inputs = describe_inputs(imported_keras.tensors_of(model), columns)
-    rows, feeds = _rows(inputs, list(examples))
+    rows, feeds = tried_rows(inputs, list(examples))
     served = imported_keras.with_inputs(model, inputs, bool(columns), len(labels))
     served.save(folder / "model.keras")
     difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
     answers = predict_keras(served, feeds)
-    return _parts(inputs, rows, answers, tuple(labels), difference, problem)
+    return parts_of(inputs, rows, answers, tuple(labels), difference, problem)
 
 
 def _saved_model_to_package(
@@ -54,7 +51,7 @@ def _saved_model_to_package(
 ) -> dict[str, Any]:
     graph = imported_saved_model.load_saved_model(path)
     inputs = describe_inputs(graph.tensors, columns)
-    rows, feeds = _rows(inputs, examples)
+    rows, feeds = tried_rows(inputs, examples)
     found = imported_saved_model.answer(graph, inputs, imported_saved_model.tensors_for(feeds))
     imported_saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
     try:
@@ -67,14 +64,7 @@ def _saved_model_to_package(
             "import the Keras model it was made from"
         ) from None
     answers = {n: v.numpy() for n, v in imported_saved_model.numbers_of(graph, found).items()}
-    return _parts(inputs, rows, answers, graph.labels, difference, None)
-
-
-def _rows(
-    inputs: Sequence[Input], examples: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    rows = examples or example_rows(inputs)
-    return rows, feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
+    return parts_of(inputs, rows, answers, graph.labels, difference, None)
 
 
 def _try_onnx(
@@ -90,39 +80,6 @@ def _try_onnx(
         problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
     path.unlink(missing_ok=True)
     return None, problem
-
-
-def _parts(
-    inputs: Sequence[Input],
-    rows: list[dict[str, Any]],
-    answers: dict[str, np.ndarray],
-    labels: tuple[str, ...],
-    difference: float | None,
-    problem: str | None,
-) -> dict[str, Any]:
-    """What the package says of the model, as plain JSON values."""
-    outputs = [_output(name, values) for name, values in answers.items()]
-    return {
-        "inputs": [item.model_dump() for item in inputs],
-        "outputs": outputs,
-        "labels": labels,
-        "rows": rows,
-        "answers": {
-            output["name"]: answers[output["name"]].reshape(-1, *output["shape"]).tolist()
-            for output in outputs
-        },
-        "difference": difference,
-        "problem": problem,
-    }
-
-
-def _output(name: str, values: np.ndarray) -> dict[str, Any]:
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"the model answers with a {name} that is not finite; give rows with --examples"
-        )
-    shape = () if values.shape[1:] == (1,) else values.shape[1:]
-    return {"name": name, "label": name.replace("_", " "), "tensor": name, "shape": shape}
 
 
 def to_saved_model(folder: Path, root: str) -> bool:

@@ -11,13 +11,10 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from vigie.engines.onnx import OnnxEngine
-from vigie.errors import DataError, ModelFailure
+from vigie.training.agreement import compare_graph
 
 OPSET = 17
 ML_OPSET = 2
-RELATIVE_TOLERANCE = 1e-4
-ABSOLUTE_TOLERANCE = 1e-6
 
 
 def export_onnx(model: keras.Model, path: Path) -> None:
@@ -112,35 +109,6 @@ def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -
     Raises `DataError` where they differ by more than 1e-4 relative and 1e-6 absolute.
     """
     return compare_graph(path, feeds, predict_keras(model, feeds))
-
-
-def compare_graph(
-    path: Path, feeds: dict[str, np.ndarray], answers: dict[str, np.ndarray]
-) -> float:
-    """The largest relative difference between a graph and the answers that it ought to give.
-
-    Raises `DataError` where they differ by more than 1e-4 relative and, of the largest answer, by
-    1e-6 (by 1e-6 where that is below 1).
-    """
-    try:
-        graph = OnnxEngine(path).run(feeds)
-    except ModelFailure:
-        raise DataError("the exported graph does not run on the training rows") from None
-    worst = 0.0
-    for name, expected in answers.items():
-        if not (np.isfinite(expected).all() and np.isfinite(graph[name]).all()):
-            raise DataError(f"the model answers its own training rows with a {name} not finite")
-        difference = np.abs(graph[name] - expected)
-        allowed = absolute_tolerance(expected) + RELATIVE_TOLERANCE * np.abs(expected)
-        if not np.all(difference <= allowed):
-            raise DataError(f"the exported graph answers otherwise than the model: {name}")
-        worst = max(worst, float(np.max(difference / (np.abs(expected) + ABSOLUTE_TOLERANCE))))
-    return worst
-
-
-def absolute_tolerance(answers: np.ndarray) -> float:
-    """What float32 may lose near 0 where sums of numbers as large as the answers are taken."""
-    return ABSOLUTE_TOLERANCE * max(1.0, float(np.abs(answers).max(initial=0)))
 
 
 def _tf_dtype(value: np.ndarray) -> tf.DType:

@@ -15,6 +15,14 @@ from vigie.models.document import Input
 
 TRIED_ROWS = 8
 MOST_NUMBERS = 1_000_000
+_LIMITS = {
+    "bool": (0, 1),
+    "float16": (-65504, 65504),
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32)},
+    "uint64": (0, None),
+}
+"""What a type of the model holds, where the type that a package takes instead holds more."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ def _describe(name: str, tensor: InputTensor) -> Input:
             "dtype": kind,
             "tensor": kind,
             "shape": sizes,
-            "limits": (0, 1) if tensor.dtype == "bool" else None,
+            "limits": _LIMITS.get(tensor.dtype),
             "example": _filled(sizes, lambda: one),
         }
     )

@@ -18,7 +18,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vigie.errors import DataError, RefusedPackage
-from vigie.training.export import compare_graph, export_function
+from vigie.training.agreement import compare_graph
+from vigie.training.export import export_function
 from vigie.training.imported_inputs import InputTensor, safe_name
 
 if TYPE_CHECKING:

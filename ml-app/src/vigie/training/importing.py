@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from vigie.settings import Settings
 
 
+_MAKERS = {".onnx": "imported_onnx"}
+"""What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the user says about the model: its name, and what its file does not tell."""
@@ -59,6 +63,7 @@ class Imported:
     difference: float | None
     problem: str | None
     champion: bool
+    note: str | None = None
 
 
 def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
@@ -96,7 +101,9 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             candidate = promotions.find(wanted.name, version)
             promotions.move(candidate, None, "import: the first version")
     engine = "tensorflow" if parts["problem"] else "onnx"
-    return Imported(version, digest, engine, parts["difference"], parts["problem"], first)
+    return Imported(
+        version, digest, engine, parts["difference"], parts["problem"], first, _note(parts)
+    )
 
 
 def write_imported(
@@ -127,7 +134,7 @@ def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) ->
     }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        task = "vigie.training.conversion:to_package"
+        task = f"vigie.training.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
         parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
         _take(work / "model.onnx", root / ONNX_MODEL)
         _take(work / "model.keras", root / KERAS_MODEL)
@@ -138,6 +145,19 @@ def _take(made: Path, target: Path) -> None:
     if made.is_file() and not made.is_symlink():
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(made, target)
+
+
+def _note(parts: Mapping[str, Any]) -> str | None:
+    """What to say of scores that are no probabilities, such as logits."""
+    if not parts["labels"]:
+        return None
+    scores = np.array(parts["answers"][parts["outputs"][0]["name"]])
+    if np.allclose(scores.sum(axis=1), 1, atol=1e-3) and (scores >= 0).all():
+        return None
+    return (
+        "its scores are no probabilities and are served as they are; "
+        "end the model with a softmax to have some"
+    )
 
 
 def _keep_original(source: Path, root: Path) -> None:

@@ -33,8 +33,8 @@ def fetch(source: str, folder: Path, settings: Settings) -> Path:
 def _model_in(path: Path) -> Path:
     """The SavedModel in a folder or in its highest version folder; a file as it is."""
     if path.is_file():
-        if path.suffix not in (".keras", ".h5", ".hdf5"):
-            raise DataError(f"{path.name} is neither .keras, .h5 nor a SavedModel folder")
+        if path.suffix not in (".keras", ".h5", ".hdf5", ".onnx"):
+            raise DataError(f"{path.name} is neither .keras, .h5, .onnx nor a SavedModel folder")
         return path
     versions = sorted((p for p in path.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
     for candidate in (path, *reversed(versions)):
@@ -68,7 +68,7 @@ def _from_bucket(scheme: str, source: str, folder: Path) -> Path:
 
 
 def _registered(name_and_version: str, folder: Path, settings: Settings) -> Path:
-    """The Keras file of a version that was logged with MLflow's own Keras flavour."""
+    """The file of a version that was logged with MLflow's own Keras or ONNX flavour."""
     client = RegistryClient.of(settings)
     numbered = re.fullmatch(r"([^/@]+)/(\d+)", name_and_version)
     aliased = re.fullmatch(r"([^/@]+)@([\w-]+)", name_and_version)
@@ -83,8 +83,12 @@ def _registered(name_and_version: str, folder: Path, settings: Settings) -> Path
         client.download(version, folder / "version", settings.max_package_bytes)
     except RegistryError as failure:
         raise RegistryError(f"models:/{name_and_version} cannot be fetched: {failure}") from None
-    # nothing in MLmodel is followed: the one file that counts has one place
-    found = folder / "version" / "data" / "model.keras"
-    if not found.is_file():
-        raise DataError("that version has no data/model.keras; log it with mlflow.keras.log_model")
-    return found
+    # nothing in MLmodel is followed: the one file that counts has one place per flavour
+    for name in ("data/model.keras", "model.onnx"):
+        found = folder / "version" / name
+        if found.is_file():
+            return found
+    raise DataError(
+        "that version has no data/model.keras and no model.onnx; log it with "
+        "mlflow.keras.log_model or mlflow.onnx.log_model"
+    )
