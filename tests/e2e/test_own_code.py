@@ -27,7 +27,7 @@ from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from vigie.training.logged_model import LoggedModel
+    from vigie.training.logged_version import LoggedVersion
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TOLERANCE = 1e-5
@@ -41,7 +41,7 @@ class Stack:
     settings: Settings
     service: LiveService
 
-    def serve(self, logged: LoggedModel) -> None:
+    def serve(self, logged: LoggedVersion) -> None:
         """Waits until a version that was promoted answers."""
         wait_until(lambda: self.version_of(logged.name) == logged.version)
 
@@ -73,7 +73,7 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
             service.clean_up()
 
 
-def logged(name: str, program: Program, **options: Any) -> LoggedModel:
+def logged(name: str, program: Program, **options: Any) -> LoggedVersion:
     """What the program's one call gives."""
     given = {**program.options, **options}
     return vigie.log_model(
@@ -205,6 +205,7 @@ def test_what_is_logged_is_told_in_three_lines(
 ) -> None:
     made = logged("told", PROGRAMS["flags"]())
     lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
     assert lines[0] == f"told version {made.version}: champion (the first version)"
     assert lines[1].startswith("  mean absolute error ")
     assert "median alone" in lines[1]

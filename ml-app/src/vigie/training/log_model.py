@@ -11,7 +11,7 @@ from rich.console import Console
 from vigie.errors import ConfigurationError, DataError
 from vigie.settings import MODEL_NAME, load_settings
 from vigie.training.evaluation import main_metric
-from vigie.training.logged_model import LoggedModel
+from vigie.training.logged_version import LoggedVersion
 from vigie.training.model_card import model_card
 from vigie.training.own_evaluation import evaluate_own, simple_errors
 from vigie.training.own_model import Described, OwnModel
@@ -50,7 +50,7 @@ def log_model(
     choices: Mapping[str, Sequence[Any]] | None = None,
     help: Mapping[str, Text] | None = None,  # noqa: A002
     promote: bool = True,
-) -> LoggedModel:
+) -> LoggedVersion:
     """Registers a trained Keras model in MLflow, ready to serve; champion where the gate lets it.
 
     Writes three lines and gives them as an object: the version, its figures beside those of simple
@@ -116,7 +116,7 @@ def log_model(
 
 def _publish(
     plan: Plan, own: OwnModel, rows: OwnRows, settings: Settings, promote: bool
-) -> LoggedModel:
+) -> LoggedVersion:
     """Judges, packages, registers; what it says is printed and given."""
     started = datetime.now(UTC)
     evaluation = evaluate_own(plan, own, rows.held_out)
@@ -148,7 +148,7 @@ def _publish(
             evaluation.discriminates,
         )  # fmt: skip
         published = Publication(settings, tracking, steps).publish(trained, judged, run_id, promote)
-    logged = LoggedModel(
+    logged = LoggedVersion(
         name=plan.name,
         version=published.version,
         digest=published.digest,
@@ -158,9 +158,9 @@ def _publish(
         unit=plan.target.unit,
         promoted=published.comparison.promote and promote,
         reason=published.comparison.reason,
-        held_out_rows=len(rows.held_out),
+        judged_by=rows.judged_by,
         url=f"http://{_reachable(settings.host)}:{settings.port}/models/{plan.name}",
-        notes=(*rows.notes, *evaluation.notes, *_engine_note(published.problem)),
+        notes=(*evaluation.notes, *_engine_note(published.problem)),
     )
     print(logged)  # noqa: T201
     return logged

@@ -28,11 +28,17 @@ SOURCE = "rows given to vigie.log_model"
 
 @dataclass(frozen=True)
 class OwnRows:
-    """Rows on both sides, and what is to be said of them."""
+    """Rows on both sides; `fresh` says that the caller held some of them out himself."""
 
     training: Dataset
     held_out: Dataset
-    notes: tuple[str, ...] = ()
+    fresh: bool = False
+
+    @property
+    def judged_by(self) -> str:
+        """How many rows judge the model, and whether it may have learnt from them."""
+        count = len(self.held_out)
+        return f"{count} held-out rows" if self.fresh else f"{count} of the rows given"
 
     def kept(self, most: int) -> Dataset:
         """The held-out rows that go into the package; none of those without one truth each."""
@@ -56,8 +62,7 @@ def hold_out(
                 f"inputs: {len(whole)} rows are too few to judge by; give at least {FEWEST_ROWS}, "
                 "or held_out=(inputs, targets)"
             )
-        note = "judged by rows out of inputs=; give held_out= if the model has learnt from them"
-        return OwnRows(training, held_out, (note,))
+        return OwnRows(training, held_out)
     inputs, targets = given
     table = read_table(inputs, columns, "held_out")
     if table.names != own.table.names:
@@ -70,7 +75,7 @@ def hold_out(
     held_out = _dataset(own, table, truths)
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"held_out: {len(held_out)} rows, at least {FEWEST_HELD_OUT} are needed")
-    return OwnRows(whole, held_out)
+    return OwnRows(whole, held_out, fresh=True)
 
 
 def _told_apart(ids: Sequence[str]) -> list[str]:

@@ -12,10 +12,11 @@ _FIGURES = {"mae": "mean absolute error", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True)
-class LoggedModel:
+class LoggedVersion:
     """A registered version: its figures on held-out rows, and whether it is the champion.
 
-    `baselines` are errors of simple models on the same rows; `reason` is what the gate said.
+    `baselines` are errors of simple models on the same rows; `reason` is what the gate said;
+    `judged_by` says how many rows these were, and whether the model may have learnt from them.
     """
 
     name: str
@@ -27,7 +28,7 @@ class LoggedModel:
     unit: str | None
     promoted: bool
     reason: str
-    held_out_rows: int
+    judged_by: str
     url: str
     notes: tuple[str, ...] = ()
 
@@ -53,7 +54,7 @@ class LoggedModel:
             f"{name} alone {shown(1 - error if figure == 'accuracy' else error)}"
             for name, error in self.baselines.items()
         )
-        return f"{own} on {self.held_out_rows} held-out rows ({others})"
+        return f"{own} on {self.judged_by} ({others})"
 
     def _repr_html_(self) -> str:
         """A table for notebooks."""
@@ -63,7 +64,7 @@ class LoggedModel:
             ("because", self.reason),
             *((name.replace("_", " "), shown(value)) for name, value in self.metrics.items()),
             *((f"error of {name}", shown(value)) for name, value in self.baselines.items()),
-            ("held-out rows", str(self.held_out_rows)),
+            ("judged by", self.judged_by),
             *(("note", note) for note in self.notes),
         ]
         cells = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
