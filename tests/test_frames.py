@@ -137,9 +137,9 @@ def test_what_is_missing_is_absent(value: object) -> None:
         ({"rooms": 3}, "column rooms is an int; a column is a list or an array"),
         ({"rooms": "three"}, "column rooms is a str"),
         ({"a": [1, 2], "b": [1]}, "the columns are not of one length: a 2, b 1"),
-        ({0: [1]}, "the column 0 has no text as its name"),
-        ([{0: 1}], "the column 0 has no text as its name"),
-        (pd.DataFrame([[1, 2]]), "the column 0 has no text as its name"),
+        ({0.5: [1]}, "the column 0.5 has no text as its name"),
+        ([{None: 1}], "the column None has no text as its name"),
+        (pd.DataFrame([[1, 2]], columns=[(1, 2), 3]), "the column (1, 2) has no text as its name"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "has the column a twice"),
         (pd.DataFrame({"a": [1]}).drop(columns="a"), "the table has no columns"),
         (pd.DataFrame({"a": [0], "b": pd.to_timedelta(["1h"])}), "b in row 0 is a Timedelta"),
@@ -217,3 +217,10 @@ def test_pandas_is_not_imported_to_look() -> None:
         "assert 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_columns_get_the_names_that_they_got_when_the_model_was_logged() -> None:
+    assert rows_of(pd.DataFrame([[1, 2]])) == [{"x_0": 1, "x_1": 2}]
+    assert rows_of({"Surface (m²)": [54], "rooms": [3]}) == [{"Surface__m": 54, "rooms": 3}]
+    with pytest.raises(DataError, match="has the column a_b twice"):
+        rows_of(pd.DataFrame([[1, 2]], columns=["a b", "a-b"]))

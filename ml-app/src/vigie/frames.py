@@ -120,6 +120,9 @@ def _row(row: Any, place: int) -> dict[str, Any]:
 
 
 def _named(name: Any) -> str:
+    if type(name) is int:
+        # a DataFrame without names counts its columns
+        return str(name)
     if not isinstance(name, str):
         raise DataError(
             f"the column {name!r} has no text as its name; name the columns as the model's inputs"

@@ -24,6 +24,7 @@ from vigie.registry.gate.accuracy import (
     against_live,
     answers_to,
     compare_errors,
+    discriminates,
 )
 
 
@@ -58,6 +59,26 @@ def test_labels_are_judged_by_how_many_are_wrong(tmp_path: Path) -> None:
     alone = against_constant(asked)
     assert alone is not None
     assert alone.candidate <= alone.other
+
+
+def test_scores_rank_the_rows_of_a_class_above_the_others_or_they_do_not() -> None:
+    rng = np.random.default_rng(6)
+    rare = rng.uniform(0, 1, 500) < 0.04
+    labels = ("no", "yes")
+    truths = np.where(rare, "yes", "no").astype(object)
+    chance = rng.uniform(0, 1, 500)
+    found = 0.3 * rare + 0.7 * chance
+    for share, ranks in ((found, True), (chance, False), (1 - found, False), (0 * chance, False)):
+        scores = np.stack([1 - share, share], axis=1)
+        assert discriminates(scores, truths, labels) == ranks
+    assert not discriminates(scores, np.full(500, "no", object), labels)
+    # the area under the curve itself, by pairs
+    pairs = found[rare][:, None] - found[~rare][None, :]
+    area = (np.sign(pairs).mean() + 1) / 2
+    places = accuracy._ranks(found)
+    count = int(rare.sum())
+    by_ranks = (places[rare].sum() - count * (count + 1) / 2) / (count * (500 - count))
+    assert by_ranks == pytest.approx(area)
 
 
 def test_a_version_is_asked_only_for_inputs_that_it_knows(tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_labels_are_compared_by_a_margin() -> None:
     assert compare_with_baselines("classification", 0.06, baselines) is not None
 
 
+def test_scores_that_rank_the_classes_are_not_held_against_the_majority() -> None:
+    baselines = {"majority": 0.05}
+    assert compare_with_baselines("classification", 0.2, baselines) is not None
+    assert compare_with_baselines("classification", 0.2, baselines, discriminates=True) is None
+    more = {**baselines, "linear": 0.1}
+    assert compare_with_baselines("classification", 0.2, more, discriminates=True) is not None
+
+
 def test_made_up_data_never_replaces_real_data_and_real_data_always_does() -> None:
     refused = compare_origin(generated=True, serving_generated=False, version="3")
     assert refused is not None
