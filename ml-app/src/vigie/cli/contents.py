@@ -20,7 +20,7 @@ CONTENTS = (
     Section("Serve", ("run", "serve", "follow")),
     Section("Ask", ("predict", "batch", "status")),
     Section("Train", ("train", "retrain", "evaluate")),
-    Section("Exchange", ("import", "export")),
+    Section("Exchange", ("import", "importer", "export")),
     Section("Versions", ("models", "diff", "promote", "rollback")),
     Section("Watch", ("drift", "log")),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),

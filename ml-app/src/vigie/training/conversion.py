@@ -37,12 +37,25 @@ def to_package(
         return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
     model = imported_keras.load_keras(path, folder)
     inputs = describe_inputs(imported_keras.tensors_of(model), columns)
-    rows, feeds = _rows(inputs, list(examples))
-    served = imported_keras.with_inputs(model, inputs, bool(columns), len(labels))
+    rows = list(examples) or example_rows(inputs)
+    return from_keras(folder, model, inputs, rows, bool(columns), tuple(labels))
+
+
+def from_keras(
+    folder: Path,
+    model: keras.Model,
+    inputs: Sequence[Input],
+    rows: list[dict[str, Any]],
+    split: bool,
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes both models behind these inputs; `split` says that they are the parts of a vector."""
+    feeds = _feeds(inputs, rows)
+    served = imported_keras.with_inputs(model, inputs, split, len(labels))
     served.save(folder / "model.keras")
     difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
     answers = predict_keras(served, feeds)
-    return _parts(inputs, rows, answers, tuple(labels), difference, problem)
+    return _parts(inputs, rows, answers, labels, difference, problem)
 
 
 def _saved_model_to_package(
@@ -54,7 +67,18 @@ def _saved_model_to_package(
 ) -> dict[str, Any]:
     graph = imported_saved_model.load_saved_model(path)
     inputs = describe_inputs(graph.tensors, columns)
-    rows, feeds = _rows(inputs, examples)
+    return from_saved_model(folder, graph, inputs, examples or example_rows(inputs), labels)
+
+
+def from_saved_model(
+    folder: Path,
+    graph: imported_saved_model.Graph,
+    inputs: Sequence[Input],
+    rows: list[dict[str, Any]],
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes `model.onnx` of a signature behind these inputs."""
+    feeds = _feeds(inputs, rows)
     found = imported_saved_model.answer(graph, inputs, imported_saved_model.tensors_for(feeds))
     imported_saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
     try:
@@ -70,11 +94,8 @@ def _saved_model_to_package(
     return _parts(inputs, rows, answers, graph.labels, difference, None)
 
 
-def _rows(
-    inputs: Sequence[Input], examples: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    rows = examples or example_rows(inputs)
-    return rows, feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
+def _feeds(inputs: Sequence[Input], rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    return feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
 
 
 def _try_onnx(
