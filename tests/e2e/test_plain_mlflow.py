@@ -20,6 +20,7 @@ import pytest
 import requests
 from mlflow.models import infer_signature
 
+from support.memory import tell
 from support.real_mlflow import RealMlflow
 from support.service import LiveService
 from support.waiting import wait_until
@@ -115,7 +116,7 @@ def network(X: pd.DataFrame, y: np.ndarray) -> keras.Model:  # noqa: N803 -- eve
 
 def by_name(X: pd.DataFrame) -> dict[str, np.ndarray]:  # noqa: N803
     """The columns by name: what MLflow takes as a signature of a Keras model with names."""
-    return {name: X[name].to_numpy() for name in X}
+    return {str(name): X[name].to_numpy() for name in X}
 
 
 def the_twelve_lines() -> keras.Model:
@@ -147,7 +148,7 @@ def churn(stack: Stack) -> float:
         ).status == 200,
         LONGEST_SECONDS * ALLOWANCE,
     )  # fmt: skip
-    sys.stdout.write(f"\nfrom the alias to the first answer: {time.monotonic() - began:.1f} s\n")
+    tell(f"from the alias to the first answer: {time.monotonic() - began:.1f} s")
     return expected(model)
 
 

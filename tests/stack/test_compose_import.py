@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import keras
@@ -12,6 +11,7 @@ import pytest
 from mlflow.models import infer_signature
 
 from support.compose import stack
+from support.memory import tell
 
 LONGEST_SECONDS = 600
 
@@ -27,9 +27,7 @@ def test_what_is_logged_without_vigie_serves_under_its_own_number() -> None:
         (container,) = running.containers("importer")
         limit = running.inspect(container)["HostConfig"]["Memory"]
         used = running.compose("exec", "-T", "importer", "cat", "/sys/fs/cgroup/memory.current")
-        sys.stdout.write(
-            f"\nthe importer at rest: {int(used.stdout) / 2**20:.0f} MiB of {limit >> 20}\n"
-        )
+        tell(f"the importer at rest: {int(used.stdout) / 2**20:.0f} MiB of {limit >> 20}")
         mlflow.set_tracking_uri(f"http://127.0.0.1:{running.environment['MLFLOW_PORT']}")
         with mlflow.start_run():
             mlflow.keras.log_model(
@@ -41,7 +39,7 @@ def test_what_is_logged_without_vigie_serves_under_its_own_number() -> None:
         while (answer := running.predict("churn", {"age": 40, "income": 3e4})).status_code != 200:
             assert time.monotonic() - began < LONGEST_SECONDS, answer.text
             time.sleep(1)
-        sys.stdout.write(f"from the alias to the first answer: {time.monotonic() - began:.0f} s\n")
+        tell(f"from the alias to the first answer: {time.monotonic() - began:.0f} s")
         said = answer.json()
         expected = float(model(np.array([[40, 3e4]])).numpy().item())
         (found,) = (value for value in said["predictions"][0].values() if value != [])

@@ -20,11 +20,11 @@ CONTENTS = (
     Section("Serve", ("run", "serve", "follow")),
     Section("Ask", ("predict", "batch", "status")),
     Section("Train", ("train", "retrain", "evaluate")),
-    Section("Exchange", ("import", "importer", "export")),
+    Section("Exchange", ("import", "export")),
     Section("Versions", ("models", "diff", "promote", "rollback")),
     Section("Watch", ("drift", "log")),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),
-    Section("Stack", ("bootstrap", "alerting", "stack"), "what the Compose stack runs by itself"),
+    Section("Stack", ("bootstrap", "importer", "alerting", "stack"), "what a stack runs by itself"),
 )
 
 
