@@ -16,7 +16,7 @@ from vigie.serving.app import create_app
 from vigie.serving.metrics import Metrics
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.worker_state import WorkerState, registry_families
-from vigie.settings import GROUPS
+from vigie.settings import GROUPS, variable_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -41,9 +41,9 @@ def first_cells(text: str) -> set[str]:
 def test_every_setting_is_documented_with_its_meaning() -> None:
     text = read("settings.md")
     fields = [item for group in GROUPS.values() for item in group.model_fields.items()]
-    assert first_cells(text) == {f"VIGIE_{name.upper()}" for name, _ in fields}
+    assert first_cells(text) == {variable_of(name) for name, _ in fields}
     for name, field in fields:
-        assert f"| `VIGIE_{name.upper()}` |" in text
+        assert f"| `{variable_of(name)}` |" in text
         assert f"| {field.description} |" in text
 
 

@@ -21,6 +21,7 @@ from vigie.settings import (
     load_alert_settings,
     load_settings,
     usable_cores,
+    variable_of,
 )
 from vigie.settings.former import FORMER
 
@@ -62,6 +63,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "models": ("iris, housing ,", ("iris", "housing")),
     "engine": ("tensorflow", "tensorflow"),
     "fast_lane": ("off", False),
+    "import_": ("off", "off"),
     "log_format": ("json", "json"),
     "request_log": ("all", "all"),
     "signing_key": ("a/key", Path("a/key")),
@@ -89,7 +91,7 @@ def test_every_setting_is_read_from_its_variable(
     text, expected = EXAMPLES.get(name) or plain[kind]
     if name == "workers":
         text, expected = "3", 3
-    monkeypatch.setenv(f"VIGIE_{name.upper()}", text)
+    monkeypatch.setenv(variable_of(name), text)
     load = load_alert_settings if name in AlertSettings.model_fields else load_settings
     assert getattr(load(), name) == expected
 

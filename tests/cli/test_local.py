@@ -61,6 +61,7 @@ def test_mlflow_listens_here_alone_and_keeps_all_in_the_checkout(checkout: Path)
 
 
 def test_the_procfile_starts_the_processes_of_vigie_run() -> None:
-    assert procfile().keys() == {"mlflow", "model-sync", "service"}
+    assert procfile().keys() == {"mlflow", "model-sync", "importer", "service"}
     assert procfile()["model-sync"] == [".venv/bin/vigie", "follow"]
+    assert procfile()["importer"] == [".venv/bin/vigie", "importer"]
     assert procfile()["service"] == [".venv/bin/vigie", "serve"]

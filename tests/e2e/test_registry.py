@@ -121,7 +121,7 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
         environment = {
             **os.environ, "VIGIE_MLFLOW_URL": mlflow.url, "VIGIE_CACHE": str(cache),
             "VIGIE_STATE": str(folder / "state"), "VIGIE_MODELS": "flowers,*",
-            "VIGIE_POLL_SECONDS": "1",
+            "VIGIE_POLL_SECONDS": "1", "VIGIE_IMPORT": "off",
         }  # fmt: skip
         models = [
             *(make(folder) for make in MAKERS), log_bare_model(mlflow.url),

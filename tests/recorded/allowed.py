@@ -1,4 +1,5 @@
-"""What may be written otherwise: numbers and dates by CLDR, the place of one family of metrics.
+"""What may be written otherwise: numbers and dates by CLDR, the place of one family of metrics, why
+a list is no row.
 
 By request, as `part: name`: pairs of the recorded text and the text that stands in its place now.
 Every pair must be found in what was recorded, and every request be one of the corpus.
@@ -24,6 +25,12 @@ _REGISTRY = "".join(
     )
 )
 """Only model-sync has it to tell: no worker has an empty one of its own any more."""
+_HOME = "surface_m2, rooms, property_type, land_m2, district"
+_NO_NAMES = (
+    f"instances: expected values by input name ({_HOME}), got values without names",
+    f"instances[0]: expected 5 values in this order: {_HOME}, got 1 values",
+)
+"""A list of all values stands for a row now; this one has too few."""
 _BUILD = "# HELP vigie_build_info 1; the labels tell what runs.\n"
 _LAST = 'vigie_prediction_reference_ratio{bin="other",model="housing",version="4"} <value>\n'
 
@@ -33,6 +40,7 @@ ALLOWED: dict[str, tuple[tuple[str, str], ...]] = {
     "forms: result 14, French": _FIRST_OF_JULY,
     "forms: to put right 20, French": _FIRST_OF_JULY,
     "pages: form of appraisal, French": _FIRST_OF_JULY,
+    "tensorflow serving: TensorFlow Serving, wrong 32": (_NO_NAMES,),
     "watched: metrics": ((_REGISTRY + _BUILD, _BUILD), (_LAST, _LAST + _REGISTRY)),
     "no model: metrics as OpenMetrics": (
         (_REGISTRY + _BUILD, _BUILD),

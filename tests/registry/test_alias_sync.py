@@ -114,7 +114,7 @@ def test_a_refused_model_is_tried_again_when_it_changes(
     [(None, "vigie train"), ("../../../x", "digest differs"), ("0" * 64, "digest differs")],
 )
 def test_a_version_with_a_strange_digest_is_refused(
-    sync: RegistrySync,
+    settings: Settings,
     cache: ModelCache,
     registry: Registry,
     mlflow: FakeMlflow,
@@ -122,6 +122,7 @@ def test_a_version_with_a_strange_digest_is_refused(
     digest: str | None,
     reason: str,
 ) -> None:
+    sync = RegistrySync(settings.model_copy(update={"import_": "off"}))
     registry.housing("1")
     mlflow.register("housing", "1", tmp_path / "registered/housing-1", digest)
     for _ in range(2):
@@ -408,3 +409,40 @@ def test_a_challenger_that_would_break_callers_cannot_become_champion(
     mlflow.aliases["housing"]["champion"] = "2"
     assert sync.sync_once() == {"housing": "refused"}
     assert served(cache).version == "1"
+
+
+# --- versions that were logged without Vigie
+
+
+def test_a_version_that_is_being_imported_is_awaited_and_then_installed(
+    settings: Settings, cache: ModelCache, registry: Registry, mlflow: FakeMlflow
+) -> None:
+    sync = RegistrySync(settings)
+    digest = registry.housing("1")
+    tags = mlflow.versions["housing", "1"]["tags"]
+    mlflow.versions["housing", "1"]["tags"] = []
+    assert sync.sync_once() == {"housing": "importing"}
+    awaited = cache.refusal("housing")
+    assert awaited is not None
+    assert awaited.pending
+    assert awaited.reason.endswith("its package waits to be made")
+    mlflow.versions["housing", "1"]["tags"] = [{"key": "vigie.import", "value": "running"}]
+    # asked for again at once: tags are not in the list of models
+    assert sync.sync_once() == {"housing": "importing"}
+    assert "is being made" in str(cache.refusal("housing"))
+    assert cache.registry_state().refusals == {}
+    mlflow.versions["housing", "1"]["tags"] = tags
+    assert sync.sync_once() == {"housing": "installed"}
+    assert (served(cache).digest, cache.refusal("housing")) == (digest, None)
+
+
+def test_a_failed_import_is_a_refusal_with_its_reason(
+    sync: RegistrySync, cache: ModelCache, mlflow: FakeMlflow, tmp_path: Path
+) -> None:
+    tags = {"import": "failed", "import.reason": "it holds code"}
+    mlflow.register("housing", "1", tmp_path, None, **tags)
+    assert sync.sync_once() == {"housing": "refused"}
+    refusal = cache.refusal("housing")
+    assert refusal is not None
+    assert (refusal.reason, refusal.pending) == ("it holds code", False)
+    assert cache.registry_state().refusals == {"housing": 1}

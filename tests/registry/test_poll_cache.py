@@ -17,7 +17,7 @@ def test_a_model_that_has_not_moved_costs_no_question_of_its_own(
 ) -> None:  # fmt: skip
     registry.housing("1")
     registry.housing("1", 2.0, "cottages")
-    sync = RegistrySync(settings.model_copy(update={"models": ("housing", "*")}))
+    sync = RegistrySync(settings.model_copy(update={"models": ("housing", "*"), "import_": "off"}))
     sync.sync_once()
     sync.sync_once()
     mlflow.asked.clear()

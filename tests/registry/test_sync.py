@@ -216,7 +216,7 @@ def test_a_refused_model_is_told_until_its_alias_is_gone(
     settings: Settings, cache: ModelCache, mlflow: FakeMlflow, tmp_path: Path
 ) -> None:
     mlflow.register("bare", "1", tmp_path, None)
-    sync = RegistrySync(settings.model_copy(update={"models": ("*",)}))
+    sync = RegistrySync(settings.model_copy(update={"models": ("*",), "import_": "off"}))
     assert sync.sync_once() == {"bare": "refused"}
     assert cache.refused() == ["bare"]
     del mlflow.aliases["bare"]["champion"]

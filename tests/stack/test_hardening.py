@@ -71,7 +71,7 @@ def test_who_is_on_which_network() -> None:
         "edge": {"gateway"},
         "app": {"gateway", "ml-app"},
         "data": {"postgres", "mlflow-migrate", "mlflow", "ml-app"},
-        "tracking": {"mlflow", "trainer", "model-sync"},
+        "tracking": {"mlflow", "trainer", "model-sync", "importer"},
     }
 
 

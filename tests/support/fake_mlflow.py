@@ -1,4 +1,4 @@
-"""An HTTP server that plays the part of MLflow's REST API that model-sync uses."""
+"""An HTTP server that plays the part of MLflow's REST API that model-sync and the importer use."""
 
 from __future__ import annotations
 
@@ -87,6 +87,9 @@ class FakeMlflow:
         path = unquote(address.path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         self.asked.append(path)
+        if handler.command == "PUT" and path not in self.answers:
+            self._store(handler, path)
+            return
         if handler.command != "GET" and path not in self.answers:
             self._change(handler, path.removeprefix(REST))
             return
@@ -133,6 +136,13 @@ class FakeMlflow:
             send_json(handler, {"model_version": self.versions[name, version]})
         else:
             send_json(handler, {"error_code": "RESOURCE_DOES_NOT_EXIST"}, 404)
+
+    def _store(self, handler: BaseHTTPRequestHandler, path: str) -> None:
+        """Keeps the body as an artifact."""
+        target = self._path(path.removeprefix(f"{ARTIFACTS}/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(handler.rfile.read(int(handler.headers["Content-Length"])))
+        send_json(handler, {})
 
     def _change(self, handler: BaseHTTPRequestHandler, route: str) -> None:
         """Moves an alias or sets a tag, as MLflow does."""
@@ -213,7 +223,7 @@ def send_json(handler: BaseHTTPRequestHandler, content: object, status: int = 20
 
 @contextlib.contextmanager
 def http_server(answer: Answer, port: int = 0) -> Iterator[str]:
-    """Serves GET, POST and DELETE on a port, a free one for 0, while the block runs."""
+    """Serves GET, POST, PUT and DELETE on a port, a free one for 0, while the block runs."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -221,7 +231,7 @@ def http_server(answer: Answer, port: int = 0) -> Iterator[str]:
             with contextlib.suppress(ConnectionError):
                 answer(self)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815 -- http.server's names
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

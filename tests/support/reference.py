@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from vigie.cli.contents import CONTENTS
 from vigie.cli.main import main
-from vigie.settings import GROUPS
+from vigie.settings import GROUPS, variable_of
 from vigie.settings.group import Group
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -57,7 +57,7 @@ def settings() -> str:
 
 def _table_of(group: type[Group]) -> str:
     rows = [
-        f"| `VIGIE_{name.upper()}` | {_default_of(name, field)} | {field.description} |\n"
+        f"| `{variable_of(name)}` | {_default_of(name, field)} | {field.description} |\n"
         for name, field in group.model_fields.items()
     ]
     return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)

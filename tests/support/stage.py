@@ -97,6 +97,7 @@ class RegistryProcess:
             "VIGIE_MLFLOW_URL": url,
             "VIGIE_AUDIT_LOG": str(folder / "audit.log"),
             "VIGIE_MODELS": "housing,iris",
+            "VIGIE_IMPORT": "off",
             **environment,
         }
         with self._log.open("wb") as log:

@@ -45,6 +45,22 @@ def test_a_refused_candidate_has_its_reason(cache: ModelCache, worker_state: Wor
     assert said["refused"] == {"version": "2", "reason": "the golden rows differ"}
 
 
+def test_a_candidate_that_is_being_imported_is_not_refused(
+    cache: ModelCache, worker_state: WorkerState
+) -> None:
+    cache.refuse("housing", Refusal("2", "", "its package is being made", pending=True))
+    said = state_of(worker_state, "housing")
+    assert (said["state"], "refused" in said) == ("serving", False)
+    assert said["importing"] == {"version": "2", "reason": "its package is being made"}
+
+
+def test_a_model_whose_first_version_is_being_imported_says_so(
+    cache: ModelCache, worker_state: WorkerState
+) -> None:
+    cache.refuse("churn", Refusal("1", "", "its package is being made", pending=True))
+    assert worker_state.manager.why_not("churn") == "its package is being made"
+
+
 def test_a_replaced_version_is_there_as_long_as_a_request_runs_on_it(
     cache: ModelCache, worker_state: WorkerState
 ) -> None:

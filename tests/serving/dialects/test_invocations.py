@@ -256,3 +256,38 @@ def test_whatever_json_comes_is_answered_or_explained(
     answer = post(shared_worker_state, PATH, body)
     assert answer.status in (200, 400)
     assert len(answer.body) < 5000
+
+
+# --- tables without names
+
+LISTED = [54, 3, "apartment", None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [LISTED] * 2},
+        {"inputs": [LISTED] * 2},
+        {"dataframe_split": {"data": [LISTED] * 2}},
+        {"dataframe_split": {"columns": [0, 1, 2, 3, 4], "index": [0, 1], "data": [LISTED] * 2}},
+    ],
+)
+def test_a_table_without_names_is_in_the_order_of_the_inputs(
+    shared_worker_state: WorkerState, body: dict[str, Any]
+) -> None:
+    assert post(shared_worker_state, PATH, body).json() == {"predictions": [PRICE] * 2}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([[1, 2]], "dataframe_split.data[0]: expected 5 values in this order: surface_m2, rooms"),
+        ([[54, 0, "apartment", None, None]], "dataframe_split.data[0][1] (rooms): expected integ"),
+        ([HOME], "dataframe_split.data: expected values by input name (surface_m2, "),
+    ],
+)
+def test_what_is_wrong_in_it_is_found_by_its_place(
+    shared_worker_state: WorkerState, data: list[Any], said: str
+) -> None:
+    answer = post(shared_worker_state, PATH, {"dataframe_split": {"data": data}})
+    assert message(answer).startswith(said)

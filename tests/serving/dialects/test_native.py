@@ -371,3 +371,49 @@ def test_whatever_is_sent_is_answered_or_explained(
     assert answer.status in (200, 400, 422)
     if answer.status == 422:
         assert answer.json()["errors"]
+
+
+# --- rows that are lists
+
+LISTED = [54, 3, "apartment", None, None]
+
+
+@pytest.mark.parametrize(
+    "body", [[LISTED, LISTED], {"instances": [LISTED]}, {"features": [LISTED, LISTED, LISTED]}]
+)
+def test_a_list_stands_for_a_row(shared_worker_state: WorkerState, body: Any) -> None:
+    rows = len(body if isinstance(body, list) else next(iter(body.values())))
+    answer = ask(shared_worker_state, dumps(body))
+    assert answer.status == 200
+    assert answer.json()["predictions"] == [{"price_eur": PRICE, "warnings": []}] * rows
+
+
+def test_a_list_of_one_is_a_row_of_the_one_input(tensor_worker_state: WorkerState) -> None:
+    by_name = ask(tensor_worker_state, dumps([{"x": 1.0}, {"x": 2.0}]), "half_plus_two")
+    by_place = ask(tensor_worker_state, dumps([[1.0], [2.0]]), "half_plus_two")
+    assert by_place.status == 200
+    assert by_place.json()["predictions"] == by_name.json()["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "pointer", "expected"),
+    [
+        (
+            {"instances": [LISTED, [54, 3]]}, "housing", "/instances/1",
+            "5 values in this order: surface_m2, rooms, property_type, land_m2, district",
+        ),
+        ([[54, 0, "apartment", None, None]], "housing", "/0/1", "integer from 1 to 50 (rooms)"),
+        ({"instances": [LISTED, HOME]}, "housing", "/instances/1", "5 values in this order"),
+        ([["a"]], "half_plus_two", "/0", "number (x)"),
+        ([[1, 2]], "sensors", "/0", "object with one value per input"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_list_is_found_by_its_place(
+    request: pytest.FixtureRequest, body: Any, model: str, pointer: str, expected: str
+) -> None:
+    kind = "shared" if model == "housing" else "tensor"
+    answer = ask(request.getfixturevalue(f"{kind}_worker_state"), dumps(body), model)
+    assert answer.status == 422
+    (wrong,) = answer.json()["errors"]
+    assert wrong["pointer"] == pointer
+    assert wrong["expected"].startswith(expected)

@@ -315,3 +315,38 @@ def test_whatever_is_sent_is_answered_or_explained(
     if answer.status == 400:
         assert error(answer)
         assert len(answer.body) < 5000
+
+
+# --- rows that are lists
+
+FLOWERS = [list(FLOWER.values())] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "member"), [({"instances": FLOWERS}, "predictions"), ({"inputs": FLOWERS}, "outputs")]
+)
+def test_a_list_stands_for_a_row(
+    shared_worker_state: WorkerState, body: dict[str, Any], member: str
+) -> None:
+    answer = post(shared_worker_state, "/v1/models/iris:predict", body)
+    named = post(shared_worker_state, "/v1/models/iris:predict", {"instances": [FLOWER] * 2})
+    assert answer.status == 200
+    assert answer.json()[member] == named.json()["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"instances": [FLOWERS[0], [1, 2]]},
+            "instances[1]: expected 4 values in this order: sepal_length_cm, ",
+        ),
+        ({"inputs": [[*FLOWERS[0][:3], "wide"]]}, "inputs[0][3] (petal_width_cm): expected number"),
+        ({"instances": [*FLOWERS, FLOWER]}, "instances[2]: expected 4 values in this order"),
+        ({"instances": [3]}, "instances: expected values by input name (sepal_length_cm, "),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_found_by_its_place(
+    shared_worker_state: WorkerState, body: dict[str, Any], said: str
+) -> None:
+    assert error(post(shared_worker_state, "/v1/models/iris:predict", body)).startswith(said)

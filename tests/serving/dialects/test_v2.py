@@ -466,3 +466,38 @@ def test_server_and_models_are_described(tensor_worker_state: WorkerState) -> No
         response = client.get(f"/v2/models/{path}")
         assert response.status_code == 404
         assert list(response.get_json()) == ["error"]
+
+
+# --- one tensor of all inputs
+
+IRIS = "/v2/models/iris/infer"
+FLOWERS = [*FLOWER.values()] * 2
+
+
+@pytest.mark.parametrize("data", [FLOWERS, [FLOWERS[:4], FLOWERS[4:]]])
+def test_a_table_of_all_inputs_is_answered(shared_worker_state: WorkerState, data: Any) -> None:
+    answer = post(shared_worker_state, IRIS, {"inputs": [tensor("table", "FP64", data, [2, 4])]})
+    named = [tensor(name, "FP64", [value] * 2) for name, value in FLOWER.items()]
+    expected = post(shared_worker_state, IRIS, {"inputs": named})
+    assert values(answer, "probabilities") == values(expected, "probabilities")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (
+            [tensor("table", "FP64", FLOWERS, [4, 2])],
+            "inputs[0].shape: expected [4, 4], 4 values in this order: sepal_length_cm, ",
+        ),
+        (
+            [tensor("table", "FP64", [*FLOWERS[:7], None], [2, 4])],
+            "inputs[0].data[7] (petal_width_cm): expected number",
+        ),
+        ([tensor("table", "BYTES", ["a"] * 4, [1, 4])], "inputs[0].datatype: expected a datatype"),
+        ([tensor("table", "FP64", FLOWERS)], "inputs[0].name: expected one of sepal_length_cm"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_found_by_its_place(
+    shared_worker_state: WorkerState, inputs: list[Tensor], said: str
+) -> None:
+    assert error(post(shared_worker_state, IRIS, {"inputs": inputs})).startswith(said)

@@ -228,6 +228,36 @@ def test_a_refused_candidate_is_shown_with_its_reason(board: Board) -> None:
     assert "<row>" not in board.page()
 
 
+def test_an_import_that_goes_on_is_told_and_needs_no_look(board: Board) -> None:
+    told = "version 2 was logged without Vigie; its package is being made"
+    board.cache.refuse("iris", Refusal("2", "", told, pending=True))
+    board.cache.refuse("housing", Refusal("9", "", told, pending=True), CHALLENGER)
+    text = board.words()
+    assert f"Version 2 is imported {told}" in text
+    assert "Challenger 9 is imported" in text
+    assert "Iris species: Version 2" not in text
+    assert "La version 2 est en cours d'importation" in board.words("fr")
+
+
+def test_what_an_imported_package_lacks_is_named_with_the_call_that_brings_it(
+    board: Board,
+) -> None:
+    document = housing_document()
+    document |= {
+        "interval": None, "metrics": {},
+        "provenance": {"source": "elsewhere", "imported": True, "made_up_rows": True},
+    }  # fmt: skip
+    install(board.cache, "housing", "6", document=document)
+    for worker in board.workers:
+        worker.manager.refresh()
+    assert (
+        "It lacks a profile, so drift, figures on data kept aside, an interval, rows of example "
+        'that are not made up. vigie.log_model(model, name="housing", inputs=X, targets=y) '
+        "brings all of it."
+    ) in board.words()
+    assert "Il lui manque : un profil, donc l'écart" in board.words("fr")
+
+
 def test_a_challenger_is_shown(make: MakeBoard) -> None:
     board = make(challenger_share=1.0)
     champion = board.cache.champion("housing")

@@ -24,7 +24,7 @@ CONTENTS = (
     Section("Versions", ("models", "diff", "promote", "rollback")),
     Section("Watch", ("drift", "log")),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),
-    Section("Stack", ("bootstrap", "alerting", "stack"), "what the Compose stack runs by itself"),
+    Section("Stack", ("bootstrap", "importer", "alerting", "stack"), "what a stack runs by itself"),
 )
 
 

@@ -166,6 +166,7 @@ def _start_service(processes: _Processes, say: Callable[[str], None]) -> None:
     say("Starting the service …")
     vigie = [sys.executable, "-m", "vigie"]
     processes.start("model-sync", [*vigie, "follow"])
+    processes.start("importer", [*vigie, "importer"])
     processes.start("service", [*vigie, "serve"])
 
 

@@ -15,7 +15,7 @@ from vigie.cli.drift import drift
 from vigie.cli.importing import export_command, import_command
 from vigie.cli.log import forget, log, migrate, quality
 from vigie.cli.renamed import renamed
-from vigie.cli.serve import follow, run, serve
+from vigie.cli.serve import follow, importer, run, serve
 from vigie.cli.signing_key import signing_key
 from vigie.cli.stack import stack
 from vigie.cli.train import bootstrap, evaluate, retrain, train
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 for _command in (
-    run, serve, follow, predict, batch, status, train, retrain, evaluate, import_command,
+    run, serve, follow, predict, batch, status, train, retrain, evaluate, import_command, importer,
     export_command, models, diff, promote, rollback, drift, log, apikey, signing_key, bootstrap,
     alerting, stack,
 ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""The commands that start what runs: `vigie run`, `vigie serve`, `vigie follow`."""
+"""The commands that start what runs: `vigie run`, `serve`, `follow`, `importer`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,12 +61,37 @@ def follow(once: bool) -> None:
         if "failed" in results.values():
             sys.exit(1)
         return
+    _run_behind(sync.run)
+
+
+@click.command(short_help="make packages of versions logged without")
+@click.option("--once", is_flag=True, help="Look at the registry once and stop.")
+def importer(once: bool) -> None:
+    """Make packages, in place, of versions that get an alias and were logged without Vigie.
+
+    VIGIE_IMPORT=off lets it sleep. With --once it ends with code 1 where an import fails.
+    """
+    from vigie.registry.importer import Importer
+
+    own = Importer(_begin())
+    if once:
+        results = own.look_once()
+        for name, result in results.items():
+            click.echo(f"{name}: {result}")
+        if {"failed", "refused"} & set(results.values()):
+            sys.exit(1)
+        return
+    _run_behind(own.run)
+
+
+def _run_behind(work: Callable[[threading.Event], None]) -> None:
+    """Runs until a signal says to stop, behind whatever answers callers."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     # to download and to try a candidate is work, and never as urgent as an answer
     os.nice(LOWEST_PRIORITY)
-    sync.run(stop)
+    work(stop)
 
 
 def _begin(**overrides: object) -> Settings:

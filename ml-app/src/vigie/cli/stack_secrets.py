@@ -55,6 +55,7 @@ FILES = (
     SecretFile("ml-app/pgpass", _VIGIE, "*:*:*:vigie:{predictions-database}\n"),
     SecretFile("model-sync/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
     SecretFile("trainer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
+    SecretFile("importer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
     SecretFile("trainer/registry_password", _VIGIE, "{mlflow-registry}"),
     SecretFile("grafana/admin_password", _GRAFANA, "{grafana}"),
     SecretFile("grafana/secret_key", _GRAFANA, "{grafana-key}"),

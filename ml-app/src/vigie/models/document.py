@@ -135,7 +135,11 @@ class Rule(_Frozen):
 
 
 class Provenance(_Frozen):
-    """Where the model comes from: of its `rows`, `feedback_rows` are answers with their truth."""
+    """Where the model comes from: of its `rows`, `feedback_rows` are answers with their truth.
+
+    `imported` says that the package was made without the data of its training, `made_up_rows` that
+    its golden rows, and so its example, are nobody's data.
+    """
 
     source: Text
     generated: bool = False
@@ -146,6 +150,8 @@ class Provenance(_Frozen):
     revision: str | None = None
     trained_at: str | None = None
     exported_difference: float | None = None
+    imported: bool = False
+    made_up_rows: bool = False
 
 
 class PackageDocument(_Frozen):

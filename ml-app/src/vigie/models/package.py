@@ -14,6 +14,10 @@ from vigie.models.profile import Profile
 from vigie.models.reference_rows import Golden, HeldOut
 
 KERAS_MODEL = Path("data/model.keras")
+SERVED_KERAS_MODEL = Path("vigie/model.keras")
+"""The model behind the package's inputs, of an import in place: the other is the user's own."""
+SAVED_MODELS = (Path("source"), Path("data/model"), Path("tf2model"))
+"""Where the SavedModel lies that a package was made of: its own copy, or as MLflow logged it."""
 ONNX_MODEL = Path("vigie/model.onnx")
 DOCUMENT = Path("vigie/package.json")
 PROFILE = Path("vigie/profile.json")
@@ -42,8 +46,14 @@ class Package:
 
     @property
     def keras_path(self) -> Path:
-        """The Keras model."""
-        return self.root / KERAS_MODEL
+        """The Keras model that takes the package's inputs."""
+        return keras_model_in(self.root)
+
+
+def keras_model_in(root: Path) -> Path:
+    """The Keras model that the package in `root` serves; a path of no file where it has none."""
+    served = root / SERVED_KERAS_MODEL
+    return served if served.is_file() else root / KERAS_MODEL
 
 
 def read_package(root: Path, digest: str) -> Package:

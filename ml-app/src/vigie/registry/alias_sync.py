@@ -17,6 +17,7 @@ from vigie.registry.cache import CHAMPION, Refusal
 from vigie.registry.fetch import CancelCheck, Superseded
 from vigie.registry.gate.comparison import check_against_live
 from vigie.registry.gate.integrity import verify_package
+from vigie.registry.import_watch import ImportWatch
 from vigie.registry.tags import settled_figures
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vigie.registry")
 
-SyncResult = Literal["absent", "current", "failed", "installed", "refused", "removed", "superseded"]
+SyncResult = Literal[
+    "absent", "current", "failed", "importing", "installed", "refused", "removed", "superseded"
+]
 
 
 class AliasSync:
@@ -47,6 +50,7 @@ class AliasSync:
         self._cache = cache
         self._keys = load_public_keys(settings.public_keys)
         self._backoff = RefusalBackoff()
+        self._imports = ImportWatch(alias, settings.import_ == "auto")
         # one version at a time: the memory of one, and no other beside what is timed
         self._verifying = verifying
         self._refusals = refusals
@@ -56,7 +60,7 @@ class AliasSync:
         """Brings the cache to the version that the alias names now."""
         name = wanted.name
         if wanted.digest is None:
-            return self._refuse(wanted, self._not_a_package(wanted))
+            return self._without_package(wanted)
         current = self._cache.named(name, self._alias)
         if current and (current.digest, current.version) == (wanted.digest, wanted.version):
             self._cache.clear_refusal(name, self._alias)
@@ -178,14 +182,16 @@ class AliasSync:
             )
         return "failed"
 
-    def _not_a_package(self, version: RegisteredVersion) -> RefusedPackage:
-        reason = "the version is not a package"
-        if self._alias == CHAMPION:
-            reason += (
-                "; register it with `vigie train` or "
-                f"`vigie import models:/{version.name}/{version.version} --name {version.name}`"
-            )
-        return RefusedPackage(reason)
+    def _without_package(self, version: RegisteredVersion) -> SyncResult:
+        """Says that the package is being made, or refuses a version that gets none."""
+        name, told = version.name, self._imports.pending(version)
+        if told is None:
+            return self._refuse(version, self._imports.refusal(version))
+        awaited = Refusal(version.version, "", told, pending=True)
+        if self._cache.refusal(name, self._alias) != awaited:
+            self._cache.refuse(name, awaited, self._alias)
+            log.info("%s: %s", name, told)
+        return "importing"
 
     def _log_taken(self, version: RegisteredVersion, seconds: float) -> None:
         name, number = version.name, version.version

@@ -46,11 +46,12 @@ class CachedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A version that is not served, and the reason for people."""
+    """A version that is not served, and the reason for people; `pending` while it may yet be."""
 
     version: str
     digest: str
     reason: str
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ class ModelCache:
         """The candidate that was refused last, unless one was accepted since."""
         try:
             found = orjson.loads((self.folder / model / _REFUSED[alias]).read_bytes())
-            return Refusal(found["version"], found["digest"], found["reason"])
+            pending = bool(found.get("pending"))
+            return Refusal(found["version"], found["digest"], found["reason"], pending)
         except (OSError, orjson.JSONDecodeError, KeyError):
             return None
 

@@ -1,9 +1,8 @@
-"""What operators change in MLflow: aliases, tags, accounts. model-sync and the service
-change nothing there."""
+"""What operators, and the importer, change in MLflow: aliases, tags, files, accounts. model-sync
+and the service change nothing there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -13,6 +12,10 @@ from vigie.registry.client import RegistryClient
 from vigie.settings import mlflow_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from vigie.registry.client import RegisteredVersion
     from vigie.settings import Settings
 
 READABLE = ("experiment", "registered_model")
@@ -44,6 +47,12 @@ class OperatorClient(RegistryClient):
         self._http.tell(
             "DELETE", "model-versions/delete-tag", {"name": name, "version": version, "key": key}
         )
+
+    def add_files(self, version: RegisteredVersion, root: Path, names: Sequence[str]) -> None:
+        """Stores files of `root` beside those that a version has, wherever MLflow keeps them."""
+        target = self._artifact_root(version)
+        for name in names:
+            self._http.send(root / name, f"{target}/{name}")
 
 
 def allow_reading(settings: Settings) -> bool:

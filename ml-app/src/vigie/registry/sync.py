@@ -6,7 +6,6 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,8 @@ from vigie.registry.alias_sync import AliasSync
 from vigie.registry.backoff import pause
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, RegistryState
 from vigie.registry.client import RegistryClient
+from vigie.registry.followed import followed_models
 from vigie.registry.poll_cache import PollCache
-from vigie.settings import MODEL_NAME
 
 if TYPE_CHECKING:
     from vigie.registry.alias_sync import SyncResult
@@ -56,7 +55,7 @@ class RegistrySync:
         download that fails is the trouble of its model, and no error.
         """
         listed = {model.name: model for model in self._client.models()}
-        followed = self._followed(listed)
+        followed = followed_models(self._settings, listed)
         found = self._take_out()
         for name in followed:
             if name in self._under_way:
@@ -142,13 +141,6 @@ class RegistrySync:
             except RegistryError as failure:
                 ends[name] = failure
         return ends
-
-    def _followed(self, listed: Mapping[str, RegisteredModel]) -> list[str]:
-        names = list(self._settings.required_models)
-        if self._settings.serves_every_model:
-            others = [name for name, model in listed.items() if CHAMPION in model.aliases]
-            names += [n for n in others if n not in names and MODEL_NAME.fullmatch(n)]
-        return names
 
     def _clear_out(self, followed: list[str]) -> dict[str, SyncResult]:
         """Removes the models whose champion somebody withdrew; never a required one."""

@@ -1,4 +1,4 @@
-"""What training and promotions write on a version, as tags, and what later decisions read there."""
+"""What training, promotions and imports write on a version as tags, for later decisions to read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ HELD_OUT = "vigie.held_out_sha256"
 GENERATED = "vigie.generated"
 ACCEPTED = "vigie.accepted_digest"
 PROMOTED_DIGEST = "vigie.promoted_digest"
+IMPORTED = "vigie.imported"
+IMPORT, IMPORT_REASON, IMPORTER = "vigie.import", "vigie.import.reason", "vigie.importer"
+"""How an import in place fares, why it failed, and who is at it: an id and a count that goes up."""
+RUNNING, FAILED, DONE = "running", "failed", "done"
 
 
 def figures_tags(metric: str, error: float, held_out_sha256: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST_JSON_BYTES = 16 * 2**20
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
 CHUNK = 1 << 20
+LONGEST_UPLOAD_SECONDS = 600.0
 _REST = "/api/2.0/mlflow"
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 _NOT_ALLOWED = (401, 403)
@@ -130,6 +131,20 @@ class MlflowHttp:
         except (requests.RequestException, HTTPError) as broken:
             raise RegistryError(f"a download from MLflow broke off ({_kind(broken)})") from None
         return taken
+
+    def send(self, source: Path, remote: str) -> None:
+        """Stores a file as an artifact; a `RegistryError` where MLflow did not take it."""
+        try:
+            with source.open("rb") as file:
+                answer = self._session.put(
+                    f"{self._url}{ARTIFACTS}/{quote(remote)}",
+                    data=file,
+                    timeout=(self._timeout, LONGEST_UPLOAD_SECONDS),
+                    allow_redirects=False,
+                )
+        except requests.RequestException as broken:
+            raise RegistryError(f"an upload to MLflow broke off ({_kind(broken)})") from None
+        _require_ok(answer)
 
     def _json(self, method: str, path: str, content: Mapping[str, str]) -> dict[str, Any] | None:
         deadline = time.monotonic() + self._timeout

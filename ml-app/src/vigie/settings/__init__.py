@@ -10,7 +10,7 @@ from vigie.errors import ConfigurationError
 from vigie.settings.alerts import AlertSettings
 from vigie.settings.cores import usable_cores
 from vigie.settings.former import former_settings
-from vigie.settings.group import Group
+from vigie.settings.group import Group, variable_of
 from vigie.settings.limits import LimitSettings
 from vigie.settings.log import LogSettings
 from vigie.settings.registry import RegistrySettings, mlflow_account
@@ -20,7 +20,7 @@ from vigie.settings.training import TrainingSettings
 __all__ = [
     "EVERY_OTHER", "GROUPS", "MODEL_NAME", "AlertSettings", "LimitSettings", "LogSettings",
     "RegistrySettings", "ServingSettings", "Settings", "TrainingSettings", "former_settings",
-    "load_alert_settings", "load_settings", "mlflow_account", "usable_cores",
+    "load_alert_settings", "load_settings", "mlflow_account", "usable_cores", "variable_of",
 ]  # fmt: skip
 
 
@@ -56,5 +56,5 @@ def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
         return kind(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as invalid:
         first = invalid.errors()[0]
-        name = "_".join(str(part) for part in first["loc"][:1])
-        raise ConfigurationError(f"VIGIE_{name.upper()}: {first['msg']}") from None
+        name = "_".join(str(part) for part in first["loc"][:1]).removeprefix("VIGIE_")
+        raise ConfigurationError(f"{variable_of(name)}: {first['msg']}") from None

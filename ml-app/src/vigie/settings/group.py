@@ -8,10 +8,17 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+def variable_of(name: str) -> str:
+    """The variable of the environment that a field is read from."""
+    return f"VIGIE_{name.rstrip('_').upper()}"
+
+
 class Group(BaseSettings):
     """Settings that belong together, each a variable `VIGIE_…`."""
 
-    model_config = SettingsConfigDict(env_prefix="VIGIE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="VIGIE_", frozen=True, extra="ignore", populate_by_name=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import os
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import NoDecode
@@ -30,6 +30,12 @@ class RegistrySettings(Group):
     public_keys: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
         description="Files of public keys, comma-separated; one must have signed a version.",
+    )
+    import_: Literal["auto", "off"] = Field(
+        default="auto",
+        validation_alias="VIGIE_IMPORT",  # its name is a word of Python
+        description="What becomes of a version that was logged without Vigie and gets the alias: "
+        "`auto` lets `vigie importer` make its package, `off` refuses it.",
     )
     allow_breaking: bool = Field(
         default=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -20,6 +20,9 @@ from vigie.training.export import check_export, export_onnx, named_outputs, pred
 from vigie.training.imported_inputs import describe_inputs
 from vigie.training.imported_parts import parts_of, tried_rows
 
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+
 
 def to_package(
     folder: Path,
@@ -34,12 +37,24 @@ def to_package(
         return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
     model = imported_keras.load_keras(path, folder)
     inputs = describe_inputs(imported_keras.tensors_of(model), columns)
-    rows, feeds = tried_rows(inputs, list(examples))
-    served = imported_keras.with_inputs(model, inputs, bool(columns), len(labels))
+    return from_keras(folder, model, inputs, list(examples), bool(columns), tuple(labels))
+
+
+def from_keras(
+    folder: Path,
+    model: keras.Model,
+    inputs: Sequence[Input],
+    examples: list[dict[str, Any]],
+    split: bool,
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes both models behind these inputs; `split` says that they are the parts of a vector."""
+    rows, feeds = tried_rows(inputs, examples)
+    served = imported_keras.with_inputs(model, inputs, split, len(labels))
     served.save(folder / "model.keras")
     difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
     answers = predict_keras(served, feeds)
-    return parts_of(inputs, rows, answers, tuple(labels), difference, problem)
+    return parts_of(inputs, rows, answers, labels, difference, problem)
 
 
 def _saved_model_to_package(
@@ -51,6 +66,17 @@ def _saved_model_to_package(
 ) -> dict[str, Any]:
     graph = imported_saved_model.load_saved_model(path)
     inputs = describe_inputs(graph.tensors, columns)
+    return from_saved_model(folder, graph, inputs, examples, labels)
+
+
+def from_saved_model(
+    folder: Path,
+    graph: imported_saved_model.Graph,
+    inputs: Sequence[Input],
+    examples: list[dict[str, Any]],
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes `model.onnx` of a signature behind these inputs."""
     rows, feeds = tried_rows(inputs, examples)
     found = imported_saved_model.answer(graph, inputs, imported_saved_model.tensors_for(feeds))
     imported_saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)

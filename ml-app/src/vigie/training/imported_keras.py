@@ -68,6 +68,19 @@ def with_inputs(
     return keras.Model(named, outputs[0] if len(outputs) == 1 else outputs)
 
 
+def serves_as_it_is(
+    path: Path, model: keras.Model, inputs: Sequence[Input], outputs: Sequence[str]
+) -> bool:
+    """True where the file itself takes and gives what the package does, each by its name."""
+    struct = getattr(model, "_inputs_struct", None)
+    if path.suffix != ".keras" or not isinstance(struct, dict):
+        return False
+    taken = {t.name: (tuple(t.shape[1:]), str(t.dtype)) for t in model.inputs}
+    wanted = {item.name: (item.shape or (1,), item.tensor) for item in inputs}
+    named = struct.keys() == taken.keys() and _output_names(model) == list(outputs)
+    return named and taken == wanted
+
+
 def _output_names(model: keras.Model) -> list[str]:
     """The names of the outputs; a Sequential model has only those of its layers."""
     named = getattr(model, "output_names", None)

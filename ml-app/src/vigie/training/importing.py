@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
-from pydantic import ValidationError
 
 from vigie.errors import DataError
-from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
 from vigie.models.reference_rows import Golden
@@ -28,11 +26,12 @@ from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import run_confined
+from vigie.training.imported_document import describe_imported
 from vigie.training.sources import fetch
 from vigie.training.tracking import Tracking
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.document import Input, PackageDocument
     from vigie.sandbox.run import Limits
     from vigie.settings import Settings
 
@@ -116,7 +115,10 @@ def write_imported(
     parts = _convert(source, wanted, root, limits)
     if source.is_dir():
         _keep_original(source, root)
-    document = _document(source.name, wanted, parts)
+    document = describe_imported(
+        wanted.name, parts, f"imported from {source.name}", not wanted.examples,
+        wanted.title, wanted.task,
+    )  # fmt: skip
     golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
     (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
     (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
@@ -166,33 +168,6 @@ def _keep_original(source: Path, root: Path) -> None:
         if path.is_symlink():
             raise DataError("the SavedModel holds a link")
     shutil.copytree(source, root / "source")
-
-
-def _document(source: str, wanted: Wanted, parts: Mapping[str, Any]) -> PackageDocument:
-    labels, outputs = tuple(parts["labels"]), parts["outputs"]
-    single = not outputs[0]["shape"]
-    task = wanted.task or ("classification" if labels else "regression" if single else "embedding")
-    first = parts["rows"][0]
-    inputs = [{**item, "example": first.get(item["name"])} for item in parts["inputs"]]
-    try:
-        return PackageDocument.model_validate(
-            {
-                "name": wanted.name,
-                "title": wanted.title or wanted.name.replace("_", " ").capitalize(),
-                "task": task,
-                "engine": "tensorflow" if parts["problem"] else "onnx",
-                "inputs": inputs,
-                "outputs": outputs,
-                "labels": labels,
-                "provenance": {
-                    "source": f"imported from {source}",
-                    "exported_difference": parts["difference"],
-                    "trained_at": None,
-                },
-            }
-        )
-    except ValidationError as invalid:
-        raise DataError(invalid.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def _write_mlmodel(root: Path, model: Model, document: PackageDocument) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.manifest import verify_manifest
-from vigie.models.package import KERAS_MODEL
+from vigie.models.package import SAVED_MODELS, keras_model_in
 from vigie.registry.cache import CHAMPION, ModelCache
 from vigie.registry.client import RegistryClient
 from vigie.sandbox.run import run_confined
@@ -39,13 +39,14 @@ def write_saved_model(root: Path, target: Path) -> Path:
         raise DataError(f"there is already a version folder {target.name}; remove it first")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        if (root / KERAS_MODEL).is_file():
+        if keras_model_in(root).is_file():
             task = "vigie.training.conversion:to_saved_model"
             run_confined(task, {"root": str(root.resolve())}, work, [root])
             made = work / "saved_model"
         else:
             # an imported SavedModel goes out as it came
-            made = root / "source"
+            found = (root / name for name in SAVED_MODELS)
+            made = next((path for path in found if path.is_dir()), work)
         if not (made / "saved_model.pb").is_file():
             raise RefusedPackage("the package has neither a Keras model nor a SavedModel")
         target.parent.mkdir(parents=True, exist_ok=True)

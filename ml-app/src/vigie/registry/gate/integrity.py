@@ -54,7 +54,7 @@ def verify_package(
     if package.document.engine == "onnx" and not package.onnx_path.is_file():
         raise RefusedPackage("vigie/model.onnx is missing")
     if package.keras_path.exists():
-        check_keras_file(package.keras_path)
+        check_keras_file(package.keras_path, package.keras_path.relative_to(root).as_posix())
     SandboxProbe.of(settings).run(package, wanted_engine(package, settings.engine))
     return package
 

@@ -116,9 +116,10 @@ def _describe(name: str, live: LoadedModel | None) -> dict[str, object]:
     else:
         described["reason"] = worker_state.manager.why_not(name)
     if refusal is not None:
-        described["refused"] = {"version": refusal.version, "reason": refusal.reason}
+        what = "importing" if refusal.pending else "refused"
+        described[what] = {"version": refusal.version, "reason": refusal.reason}
     untried = worker_state.manager.cache.refusal(name, CHALLENGER)
-    if untried is not None:
+    if untried is not None and not untried.pending:
         described["refused_challenger"] = {"version": untried.version, "reason": untried.reason}
     return described
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.errors import FieldError, InvalidInput
 from vigie.models.decoding import NO_SUCH_INPUT
+from vigie.models.positional import columns_by_place, takes_lists
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
@@ -57,12 +58,26 @@ def gathered(live: LoadedModel, rows: Sequence[Any], point: Point) -> dict[str, 
     raise AssertionError("a decoder takes no unknown input and no row but objects")
 
 
-def only_input(live: LoadedModel, where: str) -> str:
-    """The name of the one input of a model; refused where there are several."""
-    if len(live.inputs) != 1:
-        names = ", ".join(live.inputs)
+def unnamed(live: LoadedModel, rows: list[Any], where: str) -> dict[str, list[Any]]:
+    """Rows without names, as columns: values of the one input, or lists in the inputs' order."""
+    inputs = live.inputs
+    if len(inputs) == 1:
+        return {next(iter(inputs)): rows}
+    if not (takes_lists(inputs) and type(rows[0]) is list):
+        names = ", ".join(inputs)
         raise wrong(where, f"values by input name ({names})", "values without names")
-    return next(iter(live.inputs))
+    try:
+        return columns_by_place(inputs, rows)
+    except InvalidInput as invalid:
+        raise pointed(invalid, lambda one: f"{where}[{one.row}]") from None
+
+
+def place_of(live: LoadedModel, where: str, one: FieldError) -> str:
+    """Where a value without a name stands, and the name of its input where there are several."""
+    place = f"{where}[{one.row}]"
+    if len(live.inputs) == 1:
+        return place
+    return f"{place}[{list(live.inputs).index(one.field)}] ({one.field})"
 
 
 def pointed(invalid: InvalidInput, point: Point) -> InvalidInput:

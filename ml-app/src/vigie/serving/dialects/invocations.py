@@ -11,7 +11,7 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
-from vigie.serving.dialects.tfserving import TfServingDialect
+from vigie.serving.dialects.tfserving import TfServingDialect, without_names
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
@@ -75,12 +75,19 @@ class InvocationsDialect:
         return self._tensors.by_column(data, live)
 
     def _by_split(self, data: Any, live: LoadedModel) -> Decoded:
-        if type(data) is not dict or not {"columns", "data"} <= data.keys():
+        if (
+            type(data) is not dict
+            or "data" not in data
+            or not (data.get("columns") or data["data"])
+        ):
             raise wrong("dataframe_split", "object with columns and data", kind_of(data))
-        names, rows = data["columns"], data["data"]
-        if type(names) is not list or type(rows) is not list:
+        names, rows = data.get("columns"), data["data"]
+        if type(names) not in (list, type(None)) or type(rows) is not list:
             raise wrong("dataframe_split", "lists as columns and data", "something else")
         check_rows(len(rows), self._max_rows, "dataframe_split.data")
+        if not names or names == list(range(len(names))):
+            # a table that never had names, as pandas writes it
+            return without_names(rows, live, "dataframe_split.data")
         columns = columns_of(names, rows, lambda row: f"dataframe_split.data[{row}]")
         places = {name: index for index, name in enumerate(names)}
 

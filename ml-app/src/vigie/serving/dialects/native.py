@@ -1,11 +1,12 @@
 """Vigie's own dialect: rows as objects with one value per input.
 
-`{"instances": [{…}, …]}`; also one object, a bare list, and `{"features": …}` with either.
+`{"instances": [{…}, …]}`; also one object, a bare list, and `{"features": …}` with either. A list
+stands for a row too: the values in the order of the inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import orjson
 
 from vigie.engines.predictions import predictions_of
 from vigie.errors import FieldError, InvalidInput, MalformedRequest
+from vigie.models.positional import columns_by_place, takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
@@ -20,6 +22,7 @@ from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
+    from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
@@ -53,6 +56,8 @@ class NativeDialect:
             wrong = FieldError(0, "", f"1 to {self._max_rows} rows", f"{count} rows")
             raise _Pointed(InvalidInput("The number of rows is wrong.", (wrong,)), body, True)
         try:
+            if type(body.rows[0]) is list and body.listed and takes_lists(live.inputs):
+                return DecodedRequest(_by_place(body.rows, live))
             return DecodedRequest(live.predictor.decoder.decode(body.rows))
         except InvalidInput as invalid:
             raise _Pointed(invalid, body) from None
@@ -98,6 +103,23 @@ class _Pointed(InvalidInput):
         super().__init__(str(invalid), invalid.fields)
         self.body = body
         self.whole = whole
+
+
+def _by_place(rows: Sequence[Any], live: LoadedModel) -> Decoded:
+    """Rows that are lists; what is wrong is found by its place there, and has its name beside."""
+    columns = columns_by_place(live.inputs, rows)
+    try:
+        return live.predictor.decoder.decode_columns(columns, len(rows))
+    except InvalidInput as invalid:
+        places = {name: str(place) for place, name in enumerate(live.inputs)}
+        fields = tuple(_placed(one, places) for one in invalid.fields)
+        raise InvalidInput(str(invalid), fields) from None
+
+
+def _placed(one: FieldError, places: Mapping[str, str]) -> FieldError:
+    # the one value of a model with a single input of a shape is the row itself
+    place = places[one.field] if len(places) > 1 else ""
+    return FieldError(one.row, place, f"{one.expected} ({one.field})", one.got)
 
 
 def _unwrap(document: Any, live: LoadedModel) -> _Body:

@@ -15,7 +15,14 @@ import orjson
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
-from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, only_input, wrong
+from vigie.serving.dialects.columns import (
+    check_rows,
+    checked_columns,
+    gathered,
+    place_of,
+    unnamed,
+    wrong,
+)
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
@@ -57,39 +64,38 @@ class TfServingDialect:
         return DecodedRequest(self.by_column(document["inputs"], live), _BY_COLUMN)
 
     def by_row(self, rows: Any, live: LoadedModel, where: str = "instances") -> Decoded:
-        """Rows: objects, or plain values where the model has one input."""
+        """Rows: objects, or plain values: of the one input, or lists in the inputs' order."""
         if type(rows) is not list:
             raise wrong(where, "list", kind_of(rows))
         check_rows(len(rows), self._max_rows, where)
-        named = type(rows[0]) is dict and not _is_base64(rows[0])
+        if type(rows[0]) is not dict or _is_base64(rows[0]):
+            return without_names(rows, live, where)
 
         def point(one: FieldError) -> str:
-            return f"{where}[{one.row}]" + (f".{one.field}" if named and one.field else "")
+            return f"{where}[{one.row}]" + (f".{one.field}" if one.field else "")
 
-        columns = gathered(live, rows, point) if named else {only_input(live, where): rows}
+        columns = gathered(live, rows, point)
         return checked_columns(live, _as_text(columns, live), len(rows), point)
 
     def by_column(self, inputs: Any, live: LoadedModel) -> Decoded:
-        """The columns of `inputs`: an object of tensors, or one tensor."""
+        """The columns of `inputs`: an object of tensors, or one tensor with all values of a row."""
         if type(inputs) is list:
-            columns = {only_input(live, "inputs"): inputs}
-        elif type(inputs) is dict and inputs:
-            columns = inputs
-        else:
+            check_rows(len(inputs), self._max_rows, "inputs")
+            return without_names(inputs, live, "inputs")
+        if type(inputs) is not dict or not inputs:
             raise wrong("inputs", "object with one list per input", kind_of(inputs))
-        for name, values in columns.items():
+        for name, values in inputs.items():
             if type(values) is not list:
                 where = f"inputs.{name}" if name in live.inputs else "inputs"
                 raise wrong(where, "list with one value per row", kind_of(values))
-        rows = len(next(iter(columns.values())))
+        rows = len(next(iter(inputs.values())))
         check_rows(rows, self._max_rows, "inputs")
-        named = type(inputs) is dict
 
         def point(one: FieldError) -> str:
-            place = f"inputs.{one.field}" if named else "inputs"
+            place = f"inputs.{one.field}"
             return place if one.row < 0 else f"{place}[{one.row}]"
 
-        return checked_columns(live, _as_text(columns, live), rows, point)
+        return checked_columns(live, _as_text(inputs, live), rows, point)
 
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
@@ -109,6 +115,12 @@ class TfServingDialect:
     ) -> EncodedResponse:
         """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
         return error_response(error)
+
+
+def without_names(rows: list[Any], live: LoadedModel, where: str) -> Decoded:
+    """Rows that are no objects: values of the one input, or lists in the inputs' order."""
+    columns = _as_text(unnamed(live, rows, where), live)
+    return checked_columns(live, columns, len(rows), lambda one: place_of(live, where, one))
 
 
 def _is_base64(value: Any) -> bool:

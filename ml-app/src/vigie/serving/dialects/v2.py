@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest
+from vigie.models.positional import takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import check_rows, checked_columns, wrong
@@ -59,6 +60,9 @@ class V2Dialect:
                 return f"inputs, {one.field}"
             size = prod(live.inputs[one.field].shape)
             first = one.row * size
+            if one.field not in places:
+                place = one.row * len(live.inputs) + list(live.inputs).index(one.field)
+                return f"{tensors[0].where}.data[{place}] ({one.field})"
             return f"{places[one.field]}.data[{first}{f':{first + size}' if size > 1 else ''}]"
 
         return DecodedRequest(
@@ -68,6 +72,8 @@ class V2Dialect:
     def _columns(self, tensors: list[Tensor], live: LoadedModel) -> dict[str, list[Any]]:
         rows = tensors[0].rows
         check_rows(rows, self._max_rows, f"{tensors[0].where}.shape")
+        if _is_table(tensors, live):
+            return tensors[0].columns(live.inputs)
         columns: dict[str, list[Any]] = {}
         for tensor in tensors:
             name, where = tensor.name, tensor.where
@@ -112,6 +118,13 @@ class V2Dialect:
     ) -> EncodedResponse:
         """`{"error": "…"}`."""
         return error_response(error)
+
+
+def _is_table(tensors: list[Tensor], live: LoadedModel) -> bool:
+    """True for one tensor, under a name of its own, of all inputs of a model of single values."""
+    one, inputs = tensors[0], live.inputs
+    alone = len(tensors) == 1 and one.name not in inputs and len(one.shape) == 2
+    return alone and len(inputs) > 1 and takes_lists(inputs)
 
 
 def _split(request: Request) -> tuple[bytes, memoryview]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.errors import InvalidInput
+from vigie.models.positional import in_order
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
@@ -69,11 +70,24 @@ class Tensor:
             flat = [flat[start : start + size] for start in range(0, len(flat), size)]
         return flat
 
+    def columns(self, inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
+        """One value per row of each input, from a table [rows, inputs] in the inputs' order."""
+        if self.shape[1:] != (len(inputs),):
+            expected = f"[{self.rows}, {len(inputs)}], {in_order(inputs)}"
+            raise wrong(f"{self.where}.shape", expected, f"{list(self.shape)}")
+        for item in inputs.values():
+            self._check_datatype(item)
+        flat = self._texts() if self.datatype == "BYTES" else self._numbers()
+        return {name: flat[place :: len(inputs)] for place, name in enumerate(inputs)}
+
     def _check_fits(self, item: Input) -> None:
         rest = self.shape[1:]
         if rest != item.shape and (item.shape or rest != (1,)):
             expected = f"[{', '.join(map(str, (self.rows, *item.shape)))}]"
             raise wrong(f"{self.where}.shape", expected, f"{list(self.shape)}")
+        self._check_datatype(item)
+
+    def _check_datatype(self, item: Input) -> None:
         if self.datatype != "BYTES" and self.datatype not in DTYPES:
             known = ", ".join([*DTYPES, "BYTES"])
             raise wrong(f"{self.where}.datatype", f"one of {known}", "another")

@@ -218,6 +218,8 @@ class ModelManager:
     def why_not(self, name: str) -> str:
         """Why a model does not serve, for people."""
         refused = self.cache.refusal(name)
+        if refused and refused.pending:
+            return refused.reason
         if refused:
             return f"version {refused.version} is refused: {refused.reason}"
         if name in self._failed:

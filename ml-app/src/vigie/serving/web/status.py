@@ -135,7 +135,7 @@ def _model_looks(models: Sequence[ModelState], language: Language) -> Iterator[L
         anchor = f"model-{model.name}"
         if model.why_not:
             yield Look(t("{model} is not served.", model=model.title), anchor)
-        for refused in model.refusals:
+        for refused in (r for r in model.refusals if not r.pending):
             yield Look(f"{model.title}{t(': ')}{refused.title}", anchor)
         if shifted := model.shifted:
             names = shifted[:MOST_NAMES]

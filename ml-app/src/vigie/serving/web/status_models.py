@@ -12,6 +12,7 @@ from vigie.registry.cache import CHALLENGER, CHAMPION
 from vigie.serving.web.quality import bars_of, truths_of
 
 if TYPE_CHECKING:
+    from vigie.models.package import Package
     from vigie.monitoring.history import Change
     from vigie.monitoring.samples import Samples
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -25,10 +26,11 @@ Facts = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A version that was refused, and why; the reason is English."""
+    """A version that does not serve, refused or `pending`, and why; the reason is English."""
 
     title: str
     reason: str
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,31 @@ class ModelState:
     facts: Facts = field(default_factory=list)
     bars: list[DriftBar] = field(default_factory=list)
     truths: Truths | None = None
+    lacks: str = ""
+    """What the package of a version lacks that was logged without Vigie, and how it comes by it."""
 
     @property
     def shifted(self) -> list[str]:
         """The labels of its inputs and predictions that have shifted."""
         return [bar.label for bar in self.bars if bar.level == "shifted"]
+
+
+def lacks_of(package: Package, language: Language) -> str:
+    """What a package without the data of its training lacks, and the call that brings it."""
+    t, document = language.text, package.document
+    if not document.provenance.imported:
+        return ""
+    lacks = [] if package.profile else [t("a profile, so drift")]
+    if not document.metrics:
+        lacks.append(t("figures on data kept aside"))
+    if document.interval is None and document.task == "regression":
+        lacks.append(t("an interval"))
+    if document.provenance.made_up_rows:
+        lacks.append(t("rows of example that are not made up"))
+    if len(document.inputs) == 1 and document.inputs[0].shape:
+        lacks.append(t("names of columns"))
+    call = f'vigie.log_model(model, name="{document.name}", inputs=X, targets=y)'
+    return t("It lacks {parts}. `{call}` brings all of it.", parts=", ".join(lacks), call=call)
 
 
 class ModelBoard:
@@ -86,6 +108,7 @@ class ModelBoard:
             facts=self._facts(live),
             bars=bars_of(document, mine, self._language),
             truths=truths_of(document, self._samples, live.version, self._language),
+            lacks=lacks_of(live.predictor.package, self._language),
         )
 
     def _facts(self, live: LoadedModel) -> Facts:
@@ -125,10 +148,16 @@ class ModelBoard:
         candidate = self._manager.cache.refusal(name, CHAMPION)
         challenger = self._manager.cache.refusal(name, CHALLENGER)
         refusals = []
-        if candidate:
+        if candidate and candidate.pending:
+            title = t("Version {version} is imported", version=candidate.version)
+            refusals.append(Refused(title, candidate.reason, pending=True))
+        elif candidate:
             title = t("Version {version} was refused", version=candidate.version)
             refusals.append(Refused(title, candidate.reason))
-        if challenger:
+        if challenger and challenger.pending:
+            title = t("Challenger {version} is imported", version=challenger.version)
+            refusals.append(Refused(title, challenger.reason, pending=True))
+        elif challenger:
             title = t("Challenger {version} was refused", version=challenger.version)
             refusals.append(Refused(title, challenger.reason))
         return refusals
