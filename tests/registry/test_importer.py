@@ -17,11 +17,11 @@ from vigie.errors import BrokenPackage, RefusedPackage
 from vigie.registry import importer as importing
 from vigie.registry.client import DIGEST_TAG, RegisteredVersion
 from vigie.registry.importer import ALIVE, Importer
-from vigie.registry.package_maker import Made, Watch
+from vigie.registry.package_maker import CancelWatch, Made
 from vigie.settings import Settings
 
 DIGEST = "d" * 64
-Make = Callable[[Path, RegisteredVersion, bool, Settings, Watch], Made]
+Make = Callable[[Path, RegisteredVersion, bool, Settings, CancelWatch], Made]
 
 
 class Maker:
@@ -30,10 +30,10 @@ class Maker:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, bool]] = []
         self.failure: Exception | None = None
-        self.meanwhile: Callable[[Watch], None] = lambda watch: watch()
+        self.meanwhile: Callable[[CancelWatch], None] = lambda watch: watch()
 
     def __call__(
-        self, root: Path, version: RegisteredVersion, begun: bool, _: Settings, watch: Watch
+        self, root: Path, version: RegisteredVersion, begun: bool, _: Settings, watch: CancelWatch
     ) -> Made:
         assert (root / "MLmodel").read_text() == "the user's own"
         self.asked.append((version.name, version.version, begun))
@@ -202,7 +202,7 @@ def test_who_was_overtaken_changes_nothing_more(
 ) -> None:
     folder = log_model()
 
-    def overtake(_: Watch) -> None:
+    def overtake(_: CancelWatch) -> None:
         tags = [{"key": "vigie.importer", "value": "other 0"}]
         mlflow.versions["churn", "1"]["tags"] = tags
 
@@ -220,7 +220,7 @@ def test_it_says_that_it_goes_on_and_lets_go_when_it_is_to_end(
     log_model()
     stop, begun = threading.Event(), threading.Event()
 
-    def go_on(watch: Watch) -> None:
+    def go_on(watch: CancelWatch) -> None:
         while True:
             watch()
             begun.set()

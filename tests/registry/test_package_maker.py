@@ -12,7 +12,7 @@ from support import making_tasks
 from vigie.errors import BrokenPackage, RefusedPackage
 from vigie.registry import package_maker
 from vigie.registry.client import RegisteredVersion
-from vigie.registry.package_maker import Made, Watch, make_package
+from vigie.registry.package_maker import CancelWatch, Made, make_package
 from vigie.settings import load_settings
 
 Begin = Callable[..., Made]
@@ -25,7 +25,7 @@ def begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Begin:
     monkeypatch.setenv("PYTHONPATH", str(Path(making_tasks.__file__).parents[1]))
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
 
-    def run(way: str, watch: Watch = lambda: None) -> Made:
+    def run(way: str, watch: CancelWatch = lambda: None) -> Made:
         monkeypatch.setenv(making_tasks.WAY, way)
         version = RegisteredVersion("churn", "1", "")
         return make_package(tmp_path / "version", version, False, load_settings(), watch)

@@ -37,12 +37,12 @@ class Made:
     files: tuple[str, ...]
 
 
-Watch = Callable[[], None]
+CancelWatch = Callable[[], None]
 """Called again and again meanwhile; what it raises ends the process."""
 
 
 def make_package(
-    root: Path, version: RegisteredVersion, begun: bool, settings: Settings, watch: Watch
+    root: Path, version: RegisteredVersion, begun: bool, settings: Settings, watch: CancelWatch
 ) -> Made:
     """Adds a package to the files of a version in `root`, in a process of its own.
 
@@ -63,7 +63,7 @@ def make_package(
     return _result(folder / RESULT)
 
 
-def _run(folder: Path, watch: Watch) -> int | None:
+def _run(folder: Path, watch: CancelWatch) -> int | None:
     """The exit code; `None` where it took too long."""
     process = subprocess.Popen(
         [sys.executable, "-m", TASK, str(folder.resolve())],
