@@ -150,7 +150,7 @@ def difference(answer: Answer, model: ImportedModel) -> float:
     return float(np.abs(numbers_in(answer, labels) - model.answers).max())
 
 
-ALL = ("flowers", "prices", "exported", "homes", "homes_versioned", "words", "rebuilt")
+ALL = ("flowers", "prices", "exported", "homes", "words", "rebuilt")
 
 
 @pytest.mark.parametrize("name", ALL)
