@@ -1,4 +1,4 @@
-"""`tools/environment` says in one sentence what a machine lacks."""
+"""`tools/environment` says in one sentence what a machine lacks, and compiles what it installs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ def program(folder: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def make_environment(tools: Path, **environment: str) -> str:
-    """What the script says when it refuses."""
+def run_script(tools: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     work = tools.parent / "checkout"
     (work / "ml-app").mkdir(parents=True, exist_ok=True)
     (work / "ml-app" / "requirements.txt").write_text("")
-    done = subprocess.run(
+    return subprocess.run(
         [
             str(tools / "bash"),
             str(ROOT / "tools" / "environment"),
@@ -52,6 +51,11 @@ def make_environment(tools: Path, **environment: str) -> str:
         text=True,
         check=False,
     )
+
+
+def make_environment(tools: Path, **environment: str) -> str:
+    """What the script says when it refuses."""
+    done = run_script(tools, **environment)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("vigie:")]
     return line
@@ -80,3 +84,17 @@ def test_a_full_disk(tools: Path) -> None:
     program(tools, "python3", f'exec "{os.path.realpath(sys.executable)}" "$@"')
     program(tools, "df", "echo header; echo disk 9 9 1000 99% /")
     assert "the disk is full" in make_environment(tools)
+
+
+def test_packages_come_with_their_bytecode(tools: Path) -> None:
+    program(tools, "python3", "exit 0")
+    own = tools.parent / "checkout" / ".venv" / "bin"
+    own.mkdir(parents=True)
+    program(own, "python", "exit 0")
+    asked = tools.parent / "asked"
+    program(own, "uv", f'echo "$@" >> {asked}')
+    assert run_script(tools).returncode == 0
+    installed = [line for line in asked.read_text().splitlines() if line.startswith("pip install")]
+    assert installed
+    # who may write no file, as a process of the sandbox, would compile TensorFlow at each start
+    assert all("--compile-bytecode" in line for line in installed)

@@ -12,8 +12,6 @@ from support.service import MakeService
 from vigie.serving.auth.apikeys import add_key
 from vigie.settings import load_settings
 
-pytest.importorskip("schemathesis")
-
 EXAMPLES = 2000
 
 

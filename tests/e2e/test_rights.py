@@ -26,6 +26,7 @@ from vigie.settings import Settings, load_settings
 pytestmark = pytest.mark.filterwarnings("ignore")
 MODELS = ("homes", "flats", "barns")
 ADMIN, READER, OPERATOR = "admin", "vigie-reader", "vigie-operator"
+NEWCOMER = "vigie-newcomer"
 LIST = "/registered-models/search"
 WATCHED_SECONDS = 15.0
 MOST_OF_A_CORE = 0.10
@@ -33,7 +34,7 @@ MOST_OF_A_CORE = 0.10
 
 @dataclass(frozen=True)
 class Guarded:
-    """An MLflow that knows its users, three models in it, and an account that may read them."""
+    """An MLflow that knows its users, three models in it, and who may read them or nothing yet."""
 
     mlflow: RealMlflow
     folder: Path
@@ -47,11 +48,15 @@ class Guarded:
             params=content if reads else None, json=None if reads else content, timeout=60,
         )  # fmt: skip
 
+    def cache(self, user: str) -> Path:
+        """Where the commands of that user put models."""
+        return self.folder / f"cache of {user}"
+
     def environment(self, user: str) -> dict[str, str]:
         """What a command of that user needs."""
         return {
             **os.environ, "VIGIE_MLFLOW_URL": self.mlflow.url,
-            "VIGIE_CACHE": str(self.folder / "cache"), "VIGIE_STATE": str(self.folder / "state"),
+            "VIGIE_CACHE": str(self.cache(user)), "VIGIE_STATE": str(self.folder / "state"),
             "VIGIE_MODELS": ",".join(MODELS), "MLFLOW_TRACKING_USERNAME": user,
             "MLFLOW_TRACKING_PASSWORD": self.passwords[user],
         }  # fmt: skip
@@ -83,9 +88,7 @@ def experiment(guarded: Guarded) -> str:
     return str(found.json()["experiment"]["experiment_id"])
 
 
-def grant(
-    guarded: Guarded, kind: str, which: str, user: str = READER, permission: str = "READ"
-) -> None:
+def grant(guarded: Guarded, kind: str, which: str, user: str, permission: str = "READ") -> None:
     answer = guarded.ask(
         ADMIN, "POST", "3.0/mlflow/users/permissions/grant",
         username=user, resource_type=kind, resource_id=which, permission=permission,
@@ -96,7 +99,7 @@ def grant(
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
-    passwords = {user: secrets.token_urlsafe(18) for user in (ADMIN, READER, OPERATOR)}
+    passwords = {user: secrets.token_urlsafe(18) for user in (ADMIN, READER, OPERATOR, NEWCOMER)}
     (folder / "auth.ini").write_text(
         "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = admin\n"
         f"database_uri = sqlite:///{folder}/users.db\nauth_cache_ttl_seconds = 60\n"
@@ -119,29 +122,32 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             register(settings, folder, name, 1.0)
             owner.point(name, CHAMPION, "1")
         register(settings, folder, "homes", 2.0)
-        for user in (READER, OPERATOR):
+        for user in (READER, OPERATOR, NEWCOMER):
             answer = made.ask(
                 ADMIN, "POST", "2.0/mlflow/users/create", username=user, password=passwords[user]
             )
             assert answer.status_code == 200, answer.text
+        for name in MODELS:
+            grant(made, "registered_model", name, READER)
+        grant(made, "experiment", experiment(made), READER)
         yield made
 
 
 def test_reading_the_models_and_their_experiment_is_all_that_it_takes(guarded: Guarded) -> None:
-    refused = guarded.run(READER, "follow", "--once")
+    refused = guarded.run(NEWCOMER, "follow", "--once")
     assert refused.returncode == 1
     assert "MLflow answered 403; an account that may do this" in refused.stderr
     for name in MODELS:
-        grant(guarded, "registered_model", name)
+        grant(guarded, "registered_model", name, NEWCOMER)
     # the files of a version lie below the experiment of its run
-    refused = guarded.run(READER, "follow", "--once")
+    refused = guarded.run(NEWCOMER, "follow", "--once")
     assert refused.returncode == 1
     assert "MLflow answered 403" in refused.stderr
-    grant(guarded, "experiment", experiment(guarded))
-    taken = guarded.run(READER, "follow", "--once")
+    grant(guarded, "experiment", experiment(guarded), NEWCOMER)
+    taken = guarded.run(NEWCOMER, "follow", "--once")
     assert taken.returncode == 0, taken.stderr
     assert taken.stdout.split() == [word for name in MODELS for word in (f"{name}:", "installed")]
-    assert ModelCache(guarded.folder / "cache").models() == sorted(MODELS)
+    assert ModelCache(guarded.cache(NEWCOMER)).models() == sorted(MODELS)
 
 
 WRITES: tuple[tuple[str, str, dict[str, str]], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,26 +47,53 @@ def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
     return train(recipe.spec.plan(), data, settings, Steps(), trials)
 
 
-def test_the_first_version_becomes_champion_and_serves(settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def first(settings: Settings) -> TrainingResult:
+    """How version 1 came to be; it is in the cache of these settings and serves."""
     result = train_iris(settings)
-    assert result.comparison.promote, result.comparison.reason
     assert RegistrySync(settings).sync_once() == {"iris": "installed"}
+    return result
+
+
+@pytest.fixture(scope="module")
+def second(settings: Settings, first: TrainingResult) -> TrainingResult:
+    """How version 2 came to be, of two trials and no better."""
+    return train_iris(settings, trials=2)
+
+
+@pytest.fixture
+def rehearsal(settings: Settings, second: TrainingResult, tmp_path: Path) -> Iterator[Settings]:
+    """Settings to promote with, version 1 in their cache; afterwards it is the champion again."""
+    own = settings.model_copy(
+        update={"cache": tmp_path / "cache", "audit_log": tmp_path / "audit.log"}
+    )
+    assert RegistrySync(own).sync_once() == {"iris": "installed"}
+    yield own
+    OperatorClient.of(settings).point("iris", "champion", "1")
+
+
+def test_the_first_version_becomes_champion_and_serves(
+    settings: Settings, first: TrainingResult
+) -> None:
+    assert first.comparison.promote, first.comparison.reason
+    assert audit(settings) == [("promote", None, "1")]
     cached = ModelCache(settings.cache).champion("iris")
     assert cached is not None
-    assert (cached.version, cached.digest) == ("1", result.digest)
+    assert (cached.version, cached.digest) == ("1", first.digest)
     worker_state = assemble(settings)
     worker_state.manager.refresh()
     assert worker_state.manager.unready() == {}
 
 
-def test_a_version_that_is_not_better_is_registered_and_not_promoted(settings: Settings) -> None:
-    result = train_iris(settings, trials=2)
-    assert not result.comparison.promote
-    assert "not better than version 1" in result.comparison.reason
+def test_a_version_that_is_not_better_is_registered_and_not_promoted(
+    settings: Settings, second: TrainingResult
+) -> None:
+    assert not second.comparison.promote
+    assert "not better than version 1" in second.comparison.reason
     assert RegistrySync(settings).sync_once() == {"iris": "current"}
 
 
-def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
+def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings, first: TrainingResult) -> None:
     api = f"{settings.mlflow_url}/api/2.0/mlflow"
     version = RegistryClient(settings.mlflow_url, 5).version_of("iris", "champion")
     assert version is not None
@@ -88,7 +116,7 @@ def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings) -> None:
     }
 
 
-def test_trials_are_child_runs(settings: Settings) -> None:
+def test_trials_are_child_runs(settings: Settings, second: TrainingResult) -> None:
     api = f"{settings.mlflow_url}/api/2.0/mlflow"
     experiment = requests.get(
         f"{api}/experiments/get-by-name", {"experiment_name": "iris"}, timeout=60
@@ -106,7 +134,9 @@ def test_trials_are_child_runs(settings: Settings) -> None:
     assert len(set(parents)) == 1
 
 
-def test_a_version_of_another_key_is_refused(settings: Settings, tmp_path: Path) -> None:
+def test_a_version_of_another_key_is_refused(
+    settings: Settings, first: TrainingResult, tmp_path: Path
+) -> None:
     strict = {"public_keys": (new_keys(tmp_path / "other"),), "cache": tmp_path / "cache"}
     assert RegistrySync(settings.model_copy(update=strict)).sync_once() == {"iris": "refused"}
     refusal = ModelCache(tmp_path / "cache").refusal("iris")
@@ -121,22 +151,22 @@ def audit(settings: Settings) -> list[tuple[str, str | None, str]]:
 
 
 def test_a_worse_version_is_promoted_by_force_only_and_one_command_goes_back(
-    settings: Settings,
+    rehearsal: Settings,
 ) -> None:
-    client = OperatorClient.of(settings)
-    promotions = Promotions(settings)
-    first, second = client.version("iris", "1"), client.version("iris", "2")
-    assert first is not None
-    assert second is not None
-    assert first.tags["vigie.held_out_sha256"] == second.tags["vigie.held_out_sha256"]
-    assert first.tags["vigie.promoted_because"] == "training: the first version"
+    client = OperatorClient.of(rehearsal)
+    promotions = Promotions(rehearsal)
+    better, worse = client.version("iris", "1"), client.version("iris", "2")
+    assert better is not None
+    assert worse is not None
+    assert better.tags["vigie.held_out_sha256"] == worse.tags["vigie.held_out_sha256"]
+    assert better.tags["vigie.promoted_because"] == "training: the first version"
     client.tag("iris", "2", {"vigie.generated": "True"})
     with pytest.raises(RefusedPackage, match="trained on generated data, version 1 on real data"):
         promotions.promote("iris", "2", None, force=False)
-    assert RegistrySync(settings).sync_once() == {"iris": "current"}
+    assert RegistrySync(rehearsal).sync_once() == {"iris": "current"}
 
     promotions.promote("iris", "2", "a rehearsal", force=True)
-    assert RegistrySync(settings).sync_once() == {"iris": "installed"}
+    assert RegistrySync(rehearsal).sync_once() == {"iris": "installed"}
     (model,) = client.models()
     assert model.aliases == {"champion": "2", "previous": "1"}
     forced = client.versions("iris")[0]
@@ -144,18 +174,14 @@ def test_a_worse_version_is_promoted_by_force_only_and_one_command_goes_back(
     assert forced.tags["vigie.promoted_from"] == "1"
 
     promotions.rollback("iris", None)
-    assert RegistrySync(settings).sync_once() == {"iris": "installed"}
-    served = ModelCache(settings.cache).champion("iris")
+    assert RegistrySync(rehearsal).sync_once() == {"iris": "installed"}
+    served = ModelCache(rehearsal.cache).champion("iris")
     assert served is not None
     assert served.version == "1"
     (model,) = client.models()
     assert model.aliases == {"champion": "1"}
     assert "vigie.rolled_back_at" in client.versions("iris")[0].tags
-    assert audit(settings) == [
-        ("promote", None, "1"),
-        ("promote", "1", "2"),
-        ("rollback", "2", "1"),
-    ]
+    assert audit(rehearsal) == [("promote", "1", "2"), ("rollback", "2", "1")]
     client.tag("iris", "2", {"vigie.generated": "False"})
     because = promotions.promote("iris", "2", None, force=False).because
     assert re.match(r"(as good as|better than) version 1 on the same \d+ held-out rows", because)

@@ -14,7 +14,10 @@ TOGETHER = {
     for name in ("registry", "retraining", "training")
 }
 # a long file that begins last is what all other workers wait for
-LONG = ("the real MLflow", "tests/e2e", "tests/training", "tests/registry", "tests/predictionlog")
+LONG = (
+    "the real MLflow", "tests/ansible", "tests/e2e", "tests/iac", "tests/predictionlog",
+    "tests/registry", "tests/registry/gate", "tests/training",
+)  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)

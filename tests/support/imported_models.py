@@ -94,10 +94,11 @@ def exported_folder(folder: Path) -> ImportedModel:
     return ImportedModel("exported", str(path), by_vector(numbers()), model(numbers()).numpy())
 
 
-def bigquery_folder(folder: Path, name: str, version: str = "") -> ImportedModel:
-    """A SavedModel of BigQuery ML's shape, plain or below a version folder."""
-    written = folder / name / version
-    written.parent.mkdir(parents=True, exist_ok=True)
+def bigquery_folder(folder: Path) -> ImportedModel:
+    """A SavedModel of BigQuery ML's shape below a version folder."""
+    source = folder / "homes"
+    written = source / "1"
+    source.mkdir()
     write_bigquery_model(written)
     rng = np.random.default_rng(6)
     kinds = ["flat", "house", "castle"]
@@ -110,7 +111,7 @@ def bigquery_folder(folder: Path, name: str, version: str = "") -> ImportedModel
         kind=tf.constant([row["kind"] for row in rows]),
     )["label_probs"]
     assert answers.shape[1] == len(LABELS)
-    return ImportedModel(name, str(folder / name), rows, answers.numpy())
+    return ImportedModel("homes", str(source), rows, answers.numpy())
 
 
 def hashing_file(folder: Path) -> ImportedModel:
@@ -152,6 +153,5 @@ MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
     legacy_file,
     exported_folder,
     graph_file,
-    lambda folder: bigquery_folder(folder, "homes"),
-    lambda folder: bigquery_folder(folder, "homes_versioned", "1"),
+    bigquery_folder,
 )

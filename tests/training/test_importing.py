@@ -16,11 +16,11 @@ from mlflow.models import Model
 from support.saved_models import LABELS, write_bigquery_model
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError, RefusedPackage
-from vigie.models.package import Package
 from vigie.registry.gate.integrity import verify_package
 from vigie.settings import Settings, load_settings
 from vigie.training.imported_saved_model import check_saved_model
 from vigie.training.importing import Wanted, read_examples, words, write_imported
+from vigie.training.saved_model import write_saved_model
 from vigie.training.sources import fetch
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -54,19 +54,40 @@ def by_column(values: np.ndarray) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, map(float, row), strict=True)) for row in values]
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_keras_file_with_named_columns_and_labels(tmp_path: Path, suffix: str) -> None:
-    model = classifier()
-    source = tmp_path / f"model{suffix}"
-    model.save(source)
-    predictor = imported(source, tmp_path / "package", columns=COLUMNS, labels=("a", "b", "c"))
-    document = predictor.package.document
+@pytest.fixture(scope="module", params=[".keras", ".h5"])
+def flowers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """The classifier from a file, its columns and labels named."""
+    folder = tmp_path_factory.mktemp("flowers")
+    source = folder / f"model{request.param}"
+    classifier().save(source)
+    return imported(source, folder / "package", columns=COLUMNS, labels=("a", "b", "c"))
+
+
+HOMES = [{"size": s, "kind": k} for s, k in ((10.0, "flat"), (50.5, "house"), (3.25, "ÉTÉ"))]
+
+
+@pytest.fixture(scope="module")
+def homes_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel as BigQuery ML exports it."""
+    source = tmp_path_factory.mktemp("homes") / "model"
+    write_bigquery_model(source)
+    return source
+
+
+@pytest.fixture(scope="module")
+def homes(homes_source: Path) -> Predictor:
+    """That model, imported with rows of its owner."""
+    return imported(homes_source, homes_source.parent / "package", examples=tuple(HOMES))
+
+
+def test_a_keras_file_with_named_columns_and_labels(flowers: Predictor) -> None:
+    document = flowers.package.document
     assert (document.task, document.labels, document.engine) == (
         "classification", ("a", "b", "c"), "onnx",
     )  # fmt: skip
     assert [item.name for item in document.inputs] == list(COLUMNS)
-    expected = model(NUMBERS).numpy()
-    np.testing.assert_allclose(answers(predictor, by_column(NUMBERS)), expected, 1e-4, 1e-6)
+    expected = classifier()(NUMBERS).numpy()
+    np.testing.assert_allclose(answers(flowers, by_column(NUMBERS)), expected, 1e-4, 1e-6)
 
 
 def test_a_saved_model_of_keras_in_its_version_folder(tmp_path: Path) -> None:
@@ -83,18 +104,23 @@ def test_a_saved_model_of_keras_in_its_version_folder(tmp_path: Path) -> None:
     assert (tmp_path / "package/source/saved_model.pb").is_file()
 
 
-def test_a_model_as_bigquery_ml_exports_it(tmp_path: Path) -> None:
-    write_bigquery_model(tmp_path / "model")
-    rows = [{"size": s, "kind": k} for s, k in ((10.0, "flat"), (50.5, "house"), (3.25, "ÉTÉ"))]
-    predictor = imported(tmp_path / "model", tmp_path / "package", examples=tuple(rows))
-    document = predictor.package.document
+def test_a_model_as_bigquery_ml_exports_it(homes: Predictor, homes_source: Path) -> None:
+    document = homes.package.document
     assert (document.task, document.labels) == ("classification", LABELS)
-    assert document.example == rows[0]
-    original = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](
-        size=tf.constant([row["size"] for row in rows], tf.float64),
-        kind=tf.constant([row["kind"] for row in rows]),
+    assert document.example == HOMES[0]
+    original = tf.saved_model.load(str(homes_source)).signatures["serving_default"](
+        size=tf.constant([row["size"] for row in HOMES], tf.float64),
+        kind=tf.constant([row["kind"] for row in HOMES]),
     )["label_probs"]
-    np.testing.assert_allclose(answers(predictor, rows), original.numpy(), 1e-4, 1e-6)
+    np.testing.assert_allclose(answers(homes, HOMES), original.numpy(), 1e-4, 1e-6)
+
+
+def test_an_imported_saved_model_goes_out_as_it_came(
+    homes: Predictor, homes_source: Path, tmp_path: Path
+) -> None:
+    folder = write_saved_model(homes.package.root, tmp_path / "served" / "1")
+    original = (homes_source / "saved_model.pb").read_bytes()
+    assert (folder / "saved_model.pb").read_bytes() == original
 
 
 def test_what_onnx_cannot_do_is_served_by_tensorflow(tmp_path: Path) -> None:
@@ -111,14 +137,14 @@ def test_what_onnx_cannot_do_is_served_by_tensorflow(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, np.hstack([1 - yes, yes]), 1e-4, 1e-6)
 
 
-def test_the_package_opens_in_mlflow_and_names_no_code(tmp_path: Path) -> None:
-    classifier().save(tmp_path / "model.keras")
-    package: Package = imported(tmp_path / "model.keras", tmp_path / "package").package
-    described = yaml.safe_load((package.root / "MLmodel").read_text())
+def test_the_package_opens_in_mlflow_and_names_no_code(flowers: Predictor) -> None:
+    root = flowers.package.root
+    described = yaml.safe_load((root / "MLmodel").read_text())
     assert set(described["flavors"]) == {"keras"}
     from mlflow.keras import load_model
 
-    assert load_model(str(package.root)).inputs[0].shape == (None, 4)
+    inputs = {tensor.name: tensor.shape for tensor in load_model(str(root)).inputs}
+    assert inputs == dict.fromkeys(COLUMNS, (None, 1))
 
 
 def test_wrong_options_are_explained(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from mlflow.models import Model
 
 from support.fake_mlflow import fake_mlflow
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from support.saved_models import write_bigquery_model
 from support.trained import train_package
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError, RefusedPackage
@@ -19,7 +17,6 @@ from vigie.models.decoding import feeds_of
 from vigie.models.package import read_package
 from vigie.registry.cache import ModelCache
 from vigie.settings import Settings
-from vigie.training.importing import Wanted, write_imported
 from vigie.training.saved_model import export_champion, write_saved_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -50,14 +47,6 @@ def test_the_champion_of_the_cache_answers_the_same_in_tensorflow(
     np.testing.assert_allclose(served(**tensors)[name].numpy(), expected, 1e-4)
     with pytest.raises(DataError, match="already a version folder 7"):
         export_champion("housing", tmp_path / "served", Settings(cache=cache.folder))
-
-
-def test_an_imported_saved_model_goes_out_as_it_came(tmp_path: Path) -> None:
-    write_bigquery_model(tmp_path / "model")
-    write_imported(tmp_path / "model", Wanted("mine"), tmp_path / "package", Model())
-    folder = write_saved_model(tmp_path / "package", tmp_path / "served" / "1")
-    original = (tmp_path / "model/saved_model.pb").read_bytes()
-    assert (folder / "saved_model.pb").read_bytes() == original
 
 
 def test_a_package_without_either_is_refused(tmp_path: Path) -> None:
