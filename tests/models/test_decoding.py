@@ -31,6 +31,7 @@ def an_input(**changes: Any) -> Input:
 NUMBER = an_input()
 INTEGER = an_input(dtype="int64")
 COUNT = an_input(dtype="int64", tensor="int64")
+FLAG = an_input(dtype="int64", limits=[0, 1])
 TEXT = an_input(dtype="string", tensor="string")
 VECTOR = an_input(shape=[3], limits=[0, 10])
 MATRIX = an_input(shape=[2, 2])
@@ -50,7 +51,7 @@ GAPPY = an_input(
 EVERY_KIND = [
     item.model_copy(update={"name": f"x{index}"})
     for index, item in enumerate(
-        [NUMBER, INTEGER, COUNT, TEXT, VECTOR, MATRIX, WORDS, WHOLE_VECTOR, CODE, OPEN_CODE]
+        [NUMBER, INTEGER, COUNT, FLAG, TEXT, VECTOR, MATRIX, WORDS, WHOLE_VECTOR, CODE, OPEN_CODE]
     )
 ] + [GAPPY]
 
@@ -73,6 +74,9 @@ def errors_of(rows: Sequence[Any], inputs: Sequence[Input] = INPUTS) -> tuple[Fi
         (INTEGER, 3, [3]),
         (INTEGER, 3.0, [3]),
         (COUNT, 2**62, [2**62]),
+        (FLAG, True, [1]),
+        (FLAG, False, [0]),
+        (FLAG, 1, [1]),
         (TEXT, "été", ["été"]),
         (TEXT, "", [""]),
         (VECTOR, [0, 5.5, 10], [0, 5.5, 10]),
@@ -142,6 +146,16 @@ def test_what_does_not_fit_is_refused(item: Input, value: Any) -> None:
     (error,) = errors_of([{"x": value}], [item])
     assert (error.row, error.field) == (0, "x")
     assert error.expected == describe(item)
+
+
+def test_flags_of_many_rows_and_gaps_are_numbers() -> None:
+    gappy = an_input(dtype="int64", limits=[0, 1], required=False, missing={"fill": 0})
+    taken = decode(gappy, True, 0, None, False, 1.0)
+    assert taken.columns["x"] == [1, 0, 0, 0, 1]
+    assert [type(v) for v in taken.columns["x"]] == [int] * 5
+    assert taken.missing == {"x": 1}
+    with pytest.raises(InvalidInput):
+        decode(INTEGER, True)
 
 
 def test_a_limit_above_float32_is_still_what_float32_holds() -> None:
@@ -250,6 +264,7 @@ def test_no_rows_make_empty_columns() -> None:
         (GAPPY, "number from 0 to 10, or nothing"),
         (MATRIX, "list of shape [2, 2] of numbers"),
         (OPEN_CODE, "integer, or nothing"),
+        (FLAG, "true or false, 1 or 0"),
     ],
 )
 def test_what_is_expected_is_one_phrase(item: Input, phrase: str) -> None:

@@ -330,7 +330,7 @@ def flags() -> Program:
     target = vectors @ np.array([2, 0.1, 1], np.float32)
     model = dense(3)
     fit(model, vectors, target)
-    asked = [{"member": int(m), "visits": int(v), "spent": float(s)} for m, v, s in vectors[:4]]
+    asked = [{"member": bool(m), "visits": int(v), "spent": float(s)} for m, v, s in vectors[:4]]
     answers = model.predict(vectors[:4], verbose=0)[:, 0]
     return Program(model, table, target, asked, {"prediction": answers})
 

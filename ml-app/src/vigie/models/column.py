@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NONE = type(None)
 _NUMBERS = frozenset({int, float})
+_FLAGS = frozenset({bool, int, float})
 
 
 class Refused(Exception):
@@ -69,7 +70,10 @@ class Column:
         kinds = set(map(type, values))
         present = self._present(values, kinds)
         if not kinds <= _NUMBERS:
-            raise Refused
+            if not (self.item.flag and kinds <= _FLAGS):
+                raise Refused
+            values = [v if v is None else +v for v in values]
+            present = [v for v in values if v is not None]
         if self.item.integral and float in kinds:
             if not all(type(v) is not float or v.is_integer() for v in present):
                 raise Refused

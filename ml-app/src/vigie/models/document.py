@@ -106,6 +106,11 @@ class Input(_Frozen):
         return self.dtype == "int64"
 
     @property
+    def flag(self) -> bool:
+        """True where the numbers are 0 and 1: then true and false are taken for them."""
+        return self.integral and self.limits == (0, 1) and self.choices is None and not self.shape
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """The smallest and largest number taken: the limits, and what the tensor can hold."""
         low, high = self.limits or (None, None)

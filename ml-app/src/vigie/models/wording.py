@@ -40,6 +40,8 @@ def describe(item: Input) -> str:
         shown = ", ".join(item.choices.values[:10])
         more = ", …" if len(item.choices.values) > 10 else ""
         phrase = f"one of {shown}{more}"
+    elif item.flag:
+        phrase = "true or false, 1 or 0"
     else:
         phrase = _NOUNS[item.dtype] + _limits_phrase(item)
     return phrase if item.required else f"{phrase}, or nothing"

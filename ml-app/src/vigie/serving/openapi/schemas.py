@@ -41,8 +41,11 @@ def _input_schema(item: Input) -> Schema:
         )
     for size in reversed(item.shape):
         schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
+    if item.flag:
+        schema["type"] = ["integer", "boolean"]
     if not item.required:
-        schema["type"] = [schema["type"], "null"]
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = [*kinds, "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
     schema["description"] = _describe(item)
