@@ -120,7 +120,7 @@ def test_a_worse_version_is_registered_and_not_promoted_a_better_one_serves(stac
     for error in (first.metrics["mae"], worse.metrics["mae"]):
         assert f"{error:.4g}" in worse.reason, worse.reason
     better = dense(3)
-    for _ in range(8):
+    for _ in range(2):
         fit(better, vectors, program.targets)
     third = logged("visits", Program(better, program.inputs, program.targets, [], {}))
     assert third.promoted, third.reason

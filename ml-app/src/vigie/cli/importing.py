@@ -10,7 +10,7 @@ from vigie.cli.options import check_model_name
 from vigie.settings import load_settings
 
 
-@click.command("import", short_help="register a .keras, .h5, .onnx, SavedModel, MLflow version")
+@click.command("import", short_help="register a Keras, ONNX, SavedModel or MLflow model")
 @click.argument("path")
 @click.option("--name", required=True, callback=check_model_name, help="Name of the model.")
 @click.option("--title", help="Title for people.")
