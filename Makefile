@@ -131,6 +131,7 @@ clean: ## remove environments, caches and local state; trained models go too
 	@tools/environment .venv ml-app/requirements-train.txt ml-app
 	@tools/environment mlflow/.venv mlflow/requirements.txt
 
+# compiled: a process of the sandbox may write no file, and would compile TensorFlow at each start
 .test-environment:
-	@tools/environment .venv ml-app/requirements-dev.txt ml-app
-	@tools/environment mlflow/.venv mlflow/requirements.txt
+	@COMPILE=1 tools/environment .venv ml-app/requirements-dev.txt ml-app
+	@COMPILE=1 tools/environment mlflow/.venv mlflow/requirements.txt
