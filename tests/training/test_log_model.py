@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 
 import vigie
 from support.own_programs import PROGRAMS, dense, fit
@@ -119,13 +125,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"preprocess": StandardScaler().fit(TABLE[["age"]])}, "preprocess",
     ),
     "a transformer of another width": (
-        {"preprocess": make_pipeline(OneHotEncoder(handle_unknown="ignore")).fit(TABLE.round())},
-        "columns, the model takes [2]",
+        {"preprocess": make_pipeline(PolynomialFeatures(2)).fit(TABLE)},
+        "preprocess gives 6 columns, the model takes [2]",
     ),
     "a function": (
-        {"preprocess": ColumnTransformer([("f", FunctionTransformer(np.log), ["age", "income"])])
+        {"preprocess": ColumnTransformer([("f", FunctionTransformer(np.cbrt), ["age", "income"])])
          .fit(TABLE)},
-        "FunctionTransformer(log) has no graph; do that step before and give its result",
+        "FunctionTransformer(cbrt) has no graph; do that step before and give its result",
+    ),
+    "texts as a bag of words": (
+        {"preprocess": ColumnTransformer([("t", CountVectorizer(), "word")])
+         .fit(TABLE.assign(word="one")), "inputs": TABLE.assign(word="one")},
+        "CountVectorizer has no graph; do that step before",
+    ),
+    "another order": (
+        {"preprocess": StandardScaler().fit(TABLE[["income", "age"]])},
+        "preprocess was fitted to the columns income, age; inputs has age, income",
+    ),
+    "a category that the transformer refuses": (
+        {"preprocess": OneHotEncoder().fit(TABLE.assign(age=1, income=2))},
+        "preprocess does not take these rows (Found unknown categories)",
     ),
     "an indicator": (
         {"preprocess": make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())

@@ -33,7 +33,8 @@ from vigie.training.own_targets import (
     read_target,
     undo,
 )
-from vigie.training.preprocessing import Preprocessing, RawColumn, raw_kind, require_fitted
+from vigie.training.preprocessing import Preprocessing, require_fitted
+from vigie.training.transformer_graph import RawColumn, raw_kind
 
 if TYPE_CHECKING:
     from vigie.models.document import Output, Task
@@ -120,17 +121,13 @@ def _preprocessing(transformer: Any, table: OwnTable) -> Preprocessing:
     if shaped := next((column.name for column in table.columns if column.shape), None):
         raise DataError(f"preprocess takes columns of single values, and {shaped} holds arrays")
     raw = [RawColumn(column.name, raw_kind(column.values)) for column in table.columns]
-    return Preprocessing(transformer, raw)
+    return Preprocessing(transformer, raw, {c.name: c.values for c in table.columns})
 
 
 def _vectors(preprocessing: Preprocessing, table: OwnTable) -> OwnTable:
     """One row as the network behind the transformer takes it."""
     row = {name: [value] for name, value in _typical_row(table).items()}
-    try:
-        vectors = preprocessing.transform(row)
-    except (ValueError, TypeError) as failure:
-        reason = str(failure).splitlines()[0][:200]
-        raise DataError(f"preprocess does not take these rows: {reason}") from None
+    vectors = preprocessing.transform(row)
     return OwnTable((OwnColumn(VECTOR, "number", list(vectors), vectors.shape[1:]),), False)
 
 
