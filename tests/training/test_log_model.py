@@ -82,6 +82,25 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": TABLE.to_numpy(), "columns": ["age"]},
         "columns= names 1 columns, the array is of the shape [80, 2]",
     ),
+    "a number that float32 has not": (
+        {"inputs": TABLE.assign(income=1e300)}, "column income holds a number that float32 has not",
+    ),
+    "arrays of several lengths": (
+        {"inputs": pd.DataFrame({"v": [[1.0] * (1 + i % 3) for i in range(ROWS)]})},
+        "inputs: the rows are not of one shape",
+    ),
+    "arrays with gaps": (
+        {"inputs": pd.DataFrame({"v": [[1.0, 2.0] if i else None for i in range(ROWS)]})},
+        "column v holds arrays and has gaps",
+    ),
+    "held-out rows alone": ({"held_out": TABLE}, "held_out= is a pair (inputs, targets)"),
+    "dates as targets": (
+        {"targets": pd.Series(pd.date_range("2026-01-01", periods=ROWS))}, "targets are dates",
+    ),
+    "a target that float32 has not": ({"targets": TARGET * 1e300}, "float32 has not; scale them"),
+    "a target of a name that answers have": (
+        {"targets": pd.Series(TARGET, name="warnings")}, "an answer has warnings anyway",
+    ),
     "columns beside a DataFrame": ({"columns": ["age", "income"]}, "has names of its own"),
     "rows without end": ({"inputs": "rows"}, "give a DataFrame, a dict of arrays or an array"),
     "targets of another length": (
