@@ -237,3 +237,10 @@ def test_columns_by_the_names_of_the_inputs_must_be_there() -> None:
         with pytest.raises(DataError) as told:
             vigie.log_model(program.model, name="x", inputs=inputs, targets=program.targets)
         assert said in str(told.value)
+
+
+def test_a_model_of_half_precision_is_told_how_to_become_whole() -> None:
+    layer = keras.layers.Dense(1, dtype="mixed_float16")
+    half = keras.Sequential([keras.Input((2,)), layer])
+    with pytest.raises(DataError, match=r"computes in float16.*set_weights"):
+        vigie.log_model(half, name="half", inputs=TABLE, targets=TARGET)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
+from vigie.engines.quiet import without_stderr
 from vigie.errors import DataError
 from vigie.training.agreement import compare_graph
 
@@ -40,12 +41,13 @@ def export_function(
     from tf2onnx import optimizer, tf_loader
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    # from the owner and not from the function: constants and look-up tables are frozen in
-    frozen, tables = tf_loader.from_trackable(
-        owner, call, list(inputs), list(outputs), large_model=False
-    )
-    converted = _convert(frozen, tables, inputs, outputs)
-    made = optimizer.optimize_graph(converted).make_model(name)
+    with without_stderr():
+        # from the owner and not from the function: constants and look-up tables are frozen in
+        frozen, tables = tf_loader.from_trackable(
+            owner, call, list(inputs), list(outputs), large_model=False
+        )
+        converted = _convert(frozen, tables, inputs, outputs)
+        made = optimizer.optimize_graph(converted).make_model(name)
     _require_operators(made)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())

@@ -94,6 +94,16 @@ def functional(model: Any, table: OwnTable) -> keras.Model:
         ) from None
 
 
+def require_float32(model: keras.Model) -> None:
+    """Raises `DataError` for a model whose answers to a row depend on the rows beside it."""
+    kinds = {str(getattr(layer, "compute_dtype", "")) for layer in model._flatten_layers()}
+    if half := kinds & {"float16", "bfloat16"}:
+        raise DataError(
+            f"the model computes in {min(half)}, too coarse to be checked; build it again with the "
+            "dtype policy float32 and give it the weights of this one (set_weights)"
+        )
+
+
 def _named_outputs(outputs: Mapping[str, Any]) -> list[Any]:
     """Outputs in the order of the caller's dict, by the names that he gave them there."""
     return [keras.layers.Identity(name=str(name))(value) for name, value in outputs.items()]

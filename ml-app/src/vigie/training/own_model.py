@@ -20,6 +20,7 @@ from vigie.training.own_inputs import (
     match,
     named_inputs,
     package_names,
+    require_float32,
     tensor_type,
     wrapped,
 )
@@ -78,6 +79,7 @@ class OwnModel:
         preprocessing = None if preprocess is None else fitted(preprocess, table)
         taken = table if preprocessing is None else vectors_of(preprocessing, table)
         whole = functional(model, taken)
+        require_float32(whole)
         _warn_if_untrained(model)
         loss = loss_of(model, whole.output_names[0])
         column, _ = first_target(targets, list(whole.output_names))
