@@ -21,6 +21,7 @@ from support.own_programs import PROGRAMS, Program, dense, fit, random, rows_of
 from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
 from support.waiting import wait_until
+from vigie.errors import RegistryError
 from vigie.monitoring.drift import current_drifts
 from vigie.registry.client import RegistryClient
 from vigie.registry.sync import RegistrySync
@@ -178,6 +179,17 @@ def test_inside_a_run_of_ones_own_everything_is_in_that_run(
     assert data.params == {"rate": "0.1"}
 
 
+def test_a_run_that_mlflow_lost_is_one_sentence(stack: Stack, mlflow: RealMlflow) -> None:
+    mlflow_library.set_tracking_uri(mlflow.url)
+    program = PROGRAMS["vector"]()
+    with mlflow_library.start_run() as run:
+        client = mlflow_library.MlflowClient()
+        client.delete_run(run.info.run_id)
+        with pytest.raises(RegistryError, match=r"MLflow refuses this: .*deleted"):
+            logged("lost", program)
+        client.restore_run(run.info.run_id)
+
+
 def test_shifted_rows_raise_the_drift_of_their_input_alone(stack: Stack) -> None:
     rng = random()
     program = PROGRAMS["churn"]()
@@ -200,11 +212,15 @@ def test_shifted_rows_raise_the_drift_of_their_input_alone(stack: Stack) -> None
     assert drifts["income"].psi < 0.25
 
 
-def test_what_is_logged_is_told_in_three_lines(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+def test_what_is_logged_is_told_in_three_lines_and_no_more(
+    stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = logged("told", PROGRAMS["flags"]())
-    lines = capsys.readouterr().out.splitlines()
+    program = PROGRAMS["flags"]()
+    capfd.readouterr()
+    made = logged("told", program)
+    said = capfd.readouterr()
+    assert said.err == ""
+    lines = said.out.splitlines()
     assert len(lines) == 3
     assert lines[0] == f"told version {made.version}: champion (the first version)"
     assert lines[1].startswith("  mean absolute error ")
@@ -221,8 +237,6 @@ def test_promote_false_registers_and_leaves_the_alias(stack: Stack) -> None:
 
 
 def test_no_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from vigie.errors import RegistryError
-
     monkeypatch.setenv("VIGIE_MLFLOW_URL", "http://127.0.0.1:9")
     with pytest.raises(RegistryError, match="MLflow does not answer"):
         logged("away", PROGRAMS["flags"]())

@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 
 import vigie
 from support.own_programs import PROGRAMS, dense, fit
@@ -76,6 +82,25 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": TABLE.to_numpy(), "columns": ["age"]},
         "columns= names 1 columns, the array is of the shape [80, 2]",
     ),
+    "a number that float32 has not": (
+        {"inputs": TABLE.assign(income=1e300)}, "column income holds a number that float32 has not",
+    ),
+    "arrays of several lengths": (
+        {"inputs": pd.DataFrame({"v": [[1.0] * (1 + i % 3) for i in range(ROWS)]})},
+        "inputs: the rows are not of one shape",
+    ),
+    "arrays with gaps": (
+        {"inputs": pd.DataFrame({"v": [[1.0, 2.0] if i else None for i in range(ROWS)]})},
+        "column v holds arrays and has gaps",
+    ),
+    "held-out rows alone": ({"held_out": TABLE}, "held_out= is a pair (inputs, targets)"),
+    "dates as targets": (
+        {"targets": pd.Series(pd.date_range("2026-01-01", periods=ROWS))}, "targets are dates",
+    ),
+    "a target that float32 has not": ({"targets": TARGET * 1e300}, "float32 has not; scale them"),
+    "a target of a name that answers have": (
+        {"targets": pd.Series(TARGET, name="warnings")}, "an answer has warnings anyway",
+    ),
     "columns beside a DataFrame": ({"columns": ["age", "income"]}, "has names of its own"),
     "rows without end": ({"inputs": "rows"}, "give a DataFrame, a dict of arrays or an array"),
     "targets of another length": (
@@ -119,13 +144,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"preprocess": StandardScaler().fit(TABLE[["age"]])}, "preprocess",
     ),
     "a transformer of another width": (
-        {"preprocess": make_pipeline(OneHotEncoder(handle_unknown="ignore")).fit(TABLE.round())},
-        "columns, the model takes [2]",
+        {"preprocess": make_pipeline(PolynomialFeatures(2)).fit(TABLE)},
+        "preprocess gives 6 columns, the model takes [2]",
     ),
     "a function": (
-        {"preprocess": ColumnTransformer([("f", FunctionTransformer(np.log), ["age", "income"])])
+        {"preprocess": ColumnTransformer([("f", FunctionTransformer(np.cbrt), ["age", "income"])])
          .fit(TABLE)},
-        "FunctionTransformer(log) has no graph; do that step before and give its result",
+        "FunctionTransformer(cbrt) has no graph; do that step before and give its result",
+    ),
+    "texts as a bag of words": (
+        {"preprocess": ColumnTransformer([("t", CountVectorizer(), "word")])
+         .fit(TABLE.assign(word="one")), "inputs": TABLE.assign(word="one")},
+        "CountVectorizer has no graph; do that step before",
+    ),
+    "another order": (
+        {"preprocess": StandardScaler().fit(TABLE[["income", "age"]])},
+        "preprocess was fitted to the columns income, age; inputs has age, income",
+    ),
+    "a category that the transformer refuses": (
+        {"preprocess": OneHotEncoder().fit(TABLE.assign(age=1, income=2))},
+        "preprocess does not take these rows (Found unknown categories)",
     ),
     "an indicator": (
         {"preprocess": make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
@@ -199,3 +237,10 @@ def test_columns_by_the_names_of_the_inputs_must_be_there() -> None:
         with pytest.raises(DataError) as told:
             vigie.log_model(program.model, name="x", inputs=inputs, targets=program.targets)
         assert said in str(told.value)
+
+
+def test_a_model_of_half_precision_is_told_how_to_become_whole() -> None:
+    layer = keras.layers.Dense(1, dtype="mixed_float16")
+    half = keras.Sequential([keras.Input((2,)), layer])
+    with pytest.raises(DataError, match=r"computes in float16.*set_weights"):
+        vigie.log_model(half, name="half", inputs=TABLE, targets=TARGET)

@@ -8,14 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
     RobustScaler,
     StandardScaler,
 )
@@ -73,14 +78,40 @@ TRANSFORMERS: dict[str, tuple[pd.DataFrame, Any]] = {
         TABLE[["city"]], OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
     ),
     "passed through": (TABLE, ColumnTransformer([("n", "passthrough", NUMBERS)])),
+    "all columns as one": (TABLE[NUMBERS], PCA(2, whiten=True)),
+    "side by side": (
+        TABLE[NUMBERS], FeatureUnion([("all", StandardScaler()), ("first", SelectKBest(k=1))]),
+    ),
+    "bent": (TABLE[NUMBERS], PowerTransformer()),
+    "ranks": (TABLE[NUMBERS], QuantileTransformer(n_quantiles=20)),
+    "products": (TABLE[NUMBERS], PolynomialFeatures(2, interaction_only=True)),
+    "logarithms": (TABLE[NUMBERS], make_pipeline(FunctionTransformer(np.log1p), StandardScaler())),
+    "a step that passes": (TABLE[NUMBERS], make_pipeline("passthrough", StandardScaler())),
+    "whole numbers before others": (TABLE[["rooms", "age"]], StandardScaler()),
+    "years": (TABLE[NUMBERS].assign(rooms=TABLE["rooms"] + 2015), StandardScaler()),
+    "years between 0 and 1": (
+        TABLE[NUMBERS].assign(rooms=TABLE["rooms"] + 2015), MinMaxScaler(clip=True),
+    ),
+    "names with a space, a dot and an accent": (
+        TABLE.set_axis(["âge réel", "n.rooms", "ville (FR)"], axis=1),
+        ColumnTransformer(
+            [
+                ("numbers", StandardScaler(), ["âge réel", "n.rooms"]),
+                ("texts", OneHotEncoder(), ["ville (FR)"]),
+            ]
+        ),
+    ),
     "columns by place": (TABLE, ColumnTransformer([("n", StandardScaler(), [0, 1])])),
 }  # fmt: skip
 
 
 def own(table: pd.DataFrame, transformer: Any) -> OwnModel:
     """An untrained network behind a transformer: what it answers is its own affair."""
-    width = np.asarray(_dense(transformer.fit_transform(table))).shape[1]
-    return OwnModel.of(dense(width), table, RNG.normal(0, 1, len(table)), preprocess=transformer)
+    width = np.asarray(
+        _dense(transformer.fit(table, np.arange(len(table)) % 2).transform(table))
+    ).shape[1]
+    targets = RNG.normal(0, 1, len(table))
+    return OwnModel.of(dense(width), table, targets, preprocess=transformer)
 
 
 def _dense(made: Any) -> Any:
@@ -92,7 +123,7 @@ def _dense(made: Any) -> Any:
 def test_a_transformer_and_its_graph_answer_alike(name: str, tmp_path: Any) -> None:
     table, transformer = TRANSFORMERS[name]
     made = own(table, transformer)
-    columns = {column.name: column.values for column in made.table.columns}
+    columns = {made.names[column.name]: column.values for column in made.table.columns}
     rows = Dataset(columns, made.target.truths, made.table.row_ids(), "rows", "")
     path = tmp_path / "model.onnx"
     made.network.write_graph(path)
@@ -112,6 +143,14 @@ def test_what_the_transformer_refuses_the_package_refuses() -> None:
     assert not inputs_of("one-hot, unknown ignored")["city"].choices.closed
     assert inputs_of("one-hot of whole numbers, no other")["rooms"].choices.values == tuple("12345")
     assert inputs_of("one-hot of whole numbers")["rooms"].choices is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_text_that_the_graph_does_not_know_is_refused_where_the_transformer_takes_it() -> None:
+    rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2)
+    made = own(TABLE[["city"]], rare)
+    assert made.inputs[0].choices is not None
+    assert made.inputs[0].choices.closed
 
 
 @pytest.mark.filterwarnings("ignore")

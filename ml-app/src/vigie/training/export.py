@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
+from vigie.engines.quiet import without_stderr
+from vigie.errors import DataError
 from vigie.training.agreement import compare_graph
 
 OPSET = 17
@@ -33,25 +35,37 @@ def export_function(
 ) -> None:
     """Writes the graph of a concrete function; `inputs` and `outputs` give its tensors' names.
 
-    `owner` holds the variables and look-up tables that the function uses.
+    `owner` holds the variables and look-up tables that the function uses. Raises `DataError` where
+    ONNX lacks an operator.
     """
     from tf2onnx import optimizer, tf_loader
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    # from the owner and not from the function: constants and look-up tables are frozen in
-    frozen, tables = tf_loader.from_trackable(
-        owner, call, list(inputs), list(outputs), large_model=False
-    )
-    converted = _convert(frozen, tables, inputs, outputs)
-    made = optimizer.optimize_graph(converted).make_model(name)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    with without_stderr():
+        # from the owner and not from the function: constants and look-up tables are frozen in
+        frozen, tables = tf_loader.from_trackable(
+            owner, call, list(inputs), list(outputs), large_model=False
+        )
+        converted = _convert(frozen, tables, inputs, outputs)
+        made = optimizer.optimize_graph(converted).make_model(name)
+    _require_operators(made)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())
+
+
+def _require_operators(made: onnx.ModelProto) -> None:
+    """Raises `DataError` where an operator of TensorFlow was left as it is."""
+    left = {n.op_type for n in made.graph.node if not onnx.defs.has(n.op_type, n.domain)}
+    if left:
+        raise DataError(f"ONNX has no operator for {', '.join(sorted(left))} of TensorFlow")
 
 
 def _convert(frozen: Any, tables: Any, inputs: dict[str, str], outputs: dict[str, str]) -> Any:
     """The frozen graph as tf2onnx's own graph of ONNX operators."""
     from tf2onnx import tf_loader
     from tf2onnx.tfonnx import process_tf_graph
+
+    from vigie.training import tf_operators  # noqa: F401 -- to import it registers them
 
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
@@ -85,7 +99,9 @@ def _traced(model: keras.Model) -> tuple[Any, dict[str, str], dict[str, str]]:
     outputs = {
         tensor.name: name for tensor, name in zip(concrete.outputs, sorted(names), strict=True)
     }
-    return concrete, {f"{key}:0": key for key in keys}, outputs
+    # TensorFlow renames an input whose name differs from another's in its case alone
+    inputs = dict(zip((tensor.name for tensor in concrete.inputs), keys, strict=False))
+    return concrete, inputs, outputs
 
 
 def named_outputs(names: list[str], answer: Any) -> dict[str, Any]:

@@ -52,9 +52,11 @@ def with_inputs(
         item.name: keras.Input(item.shape or (1,), dtype=item.tensor, name=item.name)
         for item in inputs
     }
+    if model.name in named:
+        model = keras.Model(model.inputs, model.outputs, name=f"{model.name}.model")
     given = list(named.values())
     if columns and len(given) > 1:
-        given = [keras.layers.Concatenate(name="columns_together")(given)]
+        given = [keras.layers.Concatenate(name="columns.together")(given)]
     values = [_fit(value, wanted) for value, wanted in zip(given, model.inputs, strict=True)]
     # a Sequential model takes its one input as it is
     struct = getattr(model, "_inputs_struct", None)
@@ -99,7 +101,7 @@ def _classes(tensor: Any) -> Any:
     """The probability of one class becomes those of two."""
     if tuple(tensor.shape[1:]) != (1,):
         return tensor
-    return keras.layers.Concatenate(name="both_classes")([1.0 - tensor, tensor])
+    return keras.layers.Concatenate(name="both.classes")([1.0 - tensor, tensor])
 
 
 def _free(name: str, taken: set[str]) -> str:

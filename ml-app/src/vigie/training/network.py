@@ -19,7 +19,7 @@ from vigie.errors import RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.training.export import export_onnx, predict_keras
-from vigie.training.preprocessing import joined_graph
+from vigie.training.joined_graph import joined_graph
 
 if TYPE_CHECKING:
     from mlflow.models import Model

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from vigie.errors import DataError
 from vigie.models.document import best_labels
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from vigie.training.dataset import Dataset
     from vigie.training.own_model import OwnModel
     from vigie.training.plan import Plan
+
+SHARE_TOLERANCE = 1e-3
+FEWEST_ORDERED = 30
+CLEAR = 0.75
+"""Of each label's rows, the mean share that another order of the labels gets right."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,10 @@ def evaluate_own(plan: Plan, own: OwnModel, held_out: Dataset) -> OwnEvaluation:
         raise DataError("the model answers some of these rows with NaN or infinity")
     if plan.task == "classification":
         labels = own.target.labels
+        _check_shares(values)
         predicted = np.array(best_labels(labels, values), object)
+        if own.target.guessed:
+            _check_order(labels, predicted, held_out.target)
         found = evaluate(plan, held_out, predicted, None)
         ranks = discriminates(values, held_out.target, labels)
         return OwnEvaluation(**vars(found), discriminates=ranks)
@@ -52,6 +61,31 @@ def evaluate_own(plan: Plan, own: OwnModel, held_out: Dataset) -> OwnEvaluation:
     if plan.interval_level is None:
         return OwnEvaluation(**vars(found))
     return _with_interval(found, predicted, held_out.target, plan.interval_level)
+
+
+def _check_shares(values: np.ndarray) -> None:
+    if values.min() < -SHARE_TOLERANCE or values.max() > 1 + SHARE_TOLERANCE:
+        raise DataError(
+            "the model's scores are no shares from 0 to 1: end it with softmax (sigmoid where it "
+            "has one score), or compile it with a loss of from_logits=True"
+        )
+
+
+def _check_order(labels: tuple[str, ...], predicted: np.ndarray, actual: np.ndarray) -> None:
+    """Raises `DataError` where the scores fit the labels well, and in another order."""
+    if len(actual) < FEWEST_ORDERED:
+        return
+    found = [label for label in labels if (actual == label).any()]
+    shares = np.array([[(predicted[actual == a] == p).mean() for p in labels] for a in found])
+    own = np.mean([shares[row, labels.index(label)] for row, label in enumerate(found)])
+    rows, places = linear_sum_assignment(-shares)
+    if len(found) < len(labels) or own >= 1 / len(labels) or shares[rows, places].mean() < CLEAR:
+        return
+    better = [found[row] for row in np.argsort(places)]
+    raise DataError(
+        f"targets: the scores fit the labels in the order {', '.join(better)} and not "
+        f"{', '.join(labels)}; say with labels= which score is whose"
+    )
 
 
 def _of_vectors(values: np.ndarray, held_out: Dataset) -> OwnEvaluation:

@@ -69,6 +69,9 @@ def functional(model: Any, table: OwnTable) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise DataError(f"model is a {type(model).__name__}; log_model takes a keras.Model")
     if getattr(model, "inputs", None):
+        struct = getattr(model, "_outputs_struct", None)
+        if isinstance(struct, Mapping):
+            return keras.Model(model._inputs_struct, _named_outputs(struct))
         # a Sequential model has no names for its outputs
         named = hasattr(model, "output_names")
         return model if named else keras.Model(model.inputs, model.outputs)
@@ -80,12 +83,38 @@ def functional(model: Any, table: OwnTable) -> keras.Model:
         made = {c.name: keras.Input(c.shape or (1,), dtype=_dtype(c)) for c in table.columns}
         given = made if table.named and len(made) > 1 else next(iter(made.values()))
     try:
-        return keras.Model(given, model(given))
+        answer = model(given)
+        if isinstance(answer, list | tuple):
+            answer = {f"output_{place}": one for place, one in enumerate(answer, 1)}
+        return keras.Model(given, _named_outputs(answer) if isinstance(answer, dict) else answer)
     except Exception as failure:
         raise DataError(
             f"the model cannot be called with these inputs ({type(failure).__name__}); build it "
             "with keras.Input, or give inputs as it takes them"
         ) from None
+
+
+def require_float32(model: keras.Model) -> None:
+    """Raises `DataError` for a model whose answers to a row depend on the rows beside it."""
+    kinds = {str(getattr(layer, "compute_dtype", "")) for layer in model._flatten_layers()}
+    if half := kinds & {"float16", "bfloat16"}:
+        raise DataError(
+            f"the model computes in {min(half)}, too coarse to be checked; build it again with the "
+            "dtype policy float32 and give it the weights of this one (set_weights)"
+        )
+
+
+def _named_outputs(outputs: Mapping[str, Any]) -> list[Any]:
+    """Outputs in the order of the caller's dict, by the names that he gave them there."""
+    return [keras.layers.Identity(name=str(name))(value) for name, value in outputs.items()]
+
+
+def named_inputs(model: Any, given: Any) -> Any:
+    """One array per input in a list, as Keras takes them, by the names of the inputs."""
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    if isinstance(given, list | tuple) and 1 < len(names) == len(given):
+        return dict(zip(names, given, strict=True))
+    return given
 
 
 def _dtype(column: OwnColumn) -> str:

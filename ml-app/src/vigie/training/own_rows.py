@@ -63,8 +63,10 @@ def hold_out(
                 "or held_out=(inputs, targets)"
             )
         return OwnRows(training, held_out)
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise DataError("held_out= is a pair (inputs, targets)")
     inputs, targets = given
-    table = read_table(inputs, columns, "held_out")
+    table = _read_alike(own, inputs, columns)
     if table.names != own.table.names:
         raise DataError(
             f"held_out: the columns are {', '.join(table.names)}, those of inputs are "
@@ -76,6 +78,16 @@ def hold_out(
     if len(held_out) < FEWEST_HELD_OUT:
         raise DataError(f"held_out: {len(held_out)} rows, at least {FEWEST_HELD_OUT} are needed")
     return OwnRows(whole, held_out, fresh=True)
+
+
+def _read_alike(own: OwnModel, inputs: Any, columns: Sequence[str] | None) -> OwnTable:
+    """Other rows in the form that the first were given in."""
+    names = own.table.names
+    if isinstance(inputs, list | tuple) and len(inputs) == len(names) > 1:
+        inputs = dict(zip(names, inputs, strict=True))
+    elif isinstance(inputs, np.ndarray) and own.table.listed:
+        columns = names
+    return read_table(inputs, columns, "held_out")
 
 
 def _told_apart(ids: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pandas as pd
 from vigie.errors import DataError
 from vigie.frames import values_of
 
+LARGEST = float(np.finfo(np.float32).max)
 Kind = Literal["number", "integer", "boolean", "text"]
 
 
@@ -35,10 +36,14 @@ class OwnColumn:
 
 @dataclass(frozen=True)
 class OwnTable:
-    """Columns in the caller's order; `named` tells whether the names are the caller's own."""
+    """Columns in the caller's order; `named` tells whether the names are the caller's own.
+
+    `listed`: they came as one array.
+    """
 
     columns: tuple[OwnColumn, ...]
     named: bool
+    listed: bool = False
 
     def __len__(self) -> int:
         return len(self.columns[0].values)
@@ -103,7 +108,14 @@ def _of_series(name: str, series: pd.Series[Any], what: str) -> OwnColumn:
     if not present:
         raise DataError(f"{what}: column {name} has no value at all; leave it out")
     if isinstance(present[0], list):
-        return _of_array(name, np.array(present), what)
+        if len(present) < len(values):
+            raise DataError(
+                f"{what}: column {name} holds arrays and has gaps; leave those rows out"
+            )
+        return _of_array(name, present, what)
+    if any(type(value) is int and not -(2**63) <= value < 2**63 for value in present):
+        values = [None if value is None else float(value) for value in values]
+        present = [value for value in values if value is not None]
     kind = _kind_of(name, series, present, what)
     if kind == "number":
         values = [None if value is None else float(value) for value in values]
@@ -118,6 +130,8 @@ def _kind_of(name: str, series: pd.Series[Any], present: Sequence[Any], what: st
     if kinds <= {int, float}:
         if not all(map(math.isfinite, present)):
             raise DataError(f"{what}: column {name} holds an infinite number")
+        if max(map(abs, present)) > LARGEST:
+            raise DataError(f"{what}: column {name} holds a number that float32 has not; scale it")
         return "number"
     if kinds == {str}:
         return "text"
@@ -137,7 +151,7 @@ def _of_one_array(given: Any, columns: Sequence[str] | None, what: str) -> OwnTa
     if len(set(columns)) != len(columns):
         raise DataError("columns= names a column twice")
     parts = (_of_array(n, array[:, i], what) for i, n in enumerate(columns))
-    return OwnTable(tuple(parts), True)
+    return OwnTable(tuple(parts), True, True)
 
 
 def _as_array(given: Any, what: str) -> np.ndarray:
@@ -145,10 +159,20 @@ def _as_array(given: Any, what: str) -> np.ndarray:
         array = np.asarray(given)
     except ValueError:
         raise DataError(f"{what}: the rows are not of one shape") from None
+    if array.dtype == object and array.ndim > 1:
+        array = _as_numbers(array)
     if array.ndim == 0:
         raise DataError(
             f"{what}: give a DataFrame, a dict of arrays or an array, not {type(given).__name__}"
         )
+    return array
+
+
+def _as_numbers(array: np.ndarray) -> np.ndarray:
+    """Numbers of several types, as DataFrames give them, as floats; other objects as they are."""
+    plain = {bool, int, float}
+    if all(type(v) in plain or isinstance(v, np.number | np.bool_) for v in array.flat):
+        return array.astype(np.float64)
     return array
 
 
@@ -166,4 +190,5 @@ def _of_array(name: str, given: Any, what: str) -> OwnColumn:
     if not np.isfinite(array).all():
         raise DataError(f"{what}: {name} holds a NaN or an infinite number")
     kind: Kind = "number" if array.dtype.kind == "f" else "integer"
-    return OwnColumn(name, kind, list(array), tuple(array.shape[1:]))
+    # a row of an array in another order of memory is no array that can be digested
+    return OwnColumn(name, kind, list(np.ascontiguousarray(array)), tuple(array.shape[1:]))

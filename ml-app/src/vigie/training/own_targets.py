@@ -13,6 +13,8 @@ import pandas as pd
 from vigie.errors import DataError
 from vigie.frames import input_name
 from vigie.models.document import Output
+from vigie.training.own_classes import classes_of
+from vigie.training.own_table import LARGEST
 
 if TYPE_CHECKING:
     from vigie.models.document import Task
@@ -25,13 +27,15 @@ TRANSFORMS: tuple[Transform, ...] = ("log", "log1p", "sqrt")
 class OwnTarget:
     """What the first output of a model is judged by.
 
-    `truths` is float64 [rows] or [rows, …] for numbers, text [rows] for labels.
+    `truths` is float64 [rows] or [rows, …] for numbers, text [rows] for labels. `guessed`: nobody
+    said in which order the scores of the labels are.
     """
 
     name: str
     task: Task
     truths: np.ndarray
     labels: tuple[str, ...] = ()
+    guessed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -76,11 +80,12 @@ def read_target(
     name, given = first_target(targets, list(model.output_names))
     truths = _as_truths(given, rows)
     size = tuple(model.outputs[0].shape[1:])
-    classes = _classes(model, size, truths, loss, task, labels)
+    classes = classes_of(model, truths, loss, task, labels, _said_labels(given))
     called = input_name(name) if name else "prediction"
     if classes is None:
         return OwnTarget(called, _number_task(task, size), _as_numbers(truths, size))
-    return OwnTarget(called, "classification", _as_labels(truths, classes), classes)
+    guessed = labels is None and truths.dtype.kind in "OUS"
+    return OwnTarget(called, "classification", _as_labels(truths, classes), classes, guessed)
 
 
 def read_alike(targets: Any, alike: OwnTarget, outputs: Sequence[str], rows: int) -> np.ndarray:
@@ -101,16 +106,39 @@ def _as_truths(given: Any, rows: int) -> np.ndarray:
         raise DataError(f"targets: there are {count}, and {rows} rows of inputs")
     if truths.ndim == 2 and truths.shape[1] == 1:
         truths = truths[:, 0]
-    if truths.dtype == object and truths.ndim == 1:
-        absent = pd.isna(truths)
-        if absent.any():
-            raise DataError(f"targets: {int(absent.sum())} are absent; leave those rows out")
-        if not all(isinstance(value, str) for value in truths):
-            truths = _numbers_in(truths)
-    if truths.dtype.kind == "f" and not np.isfinite(truths).all():
-        wrong = int((~np.isfinite(truths)).sum())
+    truths = _of_one_kind(truths)
+    if truths.dtype.kind not in "iuf":
+        return truths
+    if wrong := int((~np.isfinite(truths)).sum()):
         raise DataError(f"targets: {wrong} are NaN or infinite; leave those rows out")
+    if truths.size and np.abs(truths.astype(float)).max() > LARGEST:
+        raise DataError("targets hold a number that float32 has not; scale them")
     return truths
+
+
+def _of_one_kind(truths: np.ndarray) -> np.ndarray:
+    """Numbers, booleans or texts, whatever type they came in."""
+    if truths.dtype.kind in "mMc":
+        kind = "complex numbers" if truths.dtype.kind == "c" else "dates"
+        raise DataError(f"targets are {kind}; give numbers, such as days since a day")
+    if truths.ndim > 1:
+        # columns of a DataFrame that are one-hot, or of several types
+        return _numbers_in(truths) if truths.dtype.kind in "bO" else truths
+    if truths.dtype != object:
+        return truths
+    if absent := int(pd.isna(truths).sum()):
+        raise DataError(f"targets: {absent} are absent; leave those rows out")
+    if all(isinstance(value, bool | np.bool_) for value in truths):
+        return truths.astype(bool)
+    return truths if all(isinstance(value, str) for value in truths) else _numbers_in(truths)
+
+
+def _said_labels(given: Any) -> tuple[str, ...]:
+    """Labels in an order of the caller's: his categories, or the names of one-hot columns."""
+    if isinstance(given, pd.DataFrame):
+        return tuple(map(str, given.columns))
+    dtype = getattr(given, "dtype", None)
+    return tuple(map(str, dtype.categories)) if isinstance(dtype, pd.CategoricalDtype) else ()
 
 
 def _numbers_in(truths: np.ndarray) -> np.ndarray:
@@ -118,96 +146,8 @@ def _numbers_in(truths: np.ndarray) -> np.ndarray:
         numbers = truths.astype(np.float64)
     except (TypeError, ValueError):
         raise DataError("targets: give numbers or texts, of one kind") from None
-    whole = np.array([isinstance(value, int | np.integer) for value in truths])
-    return numbers.astype(np.int64) if whole.all() else numbers
-
-
-def _classes(
-    model: keras.Model,
-    size: tuple[int, ...],
-    truths: np.ndarray,
-    loss: Any,
-    task: Task | None,
-    labels: Sequence[str] | None,
-) -> tuple[str, ...] | None:
-    """The labels in the order of the output, or `None` where it answers numbers."""
-    texts = truths.dtype.kind in "OUS"
-    if task in ("regression", "embedding"):
-        if labels:
-            raise DataError(f"labels= are for a classification, and task= says {task}")
-        if texts:
-            raise DataError(f"targets are texts, and task= says {task}")
-        return None
-    count = 2 if size == (1,) else size[0] if len(size) == 1 else 0
-    if labels is not None:
-        return _stated_classes(tuple(map(str, labels)), count, size)
-    if texts:
-        return _seen_classes(tuple(sorted({str(value) for value in truths})), count)
-    stated = task == "classification"
-    if not stated and not _classifies(model, size, truths, loss):
-        return None
-    if not count:
-        raise DataError("a classification answers one score per class; this output is no vector")
-    if truths.dtype == bool:
-        return ("false", "true")
-    if truths.ndim == 1 and size == (1,) and not set(np.unique(truths)) <= {0, 1}:
-        raise DataError("targets of two classes are 0 and 1, or texts")
-    return tuple(str(number) for number in range(count))
-
-
-def _stated_classes(labels: tuple[str, ...], count: int, size: tuple[int, ...]) -> tuple[str, ...]:
-    if len(set(labels)) != len(labels):
-        raise DataError("labels= names a label twice")
-    if len(labels) != count:
-        answers = "one score, so two labels" if size == (1,) else f"{count} scores"
-        raise DataError(f"labels= names {len(labels)}, and the model answers {answers}")
-    return labels
-
-
-def _seen_classes(seen: tuple[str, ...], count: int) -> tuple[str, ...]:
-    if len(seen) != count:
-        raise DataError(
-            f"targets: there are {len(seen)} different texts and {count} scores; say with labels= "
-            "which score is whose"
-        )
-    return seen
-
-
-def _classifies(model: keras.Model, size: tuple[int, ...], truths: np.ndarray, loss: Any) -> bool:
-    """What loss, activation and targets say, in this order."""
-    if "crossentropy" in _loss_name(loss):
-        return True
-    activation = _last_activation(model)
-    if activation == "softmax":
-        return True
-    binary = truths.dtype == bool or set(np.unique(truths).tolist()) <= {0, 1}
-    if activation == "sigmoid" and size == (1,):
-        return binary
-    return truths.dtype == bool
-
-
-def _last_activation(model: keras.Model) -> str:
-    layer = model.outputs[0]._keras_history.operation
-    return str(getattr(getattr(layer, "activation", None), "__name__", ""))
-
-
-def _loss_name(loss: Any) -> str:
-    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
-    return str(name).lower().replace("_", "")
-
-
-def loss_of(model: Any) -> Any:
-    """The loss of the first output that a model was compiled with, if it was."""
-    loss = getattr(model, "loss", None)
-    if isinstance(loss, Mapping):
-        loss = next(iter(loss.values()), None)
-    return loss[0] if isinstance(loss, list | tuple) and loss else loss
-
-
-def answers_logits(loss: Any) -> bool:
-    """True where the loss that a model was trained with takes scores before softmax."""
-    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    return bool(config.get("from_logits"))
+    whole = all(isinstance(value, int | np.integer | np.bool_) for value in truths.flat)
+    return numbers.astype(np.int64) if whole else numbers
 
 
 def _number_task(task: Task | None, size: tuple[int, ...]) -> Task:
@@ -222,7 +162,8 @@ def _as_numbers(truths: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     wanted = () if size == (1,) else size
     if len(truths.shape[1:]) != len(wanted):
         raise DataError(
-            f"targets are of the shape {[*truths.shape[1:]]} a row, the model answers {[*size]}"
+            f"targets are of the shape {[*truths.shape[1:]]} a row, the model answers {[*size]}; "
+            "if these are scores of classes, say so with labels= or task='classification'"
         )
     return truths.astype(np.float64)
 

@@ -62,13 +62,20 @@ class Tracking:
 
     @contextmanager
     def run_or_current(self, name: str) -> Iterator[str]:
-        """Runs a block inside the run that is active, else in one of its own; gives its id."""
+        """Runs a block inside the run that is active, else in one of its own; gives its id.
+
+        Raises `RegistryError` where MLflow refuses something.
+        """
         active = mlflow.active_run()
-        if active is not None:
-            yield active.info.run_id
-            return
-        with self.run(name) as run_id:
-            yield run_id
+        try:
+            if active is not None:
+                yield active.info.run_id
+                return
+            with self.run(name) as run_id:
+                yield run_id
+        except mlflow.MlflowException as refused:
+            reason = str(refused).splitlines()[0][:200]
+            raise RegistryError(f"MLflow refuses this: {reason}") from None
 
     def _experiment_id(self) -> str:
         """The experiment, made where there is none; somebody else may make it at the same time."""
