@@ -13,7 +13,7 @@ from vigie.models.document import Choices, Input
 from vigie.models.interval import Interval
 from vigie.training.dataset import Dataset, split
 from vigie.training.encoding import network_columns
-from vigie.training.export import predict_keras
+from vigie.training.graph.export import predict_keras
 from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained
 from vigie.training.plan import Plan, Target

@@ -28,7 +28,7 @@ from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from vigie.training.logged_version import LoggedVersion
+    from vigie.training.own.logged_version import LoggedVersion
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TOLERANCE = 1e-5

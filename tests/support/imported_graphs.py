@@ -15,8 +15,8 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import VigieError
 from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings
-from vigie.training.imported_onnx import to_package
-from vigie.training.importing import Wanted, write_imported
+from vigie.training.imported.importing import Wanted, write_imported
+from vigie.training.imported.onnx_model import to_package
 
 Row = dict[str, Any]
 

@@ -48,7 +48,7 @@ try:
         folder = Path(sys.argv[3])
         folder.mkdir()
         order = {"source": sys.argv[2], "labels": [], "columns": [], "examples": []}
-        task = "vigie.training.conversion:to_package"
+        task = "vigie.training.imported.conversion:to_package"
         sandbox.run_confined(task, order, folder, [Path(sys.argv[2])])
 except VigieError as refused:
     reason = str(refused)

@@ -36,7 +36,7 @@ def import_command(
     PATH is a .keras file, a .h5 file, an .onnx file, a SavedModel folder (local, gs:// or s3://),
     or models:/NAME/VERSION for a version that was logged to MLflow without Vigie.
     """
-    from vigie.training.importing import Wanted, import_model, read_examples, words
+    from vigie.training.imported.importing import Wanted, import_model, read_examples, words
 
     rows = read_examples(examples) if examples else ()
     wanted = Wanted(name, title, task, words(labels), words(columns), rows)

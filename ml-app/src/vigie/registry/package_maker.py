@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vigie.registry.client import RegisteredVersion
     from vigie.settings import Settings
 
-TASK = "vigie.training.in_place"
+TASK = "vigie.training.imported.in_place"
 ORDER, RESULT = "order.json", "result.json"
 LONGEST_SECONDS = 1800.0
 LOOK_SECONDS = 0.2

@@ -11,11 +11,11 @@ from rich.console import Console
 from vigie.errors import ConfigurationError, DataError
 from vigie.settings import MODEL_NAME, load_settings
 from vigie.training.evaluation import main_metric
-from vigie.training.logged_version import LoggedVersion
 from vigie.training.model_card import model_card
-from vigie.training.own_evaluation import evaluate_own, simple_errors
-from vigie.training.own_model import Described, OwnModel
-from vigie.training.own_rows import hold_out
+from vigie.training.own.evaluation import evaluate_own, simple_errors
+from vigie.training.own.logged_version import LoggedVersion
+from vigie.training.own.model import Described, OwnModel
+from vigie.training.own.rows import hold_out
 from vigie.training.packaging import Trained, fitting_rows
 from vigie.training.plan import Plan, Target
 from vigie.training.publishing import Judged, Publication, check_signing_key
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from vigie.models.document import Number, Task, Text
     from vigie.settings import Settings
-    from vigie.training.own_rows import OwnRows
-    from vigie.training.own_targets import Transform
+    from vigie.training.own.rows import OwnRows
+    from vigie.training.own.targets import Transform
 
 
 def log_model(

@@ -18,15 +18,15 @@ from mlflow.types.schema import Schema, TensorSpec
 from vigie.errors import RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.sandbox.keras_archive import check_keras_file
-from vigie.training.export import export_onnx, predict_keras
-from vigie.training.joined_graph import joined_graph
+from vigie.training.graph.export import export_onnx, predict_keras
+from vigie.training.graph.joined_graph import joined_graph
 
 if TYPE_CHECKING:
     from mlflow.models import Model
 
     from vigie.models.document import Input
     from vigie.training.dataset import Dataset
-    from vigie.training.preprocessing import Preprocessing
+    from vigie.training.graph.preprocessing import Preprocessing
 
 ANSWERED_AT_ONCE = 4096
 VECTOR = "vector"

@@ -21,7 +21,7 @@ from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
 from vigie.models.reference_rows import Golden, HeldOut
-from vigie.training.agreement import absolute_tolerance, compare_graph
+from vigie.training.graph.agreement import absolute_tolerance, compare_graph
 from vigie.training.network import answer_in_parts
 
 if TYPE_CHECKING:

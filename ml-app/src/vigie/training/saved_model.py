@@ -40,7 +40,7 @@ def write_saved_model(root: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if keras_model_in(root).is_file():
-            task = "vigie.training.conversion:to_saved_model"
+            task = "vigie.training.imported.conversion:to_saved_model"
             run_confined(task, {"root": str(root.resolve())}, work, [root])
             made = work / "saved_model"
         else:

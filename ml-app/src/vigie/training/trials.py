@@ -15,8 +15,8 @@ from vigie.models.document import best_labels
 from vigie.models.interval import Interval
 from vigie.training.encoding import network_columns, network_features
 from vigie.training.evaluation import main_error, score
-from vigie.training.export import predict_keras
 from vigie.training.fit import EPOCHS, FitConfig, fit_network
+from vigie.training.graph.export import predict_keras
 from vigie.training.networks import NetworkConfig, default_size
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Networks and transformers as ONNX graphs, checked against what they were made of."""

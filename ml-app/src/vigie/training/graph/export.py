@@ -1,0 +1,131 @@
+"""A Keras model as an ONNX graph of standard operators, checked against the model itself."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+
+from vigie.engines.quiet import without_stderr
+from vigie.errors import DataError
+from vigie.training.graph.agreement import compare_graph
+
+OPSET = 17
+ML_OPSET = 2
+
+
+def export_onnx(model: keras.Model, path: Path) -> None:
+    """Writes the whole graph, text look-ups included. Tensors keep the names of the model's."""
+    call, inputs, outputs = _traced(model)
+    export_function(model, call, inputs, outputs, path, model.name)
+
+
+def export_function(
+    owner: Any,
+    call: Any,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    path: Path,
+    name: str = "model",
+) -> None:
+    """Writes the graph of a concrete function; `inputs` and `outputs` give its tensors' names.
+
+    `owner` holds the variables and look-up tables that the function uses. Raises `DataError` where
+    ONNX lacks an operator.
+    """
+    from tf2onnx import optimizer, tf_loader
+
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    with without_stderr():
+        # from the owner and not from the function: constants and look-up tables are frozen in
+        frozen, tables = tf_loader.from_trackable(
+            owner, call, list(inputs), list(outputs), large_model=False
+        )
+        converted = _convert(frozen, tables, inputs, outputs)
+        made = optimizer.optimize_graph(converted).make_model(name)
+    _require_operators(made)
+    made.producer_version = ""
+    path.write_bytes(made.SerializeToString())
+
+
+def _require_operators(made: onnx.ModelProto) -> None:
+    """Raises `DataError` where an operator of TensorFlow was left as it is."""
+    left = {n.op_type for n in made.graph.node if not onnx.defs.has(n.op_type, n.domain)}
+    if left:
+        raise DataError(f"ONNX has no operator for {', '.join(sorted(left))} of TensorFlow")
+
+
+def _convert(frozen: Any, tables: Any, inputs: dict[str, str], outputs: dict[str, str]) -> Any:
+    """The frozen graph as tf2onnx's own graph of ONNX operators."""
+    from tf2onnx import tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
+    from vigie.training.graph import tf_operators  # noqa: F401 -- to import it registers them
+
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen, name="")
+        with tf_loader.tf_session(graph=graph):
+            return process_tf_graph(
+                graph,
+                opset=OPSET,
+                extra_opset=[onnx.helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+                input_names=list(inputs),
+                output_names=list(outputs),
+                initialized_tables=tables,
+                tensors_to_rename={**inputs, **outputs},
+            )
+
+
+def _traced(model: keras.Model) -> tuple[Any, dict[str, str], dict[str, str]]:
+    """The model as a concrete function; the names of its input and output tensors there."""
+    keys = [tensor.name for tensor in model.inputs]
+    names = list(model.output_names)
+    specs = [
+        tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    ]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def call(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return named_outputs(names, model(dict(zip(keys, tensors, strict=True)), training=False))
+
+    concrete = call.get_concrete_function()
+    # a concrete function gives the values of a dictionary in the order of its sorted keys
+    outputs = {
+        tensor.name: name for tensor, name in zip(concrete.outputs, sorted(names), strict=True)
+    }
+    # TensorFlow renames an input whose name differs from another's in its case alone
+    inputs = dict(zip((tensor.name for tensor in concrete.inputs), keys, strict=False))
+    return concrete, inputs, outputs
+
+
+def named_outputs(names: list[str], answer: Any) -> dict[str, Any]:
+    """The outputs of a Keras model by name, however the model gives them."""
+    if isinstance(answer, dict):
+        return dict(answer)
+    tensors = answer if isinstance(answer, list | tuple) else [answer]
+    return dict(zip(names, tensors, strict=True))
+
+
+def predict_keras(model: keras.Model, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the Keras model itself answers, output name -> [rows, …]."""
+    tensors = {name: tf.constant(value, _tf_dtype(value)) for name, value in feeds.items()}
+    answers = named_outputs(list(model.output_names), model(tensors, training=False))
+    return {name: tensor.numpy() for name, tensor in answers.items()}
+
+
+def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -> float:
+    """The largest relative difference between the graph and the model on these rows.
+
+    Raises `DataError` where they differ by more than 1e-4 relative and 1e-6 absolute.
+    """
+    return compare_graph(path, feeds, predict_keras(model, feeds))
+
+
+def _tf_dtype(value: np.ndarray) -> tf.DType:
+    return tf.string if value.dtype == object else tf.as_dtype(value.dtype)

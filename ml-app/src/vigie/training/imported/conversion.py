@@ -1,0 +1,134 @@
+"""What the sandbox runs: a model to the parts of a package, a package to a SavedModel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tf2onnx.optimizer
+import tf2onnx.tf_loader
+import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
+
+from vigie.errors import DataError
+from vigie.models.package import read_package
+from vigie.training.graph.export import check_export, export_onnx, named_outputs, predict_keras
+from vigie.training.imported import keras_model, saved_model
+from vigie.training.imported.inputs import describe_inputs
+from vigie.training.imported.parts import parts_of, tried_rows
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+
+
+def to_package(
+    folder: Path,
+    source: str,
+    labels: Sequence[str],
+    columns: Sequence[str],
+    examples: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says."""
+    path = Path(source)
+    if path.is_dir():
+        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
+    model = keras_model.load_keras(path, folder)
+    inputs = describe_inputs(keras_model.tensors_of(model), columns)
+    return from_keras(folder, model, inputs, list(examples), bool(columns), tuple(labels))
+
+
+def from_keras(
+    folder: Path,
+    model: keras.Model,
+    inputs: Sequence[Input],
+    examples: list[dict[str, Any]],
+    split: bool,
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes both models behind these inputs; `split` says that they are the parts of a vector."""
+    rows, feeds = tried_rows(inputs, examples)
+    served = keras_model.with_inputs(model, inputs, split, len(labels))
+    served.save(folder / "model.keras")
+    difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
+    answers = predict_keras(served, feeds)
+    return parts_of(inputs, rows, answers, labels, difference, problem)
+
+
+def _saved_model_to_package(
+    folder: Path,
+    path: Path,
+    labels: tuple[str, ...],
+    columns: Sequence[str],
+    examples: list[dict[str, Any]],
+) -> dict[str, Any]:
+    graph = saved_model.load_saved_model(path)
+    inputs = describe_inputs(graph.tensors, columns)
+    return from_saved_model(folder, graph, inputs, examples, labels)
+
+
+def from_saved_model(
+    folder: Path,
+    graph: saved_model.Graph,
+    inputs: Sequence[Input],
+    examples: list[dict[str, Any]],
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    """Writes `model.onnx` of a signature behind these inputs."""
+    rows, feeds = tried_rows(inputs, examples)
+    found = saved_model.answer(graph, inputs, saved_model.tensors_for(feeds))
+    saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
+    try:
+        difference = saved_model.export_saved(graph, inputs, folder / "model.onnx", feeds)
+    except DataError:
+        raise
+    except Exception as failure:
+        raise DataError(
+            f"this SavedModel cannot be turned into ONNX ({type(failure).__name__}); "
+            "import the Keras model it was made from"
+        ) from None
+    answers = {n: v.numpy() for n, v in saved_model.numbers_of(graph, found).items()}
+    return parts_of(inputs, rows, answers, graph.labels, difference, None)
+
+
+def _try_onnx(
+    model: keras.Model, path: Path, feeds: dict[str, np.ndarray]
+) -> tuple[float | None, str | None]:
+    """The difference of the export, or why there is none: then TensorFlow serves."""
+    try:
+        export_onnx(model, path)
+        return check_export(model, path, feeds), None
+    except DataError as differs:
+        problem = str(differs)
+    except Exception as failure:
+        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
+    path.unlink(missing_ok=True)
+    return None, problem
+
+
+def to_saved_model(folder: Path, root: str) -> bool:
+    """Writes `saved_model` with the signature `serving_default`: named inputs, named outputs."""
+    package = read_package(Path(root), "")
+    model = keras_model.load_keras(package.keras_path, folder)
+    names = {output.tensor: output.name for output in package.document.outputs}
+
+    def answer(**feeds: Any) -> dict[str, Any]:
+        found = named_outputs(list(model.output_names), model(feeds, training=False))
+        return {names[tensor]: value for tensor, value in found.items() if tensor in names}
+
+    specs = {
+        tensor.name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    }
+    owner = tf.Module()
+    # what the function captures: with the model itself, Keras would trace functions of its own
+    owner.kept = [variable.value for variable in model.variables]
+    owner.tables = [
+        layer.lookup_table for layer in model._flatten_layers() if hasattr(layer, "lookup_table")
+    ]
+    owner.answer = tf.function(answer, autograph=False)
+    signature = owner.answer.get_concrete_function(**specs)
+    tf.saved_model.save(owner, str(folder / "saved_model"), {"serving_default": signature})
+    return True

@@ -1,0 +1,197 @@
+"""Makes a package of a model that was trained elsewhere, and registers it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+from vigie.errors import DataError
+from vigie.models.manifest import write_manifest
+from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
+from vigie.models.reference_rows import Golden
+from vigie.models.signing import load_private_key, sign_package
+from vigie.registry.cache import CHAMPION
+from vigie.registry.client import RegistryClient
+from vigie.registry.gate.integrity import verify_package
+from vigie.registry.promotion import Promotions
+from vigie.sandbox.keras_archive import check_keras_file
+from vigie.sandbox.run import run_confined
+from vigie.training.imported.document import describe_imported
+from vigie.training.imported.sources import fetch
+from vigie.training.tracking import Tracking
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input, PackageDocument
+    from vigie.sandbox.run import Limits
+    from vigie.settings import Settings
+
+
+_MAKERS = {".onnx": "imported_onnx"}
+"""What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says about the model: its name, and what its file does not tell."""
+
+    name: str
+    title: str | None = None
+    task: str | None = None
+    labels: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    examples: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A registered version, and what to tell about it."""
+
+    version: str
+    digest: str
+    engine: str
+    difference: float | None
+    problem: str | None
+    champion: bool
+    note: str | None = None
+
+
+def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
+    """The rows of a JSON file: a list of objects."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(f"{path.name} is not readable JSON") from None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path.name} is not a list of rows, each an object")
+    return tuple(rows)
+
+
+def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
+    """Converts, checks and registers a model; the first version of its name becomes champion."""
+    registry = RegistryClient.of(settings)
+    tracking = Tracking(settings, wanted.name)
+    with tempfile.TemporaryDirectory() as folder:
+        found = fetch(source, Path(folder), settings)
+        title = f"{wanted.name} imported {datetime.now(UTC):%Y-%m-%d %H:%M}"
+        with tracking.run(title) as run_id:
+            root = Path(folder) / "package"
+            model = tracking.new_model(wanted.name, run_id)
+            digest, parts = write_imported(found, wanted, root, model)
+            if settings.signing_key is not None:
+                sign_package(root, load_private_key(settings.signing_key))
+            # the same look that the service will have
+            verify_package(root, digest, wanted.name, settings)
+            version = tracking.register(
+                model, root, wanted.name, digest, {"vigie.imported": found.name}
+            )
+        first = registry.version_of(wanted.name, CHAMPION) is None
+        if first:
+            promotions = Promotions(settings)
+            candidate = promotions.find(wanted.name, version)
+            promotions.move(candidate, None, "import: the first version")
+    engine = "tensorflow" if parts["problem"] else "onnx"
+    return Imported(
+        version, digest, engine, parts["difference"], parts["problem"], first, _note(parts)
+    )
+
+
+def write_imported(
+    source: Path, wanted: Wanted, root: Path, mlflow_model: Model, limits: Limits | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Writes the package of the model at `source` below `root`; gives its digest and parts."""
+    if source.suffix == ".keras":
+        check_keras_file(source, source.name)
+    (root / "vigie").mkdir(parents=True)
+    parts = _convert(source, wanted, root, limits)
+    if source.is_dir():
+        _keep_original(source, root)
+    document = describe_imported(
+        wanted.name, parts, f"imported from {source.name}", not wanted.examples,
+        wanted.title, wanted.task,
+    )  # fmt: skip
+    golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
+    (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
+    (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
+    _write_mlmodel(root, mlflow_model, document)
+    return write_manifest(root), parts
+
+
+def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) -> dict[str, Any]:
+    """Puts Keras model and graph below `root`, made in the sandbox; gives what it found out."""
+    order = {
+        "source": str(source.resolve()),
+        "labels": wanted.labels,
+        "columns": wanted.columns,
+        "examples": wanted.examples,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        task = f"vigie.training.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
+        parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
+        _take(work / "model.onnx", root / ONNX_MODEL)
+        _take(work / "model.keras", root / KERAS_MODEL)
+    return parts
+
+
+def _take(made: Path, target: Path) -> None:
+    if made.is_file() and not made.is_symlink():
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(made, target)
+
+
+def _note(parts: Mapping[str, Any]) -> str | None:
+    """What to say of scores that are no probabilities, such as logits."""
+    if not parts["labels"]:
+        return None
+    scores = np.array(parts["answers"][parts["outputs"][0]["name"]])
+    if np.allclose(scores.sum(axis=1), 1, atol=1e-3) and (scores >= 0).all():
+        return None
+    return (
+        "its scores are no probabilities and are served as they are; "
+        "end the model with a softmax to have some"
+    )
+
+
+def _keep_original(source: Path, root: Path) -> None:
+    """Copies a SavedModel beside the package's own files; the service never opens it."""
+    for path in source.rglob("*"):
+        if path.is_symlink():
+            raise DataError("the SavedModel holds a link")
+    shutil.copytree(source, root / "source")
+
+
+def _write_mlmodel(root: Path, model: Model, document: PackageDocument) -> None:
+    """MLflow's own description; the Keras flavour where the package has a Keras model."""
+    if (root / KERAS_MODEL).exists():
+        model.add_flavor(
+            "keras", data="data", keras_backend="tensorflow", save_exported_model=False
+        )
+        (root / "data" / "keras_module.txt").write_text("keras", encoding="utf-8")
+    model.signature = ModelSignature(inputs=Schema([_spec(item) for item in document.inputs]))
+    model.save(str(root / "MLmodel"))
+
+
+def _spec(item: Input) -> TensorSpec:
+    kind: Any = object if item.tensor == "string" else item.tensor
+    return TensorSpec(np.dtype(kind), (-1, *(item.shape or (1,))), item.name)
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """The parts of a comma-separated option."""
+    return _unique([part.strip() for part in (text or "").split(",") if part.strip()])
+
+
+def _unique(parts: Sequence[str]) -> tuple[str, ...]:
+    if len(set(parts)) != len(parts):
+        raise DataError("a list of names has the same name twice")
+    return tuple(parts)

@@ -1,0 +1,118 @@
+"""The process that adds a package to a version which was logged without Vigie, and ends.
+
+`python -m vigie.training.imported.in_place FOLDER` does what `order.json` in that folder says and
+writes `result.json`: see `vigie.registry.package_maker`. It asks MLflow nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from vigie.errors import DataError, RefusedPackage
+from vigie.models.manifest import write_manifest
+from vigie.models.package import DOCUMENT, GOLDEN, ONNX_MODEL, SERVED_KERAS_MODEL
+from vigie.models.reference_rows import Golden
+from vigie.models.signing import load_private_key, sign_package
+from vigie.registry.gate.integrity import check_harmless, verify_package
+from vigie.registry.package_maker import ORDER, RESULT, Made
+from vigie.sandbox.run import Limits, run_confined
+from vigie.settings import load_settings
+from vigie.training.imported.document import describe_imported
+from vigie.training.imported.logged_model import SAVED_MODEL_FOLDERS
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
+
+OWN = "vigie"
+
+
+def add_package(root: Path, name: str, begun: bool, settings: Settings, limits: Limits) -> Made:
+    """Adds a package to the files of a version in `root`, and verifies it as the service will.
+
+    Nothing of the user's is changed: all that is added lies below `vigie/`, where files may lie
+    already if an import was `begun` before. Raises `RefusedPackage` and `DataError`.
+    """
+    if (root / OWN).exists() and not begun:
+        raise RefusedPackage("the version has a folder vigie/ that no import has made")
+    try:
+        check_harmless(root)
+    except RefusedPackage as found:
+        raise RefusedPackage(f"{found}, which is never opened") from None
+    (root / OWN).mkdir(exist_ok=True)
+    parts = _convert(root, limits)
+    told = f"logged without Vigie, imported in place from {parts['model']}"
+    document = describe_imported(name, parts, told, parts["made_up_rows"])
+    golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
+    (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
+    (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
+    digest = write_manifest(root)
+    if settings.signing_key is not None:
+        sign_package(root, load_private_key(settings.signing_key))
+    verify_package(root, digest, name, settings)
+    added = (path for path in (root / OWN).rglob("*") if path.is_file())
+    return Made(digest, tuple(sorted(path.relative_to(root).as_posix() for path in added)))
+
+
+def _convert(root: Path, limits: Limits) -> dict[str, Any]:
+    """Puts the graph, and a Keras model where one is needed, below `root`; gives what to say."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        order = {"root": str(root.resolve())}
+        task = "vigie.training.imported.logged_conversion:to_package"
+        parts: dict[str, Any] = run_confined(task, order, work, [root], limits)
+        for made, target in (("model.onnx", ONNX_MODEL), ("model.keras", SERVED_KERAS_MODEL)):
+            path = work / made
+            if path.is_file() and not path.is_symlink():
+                shutil.copyfile(path, root / target)
+    return parts
+
+
+def explain(reason: str, root: Path, name: str) -> str:
+    """The reason why there is no package, and the line of code that mends it."""
+    # what `vigie import` would be told
+    reason = reason.removesuffix("; give rows with --examples")
+    if any((root / folder).is_dir() for folder in SAVED_MODEL_FOLDERS):
+        mended = (
+            "mlflow.tensorflow.log_model(module, …, saved_model_kwargs="
+            '{"signatures": module.__call__.get_concrete_function(…)})'
+        )
+    else:
+        mended = (
+            f'vigie.log_model(model, name="{name}", inputs=X, targets=y), or, of Keras\' layers '
+            "alone and without custom_objects or code_paths, mlflow.keras.log_model(model, …, "
+            "signature=infer_signature({c: X[c].to_numpy() for c in X}, y))"
+        )
+    return f"{reason}. Log it again: {mended}"
+
+
+def main(folder: Path) -> None:
+    """Carries out the order in `folder`."""
+    order = orjson.loads((folder / ORDER).read_bytes())
+    result: dict[str, Any]
+    try:
+        made = add_package(
+            Path(order["root"]), order["name"], order["begun"],
+            load_settings(), Limits(**order["limits"]),
+        )  # fmt: skip
+        result = {"digest": made.digest, "files": made.files}
+    except (RefusedPackage, DataError) as reason:
+        result = {"refused": explain(str(reason), Path(order["root"]), order["name"])}
+    (folder / RESULT).write_bytes(orjson.dumps(result))
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # so that what it started ends with it
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    main(Path(sys.argv[1]))
