@@ -109,21 +109,23 @@ def test_a_program_logs_in_one_call_and_is_answered_as_by_itself(stack: Stack, n
 
 def test_a_worse_version_is_registered_and_not_promoted_a_better_one_serves(stack: Stack) -> None:
     program = PROGRAMS["flags"]()
-    first = logged("visits", program)
+    vectors = program.inputs.astype(float).to_numpy(np.float32)
+
+    def fitted(off: float) -> LoggedVersion:
+        """A version whose answers are so far off, give or take a little."""
+        model = dense(3)
+        fit(model, vectors, program.targets + off)
+        return logged("visits", Program(model, program.inputs, program.targets, [], {}))
+
+    first = fitted(off=0.4)
     assert first.promoted, first.reason
     stack.serve(first)
-    vectors = program.inputs.astype(float).to_numpy(np.float32)
-    off = dense(3)
-    fit(off, vectors, program.targets + 0.4)
-    worse = logged("visits", Program(off, program.inputs, program.targets, [], {}))
+    worse = fitted(off=0.8)
     assert not worse.promoted
     assert worse.version == "2"
     for error in (first.metrics["mae"], worse.metrics["mae"]):
         assert f"{error:.4g}" in worse.reason, worse.reason
-    better = dense(3)
-    for _ in range(2):
-        fit(better, vectors, program.targets)
-    third = logged("visits", Program(better, program.inputs, program.targets, [], {}))
+    third = fitted(off=0.0)
     assert third.promoted, third.reason
     started = time.monotonic()
     stack.serve(third)
