@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vigie.settings import Settings
 
 
-_MAKERS = {".onnx": "imported_onnx"}
+_MAKERS = {".onnx": "onnx_model"}
 """What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
 
 
@@ -136,7 +136,7 @@ def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) ->
     }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        task = f"vigie.training.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
+        task = f"vigie.training.imported.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
         parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
         _take(work / "model.onnx", root / ONNX_MODEL)
         _take(work / "model.keras", root / KERAS_MODEL)
