@@ -97,10 +97,10 @@ def answered(answer: Answer, labels: tuple[str, ...]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_logs_in_one_call_and_is_answered_as_by_itself(stack: Stack, name: str) -> None:
     program = PROGRAMS[name]()
-    made = logged(name, program)
+    made = logged(f"own-{name}", program)
     assert made.promoted, made.reason
     stack.serve(made)
-    found = answered(stack.service.predict(name, *program.asked), program.labels)
+    found = answered(stack.service.predict(f"own-{name}", *program.asked), program.labels)
     assert found.keys() == program.answers.keys()
     for output, answers in program.answers.items():
         scale = max(1.0, float(np.abs(answers).max()))
