@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.alive import note_alive
 from vigie.registry.backoff import RefusalBackoff, pause
 from vigie.registry.cache import CHALLENGER, CHAMPION
 from vigie.registry.client import DIGEST_TAG, RegisteredVersion
@@ -67,7 +68,7 @@ class Importer:
         for stale in self._settings.state.glob(f"{_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         while not stop.is_set():
-            self._note_alive()
+            note_alive(self._settings.state, ALIVE)
             try:
                 if self._settings.import_ == "auto":
                     self.look_once()
@@ -181,17 +182,11 @@ class Importer:
         """Shows that it is still at a version; raises `Superseded` once it is to end."""
         if self._stop.is_set():
             raise Superseded
-        self._note_alive()
+        note_alive(self._settings.state, ALIVE)
         if count:
             with contextlib.suppress(RegistryError):
                 told = {IMPORTER: f"{self._id} {count}"}
                 self._client.tag(version.name, version.version, told)
-
-    def _note_alive(self) -> None:
-        """Shows that it goes round: a file whose time a health check compares with now."""
-        with contextlib.suppress(OSError):
-            self._settings.state.mkdir(parents=True, exist_ok=True)
-            (self._settings.state / ALIVE).touch()
 
 
 class _Heartbeat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
 from vigie.registry.alias_sync import AliasSync
+from vigie.registry.alive import note_alive
 from vigie.registry.backoff import pause
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, RegistryState
 from vigie.registry.client import RegistryClient
@@ -81,7 +81,7 @@ class RegistrySync:
         failed = 0
         while not stop.is_set():
             began = time.monotonic()
-            self._note_alive()
+            note_alive(self._settings.state, ALIVE)
             try:
                 self.sync_once(self._settings.poll_seconds)
                 # what is under way has had no answer yet
@@ -98,12 +98,6 @@ class RegistrySync:
             took = time.monotonic() - began
             stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
         self._pool.shutdown(cancel_futures=True)
-
-    def _note_alive(self) -> None:
-        """Shows that it goes round: a file whose time a health check compares with now."""
-        with contextlib.suppress(OSError):
-            self._settings.state.mkdir(parents=True, exist_ok=True)
-            (self._settings.state / ALIVE).touch()
 
     def _sync(self, name: str, listed: RegisteredModel | None) -> SyncResult:
         champion = self._sync_champion(name)
