@@ -17,8 +17,7 @@ from mlflow.types.schema import Schema, TensorSpec
 
 from vigie.errors import DataError
 from vigie.models.manifest import write_manifest
-from vigie.models.package import DOCUMENT, GOLDEN, KERAS_MODEL, ONNX_MODEL
-from vigie.models.reference_rows import Golden
+from vigie.models.package import KERAS_MODEL, ONNX_MODEL
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
@@ -27,6 +26,7 @@ from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import run_confined
 from vigie.training.imported.document import describe_imported
+from vigie.training.imported.files import take, write_documents
 from vigie.training.imported.sources import fetch
 from vigie.training.tracking import Tracking
 
@@ -119,9 +119,7 @@ def write_imported(
         wanted.name, parts, f"imported from {source.name}", not wanted.examples,
         wanted.title, wanted.task,
     )  # fmt: skip
-    golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
-    (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
-    (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
+    write_documents(root, document, parts)
     _write_mlmodel(root, mlflow_model, document)
     return write_manifest(root), parts
 
@@ -138,15 +136,9 @@ def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) ->
         work = Path(folder)
         task = f"vigie.training.imported.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
         parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
-        _take(work / "model.onnx", root / ONNX_MODEL)
-        _take(work / "model.keras", root / KERAS_MODEL)
+        take(work / "model.onnx", root / ONNX_MODEL)
+        take(work / "model.keras", root / KERAS_MODEL)
     return parts
-
-
-def _take(made: Path, target: Path) -> None:
-    if made.is_file() and not made.is_symlink():
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(made, target)
 
 
 def _note(parts: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,6 @@ writes `result.json`: see `vigie.registry.package_maker`. It asks MLflow nothing
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import tempfile
@@ -18,14 +17,14 @@ import orjson
 
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.manifest import write_manifest
-from vigie.models.package import DOCUMENT, GOLDEN, ONNX_MODEL, SERVED_KERAS_MODEL
-from vigie.models.reference_rows import Golden
+from vigie.models.package import ONNX_MODEL, SERVED_KERAS_MODEL
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.gate.integrity import check_harmless, verify_package
 from vigie.registry.package_maker import ORDER, RESULT, Made
 from vigie.sandbox.run import Limits, run_confined
 from vigie.settings import load_settings
 from vigie.training.imported.document import describe_imported
+from vigie.training.imported.files import take, write_documents
 from vigie.training.imported.logged_model import SAVED_MODEL_FOLDERS
 
 if TYPE_CHECKING:
@@ -50,9 +49,7 @@ def add_package(root: Path, name: str, begun: bool, settings: Settings, limits: 
     parts = _convert(root, limits)
     told = f"logged without Vigie, imported in place from {parts['model']}"
     document = describe_imported(name, parts, told, parts["made_up_rows"])
-    golden = Golden(rows=parts["rows"], outputs=parts["answers"], absolute_tolerance=1e-5)
-    (root / DOCUMENT).write_text(document.model_dump_json(indent=2), encoding="utf-8")
-    (root / GOLDEN).write_text(golden.model_dump_json(indent=2), encoding="utf-8")
+    write_documents(root, document, parts)
     digest = write_manifest(root)
     if settings.signing_key is not None:
         sign_package(root, load_private_key(settings.signing_key))
@@ -69,9 +66,7 @@ def _convert(root: Path, limits: Limits) -> dict[str, Any]:
         task = "vigie.training.imported.logged_conversion:to_package"
         parts: dict[str, Any] = run_confined(task, order, work, [root], limits)
         for made, target in (("model.onnx", ONNX_MODEL), ("model.keras", SERVED_KERAS_MODEL)):
-            path = work / made
-            if path.is_file() and not path.is_symlink():
-                shutil.copyfile(path, root / target)
+            take(work / made, root / target)
     return parts
 
 
