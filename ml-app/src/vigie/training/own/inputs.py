@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -31,6 +31,11 @@ class Described:
     limits: Mapping[str, tuple[Number | None, Number | None]] = field(default_factory=dict)
     choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     help: Mapping[str, Text] = field(default_factory=dict)
+
+    def closed(self, column: OwnColumn) -> Described:
+        """The same, with the values that were seen of a column as its only choices."""
+        seen = sorted({value for value in column.values if value is not None})
+        return replace(self, choices={**self.choices, column.name: seen})
 
     def check(self, names: Sequence[str]) -> None:
         """Raises `DataError` for a name that no column has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,11 +12,14 @@ import pandas as pd
 from vigie.errors import DataError
 from vigie.models.document import Input, Missing
 from vigie.training.graph.preprocessing import Preprocessing, require_fitted
-from vigie.training.graph.transformer_graph import RawColumn, raw_kind
+from vigie.training.graph.transformer_graph import INTEGERS, RawColumn, raw_kind
 from vigie.training.imported.keras_model import with_inputs
 from vigie.training.network import VECTOR, PreprocessedNetwork
-from vigie.training.own.inputs import Described, describe_input
+from vigie.training.own.inputs import describe_input
 from vigie.training.own.table import OwnColumn, OwnTable
+
+if TYPE_CHECKING:
+    from vigie.training.own.inputs import Described
 
 UNSEEN = "a value that training has not seen"
 
@@ -126,7 +129,7 @@ def _raw_input(
         )
     if column.kind == "text":
         return _raw_text(column, name, preprocessing, row, described, optional)
-    whole = RawColumn(column.name, raw_kind(column.values)).whole
+    whole = raw_kind(column.values) == INTEGERS
     if whole:
         # a category that the transformer was not fitted to
         unseen = max(value for value in column.values if value is not None) + 1
@@ -134,12 +137,7 @@ def _raw_input(
             not preprocessing.takes(row, column.name, unseen)
             and column.name not in described.choices
         ):
-            seen = sorted({value for value in column.values if value is not None})
-            stated = Described(
-                described.units, described.limits, {**described.choices, column.name: seen},
-                described.help,
-            )  # fmt: skip
-            return describe_input(column, name, "string", stated)
+            return describe_input(column, name, "string", described.closed(column))
     missing = Missing(fill=0.0, indicator=f"{name}__missing") if optional and not whole else None
     return describe_input(column, name, "int64" if whole else "float32", described, missing)
 
@@ -162,7 +160,4 @@ def _raw_text(
     missing = None if fill is None else Missing(fill=fill)
     if column.name in described.choices or preprocessing.takes(row, column.name, UNSEEN):
         return describe_input(column, name, "string", described, missing)
-    stated = Described(
-        described.units, described.limits, {**described.choices, column.name: seen}, described.help
-    )
-    return describe_input(column, name, "string", stated, missing)
+    return describe_input(column, name, "string", described.closed(column), missing)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.frames import values_of
+from vigie.models.document import FLOAT32_MAX
 
-LARGEST = float(np.finfo(np.float32).max)
 Kind = Literal["number", "integer", "boolean", "text"]
 
 
@@ -130,7 +130,7 @@ def _kind_of(name: str, series: pd.Series[Any], present: Sequence[Any], what: st
     if kinds <= {int, float}:
         if not all(map(math.isfinite, present)):
             raise DataError(f"{what}: column {name} holds an infinite number")
-        if max(map(abs, present)) > LARGEST:
+        if max(map(abs, present)) > FLOAT32_MAX:
             raise DataError(f"{what}: column {name} holds a number that float32 has not; scale it")
         return "number"
     if kinds == {str}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -12,15 +12,14 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.frames import input_name
-from vigie.models.document import Output
+from vigie.models.document import FLOAT32_MAX, Output
 from vigie.training.own.classes import classes_of
-from vigie.training.own.table import LARGEST
 
 if TYPE_CHECKING:
     from vigie.models.document import Task
 
 Transform = Literal["log", "log1p", "sqrt"]
-TRANSFORMS: tuple[Transform, ...] = ("log", "log1p", "sqrt")
+TRANSFORMS: tuple[Transform, ...] = get_args(Transform)
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _as_truths(given: Any, rows: int) -> np.ndarray:
         return truths
     if wrong := int((~np.isfinite(truths)).sum()):
         raise DataError(f"targets: {wrong} are NaN or infinite; leave those rows out")
-    if truths.size and np.abs(truths.astype(float)).max() > LARGEST:
+    if truths.size and np.abs(truths.astype(float)).max() > FLOAT32_MAX:
         raise DataError("targets hold a number that float32 has not; scale them")
     return truths
 
