@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.real_mlflow import RealMlflow, real_mlflow
+from support.service import LiveService, MakeService
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,12 @@ def mlflow(_mlflow_server: RealMlflow) -> Iterator[RealMlflow]:
     """A real MLflow server that holds nothing when the first test of a file begins."""
     yield _mlflow_server
     _mlflow_server.empty()
+
+
+@pytest.fixture
+def service(make_service: MakeService) -> LiveService:
+    """A service of one worker, ready; some files have one of their own."""
+    service = make_service(VIGIE_WORKERS="1")
+    service.start()
+    service.wait_ready()
+    return service

@@ -96,14 +96,6 @@ def test_every_row_is_answered_once_while_workers_die_and_versions_change(
         assert np.abs(answers["price_eur"] - expected).max() < 1000
 
 
-@pytest.fixture
-def service(make_service: MakeService) -> LiveService:
-    service = make_service(VIGIE_WORKERS="1")
-    service.start()
-    service.wait_ready()
-    return service
-
-
 def test_truths_find_their_answers(service: LiveService) -> None:
     client = vigie.Client(f"http://127.0.0.1:{service.port}")
     table = pd.DataFrame(HOME | {"surface_m2": [20.0, 30.0, 40.0, 50.0]}, index=list("abcd"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.service import LiveService, MakeService
+from support.service import LiveService
 from support.worker import HOME
 
 PRICE = 164500.0
@@ -32,14 +32,6 @@ try:
 except Exception as refused:
     print(refused)
 """
-
-
-@pytest.fixture
-def service(make_service: MakeService) -> LiveService:
-    service = make_service(VIGIE_WORKERS="1")
-    service.start()
-    service.wait_ready()
-    return service
 
 
 def test_mlflows_scoring_client(service: LiveService) -> None:

@@ -73,6 +73,12 @@ def log_model(mlflow: FakeMlflow, tmp_path: Path) -> Callable[..., Path]:
 Log = Callable[..., Path]
 
 
+def let_pass(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops the clock so much later."""
+    later = time.monotonic() + seconds
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+
 def test_a_champion_becomes_a_package_under_its_own_number(
     settings: Settings, mlflow: FakeMlflow, maker: Maker, log_model: Log
 ) -> None:
@@ -148,8 +154,7 @@ def test_a_process_that_died_is_a_reason_and_tried_again_later(
     assert importer.look_once() == {"churn": "refused", "other": "refused"}
     assert len(maker.asked) == 2
     maker.failure = None
-    later = time.monotonic() + 3600
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    let_pass(3600, monkeypatch)
     assert importer.look_once() == {"churn": "imported", "other": "imported"}
 
 
@@ -164,8 +169,7 @@ def test_a_registry_that_fails_is_no_reason(
     assert importer.look_once() == {"churn": "failed"}
     assert mlflow.tags("churn", "1")["vigie.import"] == "running"
     del mlflow.answers[upload]
-    later = time.monotonic() + 3600
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    let_pass(3600, monkeypatch)
     assert importer.look_once() == {"churn": "imported"}
 
 
@@ -180,8 +184,7 @@ def test_what_another_importer_is_at_is_left_until_it_says_no_more(
     importer = Importer(settings)
     assert importer.look_once() == {"churn": "left"}
     assert maker.asked == []
-    later = time.monotonic() + 61
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    let_pass(61, monkeypatch)
     assert importer.look_once() == {"churn": "imported"}
 
 
