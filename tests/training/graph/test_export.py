@@ -9,7 +9,8 @@ import pytest
 
 from vigie.errors import DataError
 from vigie.sandbox.graph import STANDARD_DOMAINS
-from vigie.training.graph.export import check_export, export_onnx, predict_keras
+from vigie.training.graph.agreement import compare_graph
+from vigie.training.graph.export import export_onnx, predict_keras
 
 
 def small_model() -> keras.Model:
@@ -32,7 +33,7 @@ def test_the_graph_answers_as_the_model_and_is_standard(tmp_path: Path) -> None:
     model = small_model()
     path = tmp_path / "model.onnx"
     export_onnx(model, path)
-    assert check_export(model, path, rows()) < 1e-5
+    assert compare_graph(path, rows(), predict_keras(model, rows())) < 1e-5
     graph = onnx.load(path)
     assert {node.domain for node in graph.graph.node} <= STANDARD_DOMAINS
     assert {item.name for item in graph.graph.input} == {"size", "kind"}
@@ -47,7 +48,7 @@ def test_a_graph_that_answers_otherwise_is_found_out(tmp_path: Path) -> None:
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, bias + 0.001])
     with pytest.raises(DataError, match="price"):
-        check_export(model, path, rows())
+        compare_graph(path, rows(), predict_keras(model, rows()))
 
 
 def test_a_model_that_overflows_is_found_out(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_model_that_overflows_is_found_out(tmp_path: Path) -> None:
     layer.set_weights([kernel, bias + 1000])
     export_onnx(model, path)
     with pytest.raises(DataError, match="not finite"):
-        check_export(model, path, rows())
+        compare_graph(path, rows(), predict_keras(model, rows()))
 
 
 def test_keras_answers_are_given_by_name() -> None:
@@ -82,7 +83,7 @@ def test_gelu_discretization_and_look_ups_of_numbers_have_a_graph(tmp_path: Path
     export_onnx(model, path)
     ages = np.array([[29.9], [30.0], [39.0], [40.0], [-1e6]], np.float32)
     feeds = {"age": ages, "rooms": np.array([[1], [5], [2], [7], [-1]])}
-    assert check_export(model, path, feeds) < 1e-5
+    assert compare_graph(path, feeds, predict_keras(model, feeds)) < 1e-5
 
 
 def test_inputs_whose_names_differ_in_case_alone_have_a_graph(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_inputs_whose_names_differ_in_case_alone_have_a_graph(tmp_path: Path) ->
     path = tmp_path / "model.onnx"
     export_onnx(model, path)
     feeds = {"Age": np.ones((2, 1), np.float32), "age": np.zeros((2, 1), np.float32)}
-    assert check_export(model, path, feeds) < 1e-5
+    assert compare_graph(path, feeds, predict_keras(model, feeds)) < 1e-5
 
 
 def test_an_operator_that_onnx_lacks_is_named_and_nothing_is_printed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
 from vigie.errors import RefusedPackage
-from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.sandbox.keras_archive import check_keras_file
+from vigie.training.encoding import network_columns
 from vigie.training.graph.export import export_onnx, predict_keras
 from vigie.training.graph.joined_graph import joined_graph
 
@@ -54,8 +55,8 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class KerasNetwork:
-    """A functional Keras model whose input tensors are those of the package."""
+class _OneModel(ABC):
+    """A functional Keras model that is given the rows of a package by `_feeds`."""
 
     model: keras.Model
     inputs: tuple[Input, ...]
@@ -69,53 +70,52 @@ class KerasNetwork:
         """What the Keras model answers, a part of the rows at a time."""
         return answer_in_parts(lambda part: predict_keras(self.model, self._feeds(part)), rows)
 
-    def write_graph(self, path: Path) -> None:
-        """Writes the model as an ONNX graph."""
-        export_onnx(self.model, path)
+    @abstractmethod
+    def _feeds(self, rows: Dataset) -> dict[str, np.ndarray]:
+        """The rows as the model takes them."""
 
-    def save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:
-        """Writes the model with MLflow's Keras flavour, unless it needs code to be opened."""
+    def _save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:
+        """Writes the model with MLflow's Keras flavour; false where it needs code to be opened."""
         if not opens_without_code(self.model):
             save_description(self.model, root, mlflow_model)
             return False
         save_keras(self.model, root, mlflow_model, self._feeds(rows))
         return True
 
+
+@dataclass(frozen=True)
+class KerasNetwork(_OneModel):
+    """A model whose input tensors are those of the package."""
+
+    def write_graph(self, path: Path) -> None:
+        """Writes the model as an ONNX graph."""
+        export_onnx(self.model, path)
+
+    def save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:
+        """Writes the model, which can be served without its graph if it needs no code."""
+        return self._save(root, mlflow_model, rows)
+
     def _feeds(self, rows: Dataset) -> dict[str, np.ndarray]:
-        return feeds_of(self.inputs, RowDecoder(self.inputs).decode(rows.rows()).columns)
+        return network_columns(self.inputs, rows)
 
 
 @dataclass(frozen=True)
-class PreprocessedNetwork:
-    """A Keras model of one input `vector` behind a transformer of columns named by `names`."""
+class PreprocessedNetwork(_OneModel):
+    """A model of one input `vector` behind a transformer of columns named by `names`."""
 
-    model: keras.Model
-    inputs: tuple[Input, ...]
     names: Mapping[str, str]
     preprocessing: Preprocessing
 
-    @property
-    def tensors(self) -> Sequence[str]:
-        """The names of the model's outputs."""
-        return tuple(self.model.output_names)
-
-    def answer(self, rows: Dataset) -> dict[str, np.ndarray]:
-        """What the model answers to what the transformer makes of the rows."""
-        return answer_in_parts(lambda part: predict_keras(self.model, self._feeds(part)), rows)
-
     def write_graph(self, path: Path) -> None:
-        """Writes transformer and model as one graph, and checks the transformer's part first."""
+        """Writes transformer and model as one graph."""
         export_onnx(self.model, path)
         network = onnx.load(path)
         joined = joined_graph(self.preprocessing, self.inputs, self.names, network)
         path.write_bytes(joined.SerializeToString())
 
     def save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:
-        """Writes the Keras model without the transformer, which is in the graph alone."""
-        if opens_without_code(self.model):
-            save_keras(self.model, root, mlflow_model, self._feeds(rows))
-        else:
-            save_description(self.model, root, mlflow_model)
+        """Writes the model without the transformer, which is in the graph alone."""
+        self._save(root, mlflow_model, rows)
         return False
 
     def _feeds(self, rows: Dataset) -> dict[str, np.ndarray]:

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError
-from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import Output, PackageDocument, Provenance
 from vigie.models.manifest import write_manifest
 from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
 from vigie.models.profile import build_profile
 from vigie.models.reference_rows import Golden, HeldOut
-from vigie.training.graph.agreement import absolute_tolerance, compare_graph
+from vigie.training.encoding import network_columns
+from vigie.training.graph.agreement import absolute_tolerance, write_graph
 from vigie.training.network import answer_in_parts
 
 if TYPE_CHECKING:
@@ -102,7 +102,10 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> WrittenP
     answers = trained.network.answer(sample)
     alone = trained.network.save(root, mlflow_model, sample.spread(2))
     (root / "vigie").mkdir()
-    difference, problem = _write_graph(trained, root / ONNX_MODEL, sample, answers)
+    feeds = network_columns(trained.plan.inputs, sample)
+    difference, problem = write_graph(
+        trained.network.write_graph, root / ONNX_MODEL, feeds, answers
+    )
     if problem and not alone:
         raise DataError(f"the model cannot be served: {problem}")
     document = describe(trained, difference, problem)
@@ -114,22 +117,6 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> WrittenP
     if len(trained.held_out):
         _write(root / HELD_OUT, _held_out(trained.held_out))
     return WrittenPackage(write_manifest(root), problem)
-
-
-def _write_graph(
-    trained: Trained, path: Path, sample: Dataset, answers: dict[str, np.ndarray]
-) -> tuple[float | None, str | None]:
-    """The largest difference of the graph from the network, or why there is no graph."""
-    try:
-        trained.network.write_graph(path)
-        decoded = RowDecoder(trained.plan.inputs).decode(sample.rows())
-        return compare_graph(path, feeds_of(trained.plan.inputs, decoded.columns), answers), None
-    except DataError as differs:
-        problem = str(differs)
-    except Exception as failure:
-        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
-    path.unlink(missing_ok=True)
-    return None, problem
 
 
 def fitting_rows(inputs: Sequence[Input], most: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,27 @@ def compare_graph(
             raise DataError(f"the exported graph answers otherwise than the model: {name}")
         worst = max(worst, float(np.max(difference / (np.abs(expected) + ABSOLUTE_TOLERANCE))))
     return worst
+
+
+def write_graph(
+    write: Callable[[Path], None],
+    path: Path,
+    feeds: dict[str, np.ndarray],
+    answers: dict[str, np.ndarray],
+) -> tuple[float | None, str | None]:
+    """Writes a graph and compares it: the largest difference, or why there is no graph at `path`.
+
+    Whatever `write` raises is a reason.
+    """
+    try:
+        write(path)
+        return compare_graph(path, feeds, answers), None
+    except DataError as differs:
+        problem = str(differs)
+    except Exception as failure:
+        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
+    path.unlink(missing_ok=True)
+    return None, problem
 
 
 def absolute_tolerance(answers: np.ndarray) -> float:

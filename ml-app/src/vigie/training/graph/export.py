@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from vigie.engines.quiet import without_stderr
 from vigie.errors import DataError
-from vigie.training.graph.agreement import compare_graph
 
 OPSET = 17
 ML_OPSET = 2
@@ -117,14 +116,6 @@ def predict_keras(model: keras.Model, feeds: dict[str, np.ndarray]) -> dict[str,
     tensors = {name: tf.constant(value, _tf_dtype(value)) for name, value in feeds.items()}
     answers = named_outputs(list(model.output_names), model(tensors, training=False))
     return {name: tensor.numpy() for name, tensor in answers.items()}
-
-
-def check_export(model: keras.Model, path: Path, feeds: dict[str, np.ndarray]) -> float:
-    """The largest relative difference between the graph and the model on these rows.
-
-    Raises `DataError` where they differ by more than 1e-4 relative and 1e-6 absolute.
-    """
-    return compare_graph(path, feeds, predict_keras(model, feeds))
 
 
 def _tf_dtype(value: np.ndarray) -> tf.DType:

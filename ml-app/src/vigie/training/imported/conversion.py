@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tf2onnx.optimizer
 import tf2onnx.tf_loader
@@ -15,7 +15,8 @@ import tf2onnx.tfonnx  # noqa: F401 -- imports come before the sandbox closes
 
 from vigie.errors import DataError
 from vigie.models.package import read_package
-from vigie.training.graph.export import check_export, export_onnx, named_outputs, predict_keras
+from vigie.training.graph.agreement import write_graph
+from vigie.training.graph.export import export_onnx, named_outputs, predict_keras
 from vigie.training.imported import keras_model, saved_model
 from vigie.training.imported.inputs import describe_inputs
 from vigie.training.imported.parts import parts_of, tried_rows
@@ -52,8 +53,10 @@ def from_keras(
     rows, feeds = tried_rows(inputs, examples)
     served = keras_model.with_inputs(model, inputs, split, len(labels))
     served.save(folder / "model.keras")
-    difference, problem = _try_onnx(served, folder / "model.onnx", feeds)
     answers = predict_keras(served, feeds)
+    difference, problem = write_graph(
+        partial(export_onnx, served), folder / "model.onnx", feeds, answers
+    )
     return parts_of(inputs, rows, answers, labels, difference, problem)
 
 
@@ -91,21 +94,6 @@ def from_saved_model(
         ) from None
     answers = {n: v.numpy() for n, v in saved_model.numbers_of(graph, found).items()}
     return parts_of(inputs, rows, answers, graph.labels, difference, None)
-
-
-def _try_onnx(
-    model: keras.Model, path: Path, feeds: dict[str, np.ndarray]
-) -> tuple[float | None, str | None]:
-    """The difference of the export, or why there is none: then TensorFlow serves."""
-    try:
-        export_onnx(model, path)
-        return check_export(model, path, feeds), None
-    except DataError as differs:
-        problem = str(differs)
-    except Exception as failure:
-        problem = f"tf2onnx cannot convert it ({type(failure).__name__})"
-    path.unlink(missing_ok=True)
-    return None, problem
 
 
 def to_saved_model(folder: Path, root: str) -> bool:
