@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from vigie.errors import RefusedPackage
-from vigie.models.reference_rows import Golden
+from vigie.models.reference_rows import Golden, with_arrays, write_arrays
 
 
 def golden(*values: Any, **more: Any) -> Golden:
@@ -56,3 +58,40 @@ def test_answers_that_are_no_numbers_are_refused(values: Any) -> None:
 def test_golden_rows_that_prove_nothing_are_refused(document: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Golden.model_validate(document)
+
+
+def test_large_values_lie_beside_the_rows_as_arrays(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    write_arrays(tmp_path / "golden.npz", {"photo": pixels})
+    golden = Golden(rows=({"age": 1}, {"age": 2}), outputs={"score": (0.0, 1.0)})
+    rows = with_arrays(golden, tmp_path / "golden.npz").rows
+    assert [row["age"] for row in rows] == [1, 2]
+    assert (rows[1]["photo"] == pixels[1]).all()
+    assert with_arrays(golden, tmp_path / "none.npz") is golden
+
+
+def _flooding(path: Path) -> None:
+    write_arrays(path, {"photo": np.zeros((2, 300 * 2**20 // 2), np.uint8)})
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: path.write_bytes(b"nothing"), "no archive of arrays"),
+        (lambda path: write_arrays(path, {"photo": np.zeros((3, 2), np.uint8)}), "per row"),
+        (lambda path: write_arrays(path, {"photo": np.zeros((), np.uint8)}), "per row"),
+        (lambda path: write_arrays(path, {"photo": np.array(["a", "b"])}), "per row"),
+        (
+            lambda path: np.savez(path, photo=np.array([{}, {}], object), allow_pickle=True),
+            "no archive of arrays",
+        ),
+        (_flooding, "more than 268435456 bytes"),
+    ],
+)
+def test_other_arrays_are_refused(
+    tmp_path: Path, write: Callable[[Path], object], reason: str
+) -> None:
+    write(tmp_path / "golden.npz")
+    golden = Golden(rows=({}, {}), outputs={"score": (0.0, 1.0)})
+    with pytest.raises(RefusedPackage, match=reason):
+        with_arrays(golden, tmp_path / "golden.npz")

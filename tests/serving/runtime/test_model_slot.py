@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,14 @@ def load(cache: ModelCache, version: str = "1", factor: float = 1.0) -> LoadedMo
 
 def paced(call_seconds: float) -> LatencyModel:
     """The latency of a model whose every call takes as long."""
-    return LatencyModel(call_seconds, call_seconds, 10**6)
+    return LatencyModel(call_seconds, call_seconds, 64)
+
+
+class Roomy(LatencyModel):
+    """The latency of a model for which nobody ever waits too long."""
+
+    def seconds(self, rows: int) -> float:
+        return 0.0
 
 
 def engine_of(live: LoadedModel) -> WatchedEngine:
@@ -92,7 +100,7 @@ def live(tmp_path: Path) -> LoadedModel:
 
 @pytest.fixture
 def slot(live: LoadedModel) -> ModelSlot:
-    slot = ModelSlot("housing", Metrics(), 64)
+    slot = ModelSlot("housing", Metrics())
     slot.swap(live)
     return slot
 
@@ -154,7 +162,7 @@ def test_jobs_of_two_turns_are_two_calls(slot: ModelSlot, live: LoadedModel) -> 
 def test_five_hundred_callers_get_their_own_rows(
     slot: ModelSlot, live: LoadedModel, call_seconds: float
 ) -> None:
-    live = replace(live, latency=paced(call_seconds))
+    live = replace(live, latency=Roomy(call_seconds, call_seconds, 64))
     chance = random.Random(5)
     numbers = iter(chance.sample(range(900, 100_000), 2000))
     wanted = [[next(numbers) / 100 for _ in range(chance.randint(1, 4))] for _ in range(500)]
@@ -185,8 +193,8 @@ def test_a_call_has_at_most_the_capped_rows(slot: ModelSlot, live: LoadedModel) 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=40))
 def test_batches_lose_nothing_and_mix_nothing(shape: list[tuple[int, int]]) -> None:
-    versions: list[Any] = [object(), object(), object()]
-    slot = ModelSlot("housing", Metrics(), 10)
+    versions: list[Any] = [SimpleNamespace(latency=LatencyModel(0.0, 0.0, 10)) for _ in range(3)]
+    slot = ModelSlot("housing", Metrics())
     waiting: list[Any] = [
         (context_of(versions[version], Decoded(rows, {}), 0.0), None) for version, rows in shape
     ]
@@ -217,7 +225,7 @@ def test_two_versions_never_share_a_call(
 
 def test_the_size_of_calls_is_measured(slot: ModelSlot, live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = ModelSlot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics)
     submit_all(slot, context_for(live, 20), context_for(live, 21, 22))
     assert metrics.registry.get_sample_value("vigie_batch_rows_sum", {"model": "housing"}) == 3
     assert metrics.registry.get_sample_value("vigie_batch_rows_count", {"model": "housing"}) == 1
@@ -232,7 +240,7 @@ def test_the_rows_of_a_call_are_counted_in_the_bins_of_training(live: LoadedMode
     profiled = replace(package, profile=profile)
     live = replace(live, predictor=Predictor(profiled, live.predictor.engine))
     metrics = Metrics()
-    slot = ModelSlot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics)
     slot.swap(live)
     decoded = [live.predictor.decoder.decode([row]) for row in (*rows, {**HOME, "land_m2": 50})]
     submit_all(slot, *(context_of(live, one, deadline=float("inf")) for one in decoded))
@@ -358,7 +366,7 @@ def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
 
 def test_the_queue_is_counted_in_and_out(live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = ModelSlot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics)
     live = slow(live)
     engine = engine_of(live)
     engine.go_on.clear()
@@ -417,7 +425,7 @@ def info_of(metrics: Metrics) -> list[str]:
 
 def test_series_are_kept_for_two_versions(live: LoadedModel) -> None:
     metrics = Metrics()
-    slot = ModelSlot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics)
     for number, expected in enumerate([{"1"}, {"1", "2"}, {"2", "3"}, {"3", "4"}], 1):
         slot.swap(replace(live, version=str(number)))
         assert versions_in(metrics) == expected
@@ -430,7 +438,7 @@ def test_series_are_kept_for_two_versions(live: LoadedModel) -> None:
 @pytest.mark.parametrize("order", ["121", "1212", "11", "1223", "12123", "1121"])
 def test_versions_may_come_back(live: LoadedModel, order: str) -> None:
     metrics = Metrics()
-    slot = ModelSlot("housing", metrics, 64)
+    slot = ModelSlot("housing", metrics)
     for version in order:
         slot.swap(replace(live, version=version, digest=version * 64))
         assert info_of(metrics) == [version]
@@ -441,7 +449,7 @@ def test_versions_may_come_back(live: LoadedModel, order: str) -> None:
 
 def test_known_series_start_at_zero(live: LoadedModel) -> None:
     metrics = Metrics()
-    ModelSlot("housing", metrics, 64).swap(live)
+    ModelSlot("housing", metrics).swap(live)
     labels = {"model": "housing", "version": "1"}
     value = metrics.registry.get_sample_value
     assert value("vigie_predictions_total", labels) == 0

@@ -14,7 +14,7 @@ from vigie.models.document import best_labels
 from vigie.models.interval import Interval
 
 if TYPE_CHECKING:
-    from vigie.engines.base import Engine
+    from vigie.engines.base import Engine, Feeds
     from vigie.models.document import PackageDocument
     from vigie.models.package import Package
 
@@ -51,10 +51,11 @@ class Predictor:
         self._inputs = document.inputs
         self._outputs = document.outputs
         self._interval = Interval.from_dict(document.interval) if document.interval else None
+        self._rows_at_once = document.rows_at_once
 
     def predict(self, columns: Mapping[str, list[Any]]) -> Answers:
         """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite."""
-        tensors = self.engine.run(feeds_of(self._inputs, columns))
+        tensors = self._run(feeds_of(self._inputs, columns))
         outputs: dict[str, np.ndarray] = {}
         for output in self._outputs:
             values = tensors[output.tensor].reshape(-1, *output.shape)
@@ -65,6 +66,16 @@ class Predictor:
                 )
             outputs[output.name] = values
         return self._finish(outputs)
+
+    def _run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        rows, most = len(feeds[self._inputs[0].name]), self._rows_at_once
+        if rows <= most:
+            return self.engine.run(feeds)
+        parts = [
+            self.engine.run({name: array[start : start + most] for name, array in feeds.items()})
+            for start in range(0, rows, most)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _finish(self, outputs: dict[str, np.ndarray]) -> Answers:
         lower = upper = None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vigie.models.document import FLOAT32_MAX, INT64_MAX
+from vigie.models.rows import Refused
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
@@ -16,10 +20,6 @@ if TYPE_CHECKING:
 _NONE = type(None)
 _NUMBERS = frozenset({int, float})
 _FLAGS = frozenset({bool, int, float})
-
-
-class Refused(Exception):
-    """The column holds a value that is not taken; the slow path says which."""
 
 
 class Column:
@@ -36,7 +36,11 @@ class Column:
         self.fill = item.missing.fill if item.missing else None
         self.indicator = item.missing.indicator if item.missing else None
         self.take: Callable[[list[Any], Decoded], None] = self._take_numbers
-        if item.shape:
+        if item.is_image:
+            from vigie.models.photo_column import take_photos
+
+            self.take = partial(take_photos, item)
+        elif item.shape:
             self.take = self._take_arrays
         elif item.tensor == "string":
             self.take = self._take_texts
@@ -148,6 +152,9 @@ def _spells_integer(text: str) -> bool:
 
 
 def _flatten(value: Any, shape: Sequence[int]) -> list[Any]:
+    # large values of a package's own rows are arrays
+    if isinstance(value, np.ndarray) and value.shape == tuple(shape):
+        return value.ravel().tolist()
     if type(value) is not list or len(value) != shape[0]:
         raise Refused
     if len(shape) == 1:

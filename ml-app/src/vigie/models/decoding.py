@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
-from vigie.models.column import Column, Refused
-from vigie.models.rows import Decoded
+from vigie.models.column import Column
+from vigie.models.rows import Decoded, Refused
 from vigie.models.single import SingleRow
 from vigie.models.wording import describe, got, kind_of
 
@@ -122,8 +122,9 @@ def _explain_value(column: Column, index: int, value: Any) -> Iterator[FieldErro
     """What is wrong with one input of one row, if anything."""
     try:
         column.take([value], Decoded(1, {}))
-    except Refused:
-        yield FieldError(index, column.name, describe(column.item), got(value, column.item))
+    except Refused as refused:
+        what = refused.what or got(value, column.item)
+        yield FieldError(index, column.name, describe(column.item), what)
 
 
 def _invalid(errors: Sequence[FieldError]) -> InvalidInput:
@@ -142,6 +143,9 @@ def feeds_of(inputs: Sequence[Input], columns: Mapping[str, list[Any]]) -> dict[
     """The arrays that a graph takes, name -> [rows, 1] or [rows, *shape]."""
     feeds: dict[str, np.ndarray] = {}
     for item in inputs:
+        if item.is_image:
+            feeds[item.name] = np.stack(columns[item.name])
+            continue
         dtype: type = object if item.tensor == "string" else _DTYPES[item.tensor]
         feeds[item.name] = np.array(columns[item.name], dtype).reshape(-1, *(item.shape or (1,)))
         indicator = item.missing.indicator if item.missing else None

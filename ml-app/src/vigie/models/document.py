@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -23,6 +24,9 @@ TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
     "outside_interval": ("interval_coverage", lambda share: 1 - share),
 }
 """Each kind of live error: the figure of training it compares with, and how that becomes one."""
+
+MOST_NUMBERS_AT_ONCE = 2_000_000
+"""Of the inputs in one call of a graph: what it computes from them takes many times as much."""
 
 Task = Literal["regression", "classification", "embedding"]
 Number = int | float
@@ -65,14 +69,29 @@ class Missing(_Frozen):
     indicator: str | None = None
 
 
+class Resize(_Frozen):
+    """How a photo of any size becomes one of the model's size.
+
+    `stretch` ignores its aspect, `crop` keeps the middle, `pad` adds black at two sides.
+    """
+
+    filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+
+
 class Input(_Frozen):
-    """One input of a model, as a caller sends it and as the graph takes it."""
+    """One input of a model, as a caller sends it and as the graph takes it.
+
+    An input of dtype `image` is the file of a photo; the graph takes its pixels, uint8 of `shape`
+    [height, width, 3].
+    """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     label: Text
-    dtype: Literal["float32", "int64", "string"]
-    tensor: Literal["float32", "int64", "string"]
+    dtype: Literal["float32", "int64", "string", "image"]
+    tensor: Literal["float32", "int64", "string", "uint8"]
     shape: tuple[int, ...] = ()
+    resize: Resize | None = None
     unit: str | None = None
     required: bool = True
     missing: Missing | None = None
@@ -90,6 +109,10 @@ class Input(_Frozen):
             raise ValueError(f"input {self.name}: choices and missing are for single values")
         if any(size < 1 for size in self.shape):
             raise ValueError(f"input {self.name}: every size in its shape is at least 1")
+        if self.is_image:
+            self._check_image()
+        elif self.resize is not None or self.tensor == "uint8":
+            raise ValueError(f"input {self.name}: resize and uint8 are for images")
         if self.dtype == "string" and self.tensor != "string":
             raise ValueError(f"input {self.name}: a text stays a text in the graph")
         if self.dtype == "float32" and self.tensor == "int64":
@@ -99,6 +122,19 @@ class Input(_Frozen):
         if self.choices and self.tensor != "string":
             raise ValueError(f"input {self.name}: a choice is a text in the graph")
         return self
+
+    def _check_image(self) -> None:
+        if self.tensor != "uint8" or self.resize is None:
+            raise ValueError(f"input {self.name}: an image is uint8 in the graph and has a resize")
+        if len(self.shape) != 3 or self.shape[2] != 3:
+            raise ValueError(f"input {self.name}: the shape of an image is [height, width, 3]")
+        if not self.required or self.limits or self.range:
+            raise ValueError(f"input {self.name}: an image is required and has no limits")
+
+    @property
+    def is_image(self) -> bool:
+        """True where it takes the file of a photo."""
+        return self.dtype == "image"
 
     @property
     def integral(self) -> bool:
@@ -201,6 +237,16 @@ class PackageDocument(_Frozen):
             for item in self.inputs
             if item.missing and item.missing.indicator
         ]
+
+    @property
+    def images(self) -> tuple[Input, ...]:
+        """The inputs that take photos."""
+        return tuple(item for item in self.inputs if item.is_image)
+
+    @property
+    def rows_at_once(self) -> int:
+        """The most rows in one call of the graph."""
+        return max(MOST_NUMBERS_AT_ONCE // sum(math.prod(item.shape) for item in self.inputs), 1)
 
     @property
     def example(self) -> dict[str, Any]:

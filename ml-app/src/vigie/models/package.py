@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from vigie.errors import RefusedPackage
 from vigie.models.document import PackageDocument
 from vigie.models.profile import Profile
-from vigie.models.reference_rows import Golden, HeldOut
+from vigie.models.reference_rows import Golden, HeldOut, with_arrays
 
 KERAS_MODEL = Path("data/model.keras")
 SERVED_KERAS_MODEL = Path("vigie/model.keras")
@@ -22,7 +22,9 @@ ONNX_MODEL = Path("vigie/model.onnx")
 DOCUMENT = Path("vigie/package.json")
 PROFILE = Path("vigie/profile.json")
 GOLDEN = Path("vigie/golden.json")
+GOLDEN_ARRAYS = Path("vigie/golden.npz")
 HELD_OUT = Path("vigie/held_out.json")
+HELD_OUT_ARRAYS = Path("vigie/held_out.npz")
 
 MAX_JSON_BYTES = 16 * 2**20
 
@@ -63,7 +65,7 @@ def read_package(root: Path, digest: str) -> Package:
         root=root,
         digest=digest,
         document=read_document(root),
-        golden=_read(root / GOLDEN, Golden),
+        golden=with_arrays(_read(root / GOLDEN, Golden), root / GOLDEN_ARRAYS),
         profile=_read(profile, Profile) if profile.exists() else None,
     )
 
@@ -76,7 +78,9 @@ def read_document(root: Path) -> PackageDocument:
 def read_held_out(root: Path) -> HeldOut | None:
     """The held-out rows of the package in `root`, which workers never need; refused if broken."""
     path = root / HELD_OUT
-    return _read(path, HeldOut) if path.exists() else None
+    if not path.exists():
+        return None
+    return with_arrays(_read(path, HeldOut), root / HELD_OUT_ARRAYS)
 
 
 def _read(path: Path, kind: type[_Document]) -> _Document:

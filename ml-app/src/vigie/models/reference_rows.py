@@ -1,12 +1,17 @@
 """The rows that a package carries to be checked by.
 
 `golden.json`: a few rows with the answers that the trained model gave. `held_out.json`: rows that
-no version was trained on, with their truths.
+no version was trained on, with their truths. Values that are large, photos above all, lie beside
+them as arrays, `golden.npz` and `held_out.npz`: [rows, …] by the input's name.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,6 +60,46 @@ class HeldOut(BaseModel):
         if len(self.rows) != len(self.actual):
             raise ValueError("there is not one truth per row")
         return self
+
+
+MAX_ARRAY_BYTES = 256 * 2**20
+LARGE_VALUES = 1000
+"""An input of more numbers than so many is kept as an array."""
+_Rows = TypeVar("_Rows", Golden, HeldOut)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes one array [rows, …] per input."""
+    with path.open("wb") as target:
+        np.savez_compressed(target, allow_pickle=False, **dict(arrays))
+
+
+def with_arrays(document: _Rows, path: Path) -> _Rows:
+    """The document with the arrays of `path` as values of its rows, where there is such a file.
+
+    Raises `RefusedPackage` for a file that holds anything but one array of numbers per input, a
+    value for each row.
+    """
+    if not path.exists():
+        return document
+    name = f"vigie/{path.name}"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_ARRAY_BYTES:
+                raise RefusedPackage(f"{name} holds more than {MAX_ARRAY_BYTES} bytes")
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise RefusedPackage(f"{name} is no archive of arrays") from None
+    if any(len(array) != len(document.rows) for array in arrays.values() if array.ndim) or any(
+        not array.ndim or array.dtype.kind not in "uif" for array in arrays.values()
+    ):
+        raise RefusedPackage(f"{name} has not one value of numbers per row")
+    rows = tuple(
+        row | {key: array[place] for key, array in arrays.items()}
+        for place, row in enumerate(document.rows)
+    )
+    return document.model_copy(update={"rows": rows})
 
 
 def _numbers(name: str, values: tuple[Any, ...]) -> np.ndarray:

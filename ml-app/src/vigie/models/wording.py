@@ -34,6 +34,8 @@ def got(value: Any, item: Input) -> str:
 
 def describe(item: Input) -> str:
     """What an input takes, in one phrase: `integer from 1 to 50`."""
+    if item.is_image:
+        return 'photo: the file itself, or {"b64": "…"}'
     if item.shape:
         return f"list of shape {list(item.shape)} of {_NOUNS[item.dtype]}s"
     if item.choices and item.choices.closed:

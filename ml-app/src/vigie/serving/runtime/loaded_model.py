@@ -34,7 +34,8 @@ class LatencyModel:
     """A fixed time per call and one per row, seconds, times what the machine makes of it now."""
 
     def __init__(self, one_row: float, full_batch: float, batch_rows: int) -> None:
-        self._batch_rows = batch_rows
+        self.batch_rows = batch_rows
+        """The most rows of several requests that share a call."""
         self._per_row = max((full_batch - one_row) / max(batch_rows - 1, 1), 0.0)
         self._per_call = max(one_row - self._per_row, 1e-6)
         self._correction = 1.0
@@ -46,7 +47,7 @@ class LatencyModel:
     def nominal_seconds(self, rows: int) -> float:
         """How long so many rows took when the model was loaded, in calls of at most the row cap."""
         # a single request above the cap is one call
-        calls = max(-(-rows // self._batch_rows), 1)
+        calls = max(-(-rows // self.batch_rows), 1)
         return calls * self._per_call + rows * self._per_row
 
     def seconds(self, rows: int) -> float:
@@ -62,7 +63,7 @@ class LatencyModel:
         self._least = min(self._least, computed / plain)
         self._seen += 1
         if self._seen == WINDOW_CALLS:
-            self._decide(self.nominal_seconds(self._batch_rows) * self._least)
+            self._decide(self.nominal_seconds(self.batch_rows) * self._least)
             self._seen, self._least = 0, math.inf
 
     def _decide(self, full_batch: float) -> None:
@@ -103,6 +104,7 @@ def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -
     predictor = open_predictor(read_package(cached.root, cached.digest), engine)
     predictor.check_golden()
     document = predictor.package.document
+    batch_rows = min(batch_rows, document.rows_at_once)
     if document.name != name:
         raise RefusedPackage(f"the package says that it is {document.name}, not {name}")
     return LoadedModel(

@@ -40,8 +40,7 @@ class ModelManager:
         self._metrics = metrics
         self.cache = ModelCache(settings.cache)
         self.slots: dict[str, ModelSlot] = {
-            name: ModelSlot(name, metrics, settings.max_batch_rows)
-            for name in settings.required_models
+            name: ModelSlot(name, metrics) for name in settings.required_models
         }
         self._failed: dict[str, tuple[str, str]] = {}
         self._failed_challengers: dict[str, tuple[str, str]] = {}
@@ -148,7 +147,7 @@ class ModelManager:
     def _load(self, name: str, cached: CachedVersion) -> None:
         started = time.perf_counter()
         settings = self._settings
-        slot = self.slots.get(name) or ModelSlot(name, self._metrics, settings.max_batch_rows)
+        slot = self.slots.get(name) or ModelSlot(name, self._metrics)
         tried = slot.challenger.live if slot.challenger else None
         try:
             if tried and (tried.digest, tried.version) == (cached.digest, cached.version):

@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 class ModelSlot:
     """One served model in one worker."""
 
-    def __init__(self, name: str, metrics: Metrics, batch_rows: int) -> None:
+    def __init__(self, name: str, metrics: Metrics) -> None:
         self.name = name
         self.live: LoadedModel | None = None
         self.challenger: Challenger | None = None
         self.canary: Canary | None = None
         self._bound: dict[str, VersionMetrics] = {}
         self._metrics = metrics
-        self._batch_rows = batch_rows
         self._batch_sizes = metrics.models.batch_rows.labels(name)
         self._depth = metrics.models.queue_depth.labels(name)
         self._previous: str | None = None
@@ -166,7 +165,7 @@ class ModelSlot:
         rows = 0
         for entry in waiting:
             context = entry[0]
-            full = rows + context.decoded.rows > self._batch_rows
+            full = rows + context.decoded.rows > context.live.latency.batch_rows
             if batch and (full or context.live is not batch[0][0].live):
                 yield batch
                 batch, rows = [], 0

@@ -1,0 +1,243 @@
+"""Photos: from the bytes of a file to the pixels that a graph takes, or a reason why not.
+
+The one decoder of training, online answers, batch and Spark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vigie.models.photo_figures import photo_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vigie.models.document import Input, Resize
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+PHONE_FORMATS = ("AVIF", "HEIF")
+"""Taken where Pillow or pillow-heif can open them."""
+MOST_PIXELS = 50_000_000
+"""Looked at before anything is decoded: what a phone's largest mode writes."""
+LARGE_PIXELS = 12_500_000
+"""Photos of which more would be held at once are decoded one at a time."""
+_DRAFT = 2
+"""A JPEG is opened at a reduced scale that leaves at least so many times the target."""
+_ORIENTATION = 0x0112
+_TURNS = dict(enumerate((
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+), 2))  # fmt: skip
+"""What undoes each EXIF orientation, 2 to 8."""
+_SIDEWAYS = frozenset(_TURNS[turned] for turned in (5, 6, 7, 8))
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_large = threading.Lock()
+
+
+class BrokenPhoto(Exception):
+    """A file that is no photo, or none that is taken; `str` is what it is, safe to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """Pixels, uint8 [height, width, 3], and one number per name of `FIGURES`."""
+
+    pixels: np.ndarray
+    figures: tuple[float, ...]
+
+
+def read_photo(data: bytes | memoryview, item: Input) -> Photo:
+    """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
+    try:
+        with Image.open(BytesIO(data), formats=_formats()) as image:
+            return _read(image, item)
+    except BrokenPhoto:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BrokenPhoto(_too_large()) from None
+    except UnidentifiedImageError:
+        raise BrokenPhoto(_what_it_is(bytes(data[:1024]))) from None
+    # Pillow's readers raise whatever their parsing runs into
+    except Exception as broken:
+        what = "a photo that ends too early" if "truncated" in str(broken) else "a broken photo"
+        raise BrokenPhoto(what) from None
+
+
+def photo_of(pixels: np.ndarray, item: Input) -> Photo:
+    """The photo of pixels, uint8 [height, width, 3], at the size of `item`."""
+    height, width = pixels.shape[:2]
+    if pixels.shape != item.shape:
+        pixels = _pixels(Image.fromarray(pixels), item)
+    return Photo(pixels, photo_figures(pixels, (width, height)))
+
+
+def photo_file(pixels: np.ndarray, side: int | None = None) -> bytes:
+    """A JPEG of pixels, uint8 [height, width, 3]; with `side`, its longer side at most so long."""
+    image = Image.fromarray(pixels)
+    if side is not None:
+        image.thumbnail((side, side))
+    made = BytesIO()
+    image.save(made, "JPEG", quality=85)
+    return made.getvalue()
+
+
+def _read(image: Image.Image, item: Input) -> Photo:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise BrokenPhoto(_too_large())
+    if width * height > LARGE_PIXELS:
+        with _large:
+            return _decode(image, item)
+    return _decode(image, item)
+
+
+def _decode(image: Image.Image, item: Input) -> Photo:
+    size, turn = image.size, _turn_of(image)
+    sideways = turn in _SIDEWAYS
+    upright = (size[1], size[0]) if sideways else size
+    wide, high = _scaled(item, upright)
+    if sideways:
+        wide, high = high, wide
+    image.draft(image.mode, (_DRAFT * wide, _DRAFT * high))
+    image.load()
+    pixels = _as_rgb(image, (_DRAFT * wide, _DRAFT * high))
+    # upright first and of the target's size then: a filter of two passes is not quite symmetrical
+    pixels = pixels if turn is None else pixels.transpose(turn)
+    fitted = _pixels(pixels, item)
+    return Photo(fitted, photo_figures(fitted, upright))
+
+
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes a photo upright, by its EXIF block; nothing where that block is broken."""
+    if image.format == "TIFF":
+        # Pillow turns these itself
+        return None
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return None
+
+
+def _as_rgb(image: Image.Image, least: tuple[int, int]) -> Image.Image:
+    """As RGB: 16 bits to 8 by their upper half, what is transparent on white.
+
+    What is far larger than `least` is first made smaller by whole numbers, as JPEG's reader does:
+    copies of 50 megapixels would else stand beside each other.
+    """
+    if image.mode.startswith("I"):
+        levels = np.asarray(image)
+        levels = levels if levels.itemsize == 2 else np.clip(levels, 0, 65535).astype(np.uint16)
+        image = Image.fromarray((levels >> 8).astype(np.uint8))
+    elif image.mode == "F":
+        raise BrokenPhoto("a picture of floating-point numbers")
+    transparent = image.has_transparency_data
+    if image.mode in ("1", "P", "PA") or (transparent and image.mode != "RGBA"):
+        image = image.convert("RGBA" if transparent else "RGB")
+    factors = [max(have // want, 1) for have, want in zip(image.size, least, strict=True)]
+    if min(factors) > 1:
+        image = image.reduce(min(factors))
+    if transparent:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        image = white
+    return image.convert("RGB")
+
+
+def _pixels(image: Image.Image, item: Input) -> np.ndarray:
+    """The pixels of an upright RGB image, at the size of `item`, uint8 [height, width, 3]."""
+    resize = _resize_of(item)
+    height, width = item.shape[:2]
+    method = _FILTERS[resize.filter]
+    if resize.fit == "pad":
+        image = ImageOps.pad(image, (width, height), method)
+    elif image.size != (width, height):
+        box = _middle(image.size, width / height) if resize.fit == "crop" else None
+        image = image.resize((width, height), method, box)
+    return np.asarray(image)
+
+
+def _middle(size: tuple[int, int], aspect: float) -> tuple[float, float, float, float]:
+    """The largest box of an aspect in the middle of a photo."""
+    width, height = size
+    wide, high = min(width, height * aspect), min(height, width / aspect)
+    left, top = (width - wide) / 2, (height - high) / 2
+    return left, top, left + wide, top + high
+
+
+def _scaled(item: Input, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that the whole of an upright photo takes at the scale of the target."""
+    height, width = item.shape[:2]
+    resize = _resize_of(item)
+    if resize.fit == "stretch":
+        return width, height
+    ratios = width / size[0], height / size[1]
+    ratio = max(ratios) if resize.fit == "crop" else min(ratios)
+    return max(round(size[0] * ratio), 1), max(round(size[1] * ratio), 1)
+
+
+def _resize_of(item: Input) -> Resize:
+    if item.resize is None:
+        raise ValueError(f"input {item.name} takes no photos")
+    return item.resize
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What is opened: Pillow's other readers never see a byte."""
+    # what is odd in a file that can be read is nothing for the log, a line per photo
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    with contextlib.suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    Image.init()
+    return FORMATS + tuple(name for name in PHONE_FORMATS if name in Image.OPEN)
+
+
+def photo_formats() -> tuple[str, ...]:
+    """The formats that are taken here, as people write them."""
+    return tuple({"WEBP": "WebP", "HEIF": "HEIC"}.get(name, name) for name in _formats())
+
+
+def _too_large() -> str:
+    return f"a photo of more than {MOST_PIXELS // 1_000_000} megapixels"
+
+
+def _what_it_is(start: bytes) -> str:
+    for beginning, kind in _kinds():
+        if start.lstrip().lower().startswith(beginning):
+            return kind
+    if start[4:8] == b"ftyp":
+        brand = start[8:12]
+        if brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"hevx"):
+            return "a HEIC photo, which is not taken here: send JPEG, or install pillow-heif"
+        if brand in (b"avif", b"avis"):
+            return "an AVIF photo, which is not taken here: send JPEG"
+        return "a film"
+    return "an empty file" if not start else "no photo"
+
+
+def _kinds() -> Iterator[tuple[bytes, str]]:
+    yield b"version https://git-lfs", "a Git LFS pointer, not the photo: run git lfs pull"
+    yield b"<!doctype html", "an HTML page"
+    yield b"<html", "an HTML page"
+    yield b"<svg", "a drawing (SVG)"
+    yield b"<?xml", "an XML file"
+    yield b"%pdf", "a PDF"
+    yield b"%!ps", "a PostScript file"
+    yield b"simple  =", "a FITS file"

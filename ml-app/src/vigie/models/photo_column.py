@@ -1,0 +1,67 @@
+"""The photos of all rows at once: files, base64 or pixels become pixels and figures."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vigie.models.photo import BrokenPhoto, photo_of, read_photo
+from vigie.models.rows import Refused
+
+if TYPE_CHECKING:
+    from vigie.models.document import Input
+    from vigie.models.photo import Photo
+    from vigie.models.rows import Decoded
+
+_SLICE = 4 * 2**18
+"""Base64 is read in slices: the interpreter is held for each of them."""
+_OTHER = re.compile(r"[-_\s]")
+_ALPHABET = str.maketrans("-_", "+/", " \t\r\n")
+"""Of the URL-safe kind, and in lines, as mail has it."""
+
+
+def take_photos(item: Input, values: list[Any], decoded: Decoded) -> None:
+    """Adds the pixels and figures of one value per row; `Refused` says what another one is.
+
+    A value is the bytes of a file, `{"b64": …}` of them, or pixels, uint8 [height, width, 3], as
+    packages keep them. It takes milliseconds a photo: no event loop should wait for it.
+    """
+    photos = [_photo(item, value) for value in values]
+    decoded.columns[item.name] = [photo.pixels for photo in photos]
+    decoded.figures[item.name] = [photo.figures for photo in photos]
+
+
+def _photo(item: Input, value: Any) -> Photo:
+    if isinstance(value, np.ndarray):
+        if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or not value.size:
+            raise Refused("an array that is no uint8 [height, width, 3]")
+        return photo_of(value, item)
+    if type(value) is dict and value.keys() == {"b64"} and type(value["b64"]) is str:
+        value = _from_base64(value["b64"])
+    if not isinstance(value, bytes | memoryview):
+        raise Refused
+    try:
+        return read_photo(value, item)
+    except BrokenPhoto as broken:
+        raise Refused(str(broken)) from None
+
+
+def _from_base64(text: str) -> bytes:
+    # browsers' FileReader gives data URLs
+    if text.startswith("data:"):
+        text = text[text.find(",") + 1 :]
+    if not text.isascii():
+        raise Refused("text that is no base64")
+    plain = text.translate(_ALPHABET) if _OTHER.search(text) else text
+    plain += "=" * (-len(plain) % 4)
+    try:
+        pieces = [
+            binascii.a2b_base64(plain[start : start + _SLICE], strict_mode=True)
+            for start in range(0, len(plain), _SLICE)
+        ]
+    except binascii.Error:
+        raise Refused("text that is no base64") from None
+    return b"".join(pieces)
