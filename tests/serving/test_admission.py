@@ -213,7 +213,9 @@ def test_one_body_always_fits() -> None:
     assert budget.in_progress == 1000
 
 
-def test_a_photo_gives_its_place_back_as_soon_as_it_is_decoded(make_asgi: MakeAsgi) -> None:
+def test_a_photo_gives_its_place_back_as_soon_as_it_is_decoded(
+    make_asgi: MakeAsgi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asgi = make_asgi()
     photo = photo_bytes("red").ljust(LIMIT, b"\0")
     seen: list[int] = []
@@ -224,7 +226,7 @@ def test_a_photo_gives_its_place_back_as_soon_as_it_is_decoded(make_asgi: MakeAs
         seen.append(in_progress(asgi))
         return submit(*given)
 
-    slot.submit = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(slot, "submit", watched)
     wire = sent(asgi, COLOURS, photo, content_type="image/jpeg")
     assert wire.answer.status == 200
     assert seen == [0]

@@ -137,7 +137,9 @@ def test_the_photo_of_a_caller_who_has_gone_is_not_decoded(
     assert asyncio.run(run()) == 0
 
 
-def test_pixels_go_as_soon_as_the_model_has_run(asgi: AsgiApplication) -> None:
+def test_pixels_go_as_soon_as_the_model_has_run(
+    asgi: AsgiApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slot = asgi.worker_state.manager.slots["colours"]
     contexts: list[Any] = []
     submit = slot.submit
@@ -147,7 +149,7 @@ def test_pixels_go_as_soon_as_the_model_has_run(asgi: AsgiApplication) -> None:
         assert len(context.decoded.columns["photo"]) == 1
         return submit(context, loop)
 
-    slot.submit = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(slot, "submit", watched)
 
     async def run() -> list[Answer]:
         tasks = [ask(asgi) for _ in range(5)]
