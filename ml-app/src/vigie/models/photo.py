@@ -46,6 +46,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_PIECE = 2**20
 _large = threading.Lock()
 
 
@@ -64,7 +65,7 @@ class Photo:
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
     try:
-        with Image.open(BytesIO(data), formats=_formats()) as image:
+        with Image.open(_file_of(data), formats=_formats()) as image:
             return _read(image, item)
     except BrokenPhoto:
         raise
@@ -76,6 +77,17 @@ def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     except Exception as broken:
         what = "a photo that ends too early" if "truncated" in str(broken) else "a broken photo"
         raise BrokenPhoto(what) from None
+
+
+def _file_of(data: bytes | memoryview) -> BytesIO:
+    """The file of some bytes; copied in pieces where it must be, so that other threads go on."""
+    if isinstance(data, bytes):
+        return BytesIO(data)
+    file = BytesIO()
+    for start in range(0, len(data), _PIECE):
+        file.write(data[start : start + _PIECE])
+    file.seek(0)
+    return file
 
 
 def photo_of(pixels: np.ndarray, item: Input) -> Photo:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from vigie.models.photo import BrokenPhoto, photo_of, read_photo
 from vigie.models.rows import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vigie.models.document import Input
     from vigie.models.photo import Photo
     from vigie.models.rows import Decoded
 
 _SLICE = 4 * 2**18
 """Base64 is read in slices: the interpreter is held for each of them."""
-_OTHER = re.compile(r"[-_\s]")
 _ALPHABET = str.maketrans("-_", "+/", " \t\r\n")
 """Of the URL-safe kind, and in lines, as mail has it."""
 
@@ -55,13 +55,23 @@ def _from_base64(text: str) -> bytes:
         text = text[text.find(",") + 1 :]
     if not text.isascii():
         raise Refused("text that is no base64")
-    plain = text.translate(_ALPHABET) if _OTHER.search(text) else text
-    plain += "=" * (-len(plain) % 4)
     try:
-        pieces = [
-            binascii.a2b_base64(plain[start : start + _SLICE], strict_mode=True)
-            for start in range(0, len(plain), _SLICE)
-        ]
+        try:
+            return _plain(text)
+        except binascii.Error:
+            return _plain("".join(part.translate(_ALPHABET) for part in _slices(text)))
     except binascii.Error:
         raise Refused("text that is no base64") from None
+
+
+def _plain(text: str) -> bytes:
+    """The bytes of base64 of the usual alphabet in one line, with or without its padding."""
+    pieces = (
+        binascii.a2b_base64(part + "=" * (-len(part) % 4), strict_mode=True)
+        for part in _slices(text)
+    )
     return b"".join(pieces)
+
+
+def _slices(text: str) -> Iterator[str]:
+    return (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))

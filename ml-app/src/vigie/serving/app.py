@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
@@ -59,7 +59,6 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
         worker_state.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = worker_state.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = worker_state.settings.max_body_bytes
     app.extensions["vigie"] = worker_state
     app.url_map.converters["default"] = _Part
@@ -92,6 +91,7 @@ def _start_clock() -> None:
 
 def _admit(worker_state: WorkerState) -> Callable[[], None]:
     def admit() -> None:
+        request.max_content_length = worker_state.pipeline.admission.most_bytes(request.path)
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
             return
@@ -161,8 +161,7 @@ def _from_http(failure: HTTPException) -> VigieError:
         allow = ", ".join(sorted(getattr(failure, "valid_methods", None) or ()))
         return MethodNotAllowed(f"This route takes {allow}.", allow)
     if failure.code == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
-        return TooLarge(f"The body is above the limit of {limit} bytes.")
+        return TooLarge(f"The body is above the limit of {request.max_content_length} bytes.")
     if failure.code == 415:
         return UnsupportedMediaType("This media type is not taken here.")
     if failure.code == 404:
