@@ -40,6 +40,13 @@ def open_model(reference: str, settings: Settings) -> BatchModel:
     A model of photos has one thread a call: then the calls run beside each other. Raises
     `NotFound`, `RegistryError` or `RefusedPackage`.
     """
+    try:
+        return _open(reference, settings)
+    except PermissionError:
+        raise NotFound(f"there is no right to read the model {Path(reference).name}") from None
+
+
+def _open(reference: str, settings: Settings) -> BatchModel:
     if not MODEL_NAME.fullmatch(reference):
         return _loaded(reference)
     cached = ModelCache(settings.cache).champion(reference)
