@@ -56,10 +56,15 @@ class BrokenPhoto(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """Pixels, uint8 [height, width, 3], and one number per name of `FIGURES`."""
+    """Pixels, uint8 [height, width, 3], of a photo that came upright in `size` (width, height)."""
 
     pixels: np.ndarray
-    figures: tuple[float, ...]
+    size: tuple[int, int]
+
+    @property
+    def figures(self) -> tuple[float, ...]:
+        """One number per name of `FIGURES`; computed at each call, a third of the decoding."""
+        return photo_figures(self.pixels, self.size)
 
 
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
@@ -95,7 +100,7 @@ def photo_of(pixels: np.ndarray, item: Input) -> Photo:
     height, width = pixels.shape[:2]
     if pixels.shape != item.shape:
         pixels = _pixels(Image.fromarray(pixels), item)
-    return Photo(pixels, photo_figures(pixels, (width, height)))
+    return Photo(pixels, (width, height))
 
 
 def photo_file(pixels: np.ndarray, side: int | None = None) -> bytes:
@@ -130,8 +135,7 @@ def _decode(image: Image.Image, item: Input) -> Photo:
     pixels = _as_rgb(image, (_DRAFT * wide, _DRAFT * high))
     # upright first and of the target's size then: a filter of two passes is not quite symmetrical
     pixels = pixels if turn is None else pixels.transpose(turn)
-    fitted = _pixels(pixels, item)
-    return Photo(fitted, photo_figures(fitted, upright))
+    return Photo(_pixels(pixels, item), upright)
 
 
 def _turn_of(image: Image.Image) -> Image.Transpose | None:
