@@ -13,6 +13,10 @@ class LimitSettings(Group):
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )
+    max_photo_body_bytes: int = Field(
+        default=64 * 2**20, ge=1024, description="Largest body of a request with photos, bytes."
+    )
+    max_photos: int = Field(default=32, ge=1, description="Most photos in one request.")
     max_rows: int = Field(default=10_000, ge=1, description="Most rows in one request.")
     max_batch_rows: int = Field(
         default=256, ge=1, description="Most rows of several requests that share one model call."
