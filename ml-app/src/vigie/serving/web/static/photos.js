@@ -164,7 +164,7 @@ function turnTo(page) {
   document.title = page.title;
   document.body.replaceWith(page.body);
   start(chosen);
-  document.querySelector("[autofocus], #result-title, h1")?.focus();
+  (document.querySelector("[autofocus]") ?? document.querySelector("#result-title"))?.focus();
 }
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") && choosers.length > 0;
