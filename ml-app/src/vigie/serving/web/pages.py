@@ -24,7 +24,7 @@ from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
 from vigie.serving.web.form import fields_of, read_row, wrong_fields
-from vigie.serving.web.photo_answers import broken_photos, photo_answers
+from vigie.serving.web.photo_answers import broken_photos, decoded_photos, photo_answers
 from vigie.serving.web.photo_rows import PhotoRows
 from vigie.serving.web.quality import facts_of, metrics_of
 from vigie.serving.web.render import asked_language, code_spans, render_page
@@ -101,22 +101,20 @@ def _predict_photos(live: LoadedModel) -> Response:
     if wrong:
         return _model_page(live, InvalidInput.status, typed, wrong=wrong)
     row = read_row(live.document.inputs, typed, language)
-    photos = [{name: upload.data for name, upload in one.items()} for one in uploads]
-    rows = PhotoRows([{**row, **one} for one in photos])
-    answered = _ask(live.name, b"", rows)
+    rows = PhotoRows(uploads, row)
+    answered = _ask(live.name, rows.body, rows)
     live = answered.context.known_live or live
-    results = _results(answered, single=len(rows.answered) == 1)
-    answers = photo_answers(uploads, rows, answered.context, results)
-    sent = [(name, upload.name) for at in rows.answered for name, upload in uploads[at].items()]
-    curl = curl_with_photos(f"{_root()}/predict/{live.name}", row, sent) if rows.answered else ""
+    decoded = decoded_photos(answered)
+    results = _results(answered, single=len(decoded.answered) == 1)
+    sent = [(name, upload.name) for at in decoded.answered for name, upload in uploads[at].items()]
     page = _model_page(
         live,
         answered.response.status,
         typed,
         error=answered.error,
-        broken=broken_photos(uploads, rows, language),
-        answers=answers,
-        curl=curl,
+        broken=broken_photos(uploads, decoded.broken, language),
+        answers=photo_answers(uploads, decoded, live.document.images, results),
+        curl=curl_with_photos(f"{_root()}/predict/{live.name}", row, sent),
     )
     return _with_headers(page, answered.response)
 

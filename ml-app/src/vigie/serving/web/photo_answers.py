@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from vigie.models.photo import MOST_PIXELS, photo_file
 from vigie.models.photo_figures import FIGURES
+from vigie.serving.web.photo_rows import BrokenPhotos, DecodedPhotos
 from vigie.serving.web.result import Answer
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from vigie.models.document import Input
-    from vigie.models.rows import Decoded
-    from vigie.serving.runtime.messages import RequestContext
+    from vigie.models.photo import Photo
+    from vigie.serving.pipeline import Answered
     from vigie.serving.web.language import Language
-    from vigie.serving.web.photo_rows import PhotoRows
+    from vigie.serving.web.photo_rows import Broken
     from vigie.serving.web.result import ResultView
     from vigie.serving.web.upload import Rows, Upload
 
@@ -44,44 +43,50 @@ class PhotoView:
 
 
 def photo_answers(
-    uploads: Rows, rows: PhotoRows, context: RequestContext, results: Sequence[ResultView]
+    uploads: Rows, decoded: DecodedPhotos, images: Sequence[Input], results: Sequence[ResultView]
 ) -> list[Answer]:
-    """The results of the rows that `rows` let through, each with its photos; none without any."""
+    """The results of the rows that were answered, each with its photos; none without any."""
     if not results:
         return []
-    images, side = context.live.document.images, _LARGE_SIDE if len(results) == 1 else _SIDE
+    side = _LARGE_SIDE if len(results) == 1 else _SIDE
     return [
         Answer(
             result,
             [
-                _picture(item, uploads[row][item.name], row, context.decoded, place, side)
+                _picture(item, uploads[row][item.name], row, decoded.photos[item.name][place], side)
                 for item in images
             ],
         )
-        for place, (row, result) in enumerate(zip(rows.answered, results, strict=True))
+        for place, (row, result) in enumerate(zip(decoded.answered, results, strict=True))
     ]
 
 
-def broken_photos(uploads: Rows, rows: PhotoRows, language: Language) -> list[tuple[str, str]]:
+def decoded_photos(answered: Answered) -> DecodedPhotos:
+    """What became of the photos of a form; nothing where its request was not decoded."""
+    decoded = getattr(answered.context, "decoded", None)
+    if isinstance(answered.error, BrokenPhotos):
+        return DecodedPhotos(0, {}, broken=answered.error.broken)
+    return decoded if isinstance(decoded, DecodedPhotos) else DecodedPhotos(0, {})
+
+
+def broken_photos(uploads: Rows, broken: Broken, language: Language) -> list[tuple[str, str]]:
     """The name of each file that is broken, and a sentence on what it is."""
     return [
         (uploads[row][name].name, broken_text(reason, language))
-        for row, broken in sorted(rows.broken.items())
-        for name, reason in broken.items()
+        for row, reasons in sorted(broken.items())
+        for name, reason in reasons.items()
     ]
 
 
-def _picture(
-    item: Input, upload: Upload, row: int, decoded: Decoded, place: int, side: int
-) -> PhotoView:
-    """A picture of a photo as the model saw it, which stands at `place` in what was decoded."""
-    pixels: np.ndarray = decoded.columns[item.name][place]
-    aspect = pixels.shape[1] / pixels.shape[0]
+def _picture(item: Input, upload: Upload, row: int, photo: Photo, side: int) -> PhotoView:
+    """A picture of what the model saw of a file."""
+    height, width, _ = photo.pixels.shape
+    aspect = width / height
     if item.resize is not None and item.resize.fit == "stretch":
         # as the model sees it, it would look squeezed
-        aspect = decoded.figures[item.name][place][_ASPECT]
+        aspect = photo.figures[_ASPECT]
     aspect = min(max(aspect, 1 / _WIDEST), _WIDEST)
-    picture = base64.b64encode(photo_file(pixels, side)).decode()
+    picture = base64.b64encode(photo_file(photo.pixels, side)).decode()
     return PhotoView(
         input=item.name,
         place=row,
