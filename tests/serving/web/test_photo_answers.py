@@ -101,7 +101,7 @@ def test_form_takes_several_photos_and_offers_no_heic(client: FlaskClient) -> No
     assert "image/jpeg,image/png" in field
     assert "heic" not in text.lower()
     assert 'capture="environment"' in text
-    assert '<label for="field-photo">Photo' in text
+    assert '<label for="field-photo" class="heard">Photo' in text
     assert "b64" not in text
 
 

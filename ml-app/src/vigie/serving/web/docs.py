@@ -55,6 +55,7 @@ class ModelSection:
     curl: str
     answer: str
     photos: bool
+    photo_alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def model_sections(
             curl=_example_command(live.document, f"{root}/predict/{live.name}"),
             answer=_example_answer(live, answers),
             photos=bool(live.document.images),
+            photo_alone=sum(item.required for item in live.document.inputs) == 1,
         )
         for live in lives
     ]

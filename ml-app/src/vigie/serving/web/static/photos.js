@@ -24,6 +24,7 @@ class Chooser {
     this.camera = root.querySelector(".camera input");
     this.files = [];
     root.classList.add("scripted");
+    this.camera.labels[0].classList.add("button", "quiet");
     for (const part of root.querySelectorAll(".choose > [hidden]")) part.hidden = false;
     for (const input of [this.input, this.camera]) {
       input.addEventListener("change", () => {
