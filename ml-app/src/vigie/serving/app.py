@@ -25,6 +25,7 @@ from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
 from vigie.serving.web.render import error_page
+from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
 from vigie.settings import load_settings
 
@@ -36,7 +37,8 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
 }
 
 
@@ -58,6 +60,7 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
         # `vigie serve` has a process for it
         worker_state.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
+    app.request_class = FormRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_FORM_MEMORY_SIZE"] = worker_state.settings.max_body_bytes
     app.extensions["vigie"] = worker_state

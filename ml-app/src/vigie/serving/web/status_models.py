@@ -66,7 +66,7 @@ def lacks_of(package: Package, language: Language) -> str:
         lacks.append(t("an interval"))
     if document.provenance.made_up_rows:
         lacks.append(t("rows of example that are not made up"))
-    if len(document.inputs) == 1 and document.inputs[0].shape:
+    if len(document.inputs) == 1 and document.inputs[0].shape and not document.images:
         lacks.append(t("names of columns"))
     call = f'vigie.log_model(model, name="{document.name}", inputs=X, targets=y)'
     return t("It lacks {parts}. `{call}` brings all of it.", parts=", ".join(lacks), call=call)
