@@ -109,8 +109,13 @@ def test_form_keeps_to_its_content_policy(client: FlaskClient) -> None:
     for response in (client.get("/"), post(client, RED, GREEN)):
         policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
-        assert "img-src 'self' data: blob:" in policy
+        assert "img-src 'self' data: blob:; connect-src 'self'" in policy
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/)", response.text)
+
+
+def test_other_pages_keep_the_narrower_policy(client: FlaskClient) -> None:
+    for path in ("/status", "/docs/errors/too-large"):
+        assert "blob:" not in client.get(path).headers["Content-Security-Policy"]
 
 
 def test_script_is_served_where_photos_are_taken(client: FlaskClient) -> None:

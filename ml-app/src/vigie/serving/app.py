@@ -24,7 +24,7 @@ from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
-from vigie.serving.web.render import error_page
+from vigie.serving.web.render import CONTENT_POLICY, error_page
 from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
 from vigie.settings import load_settings
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": CONTENT_POLICY,
 }
 
 

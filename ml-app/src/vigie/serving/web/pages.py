@@ -27,7 +27,7 @@ from vigie.serving.web.form import fields_of, read_row, wrong_fields
 from vigie.serving.web.photo_answers import broken_photos, decoded_photos, photo_answers
 from vigie.serving.web.photo_rows import PhotoRows
 from vigie.serving.web.quality import facts_of, metrics_of
-from vigie.serving.web.render import asked_language, code_spans, render_page
+from vigie.serving.web.render import PHOTO_POLICY, asked_language, code_spans, render_page
 from vigie.serving.web.result import Answer, body_of, curl_command, curl_with_photos, result_of
 from vigie.serving.web.upload import chooser_of, too_large, uploads_of, wrong_uploads
 from vigie.serving.worker_state import current_worker_state
@@ -203,7 +203,7 @@ def _model_page(
     told = wrong or (broken and isinstance(error, InvalidInput))
     fields = fields_of(document.inputs, typed, wrong, language)
     settings = current_worker_state().settings
-    return render_page(
+    page = render_page(
         "model.html",
         status,
         model=live,
@@ -220,6 +220,9 @@ def _model_page(
         request_id=g.request_id if typed is not None else "",
         chooser=chooser_of(document.images, settings) if document.images else None,
     )
+    if document.images:
+        page.headers["Content-Security-Policy"] = PHOTO_POLICY
+    return page
 
 
 def _not_ready(model: str | None) -> Response:

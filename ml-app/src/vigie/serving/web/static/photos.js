@@ -165,7 +165,10 @@ function turnTo(page) {
   document.title = page.title;
   document.body.replaceWith(page.body);
   start(chosen);
-  (document.querySelector("[autofocus]") ?? document.querySelector("#result-title"))?.focus();
+  const told = document.querySelector("[autofocus]") ?? document.querySelector("#result-title");
+  if (!told) return;
+  told.tabIndex = -1;
+  told.focus();
 }
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") && choosers.length > 0;
