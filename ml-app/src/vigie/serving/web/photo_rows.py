@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vigie.errors import InvalidInput
-from vigie.models.photo import Photo
 from vigie.models.rows import Decoded
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.runtime.messages import DecodedRequest
@@ -23,14 +24,14 @@ Broken = dict[int, dict[str, str]]
 
 @dataclass(slots=True)
 class DecodedPhotos(Decoded):
-    """The rows of a form that can be answered: which they are, their photos by input.
+    """The rows of a form that can be answered: which they are, their pixels by input.
 
-    `broken` are the others. The photos are kept for the page: what was decoded loses its pixels
+    `broken` are the others. The pixels are kept for the page: what was decoded loses its pixels
     once the model has run.
     """
 
     answered: list[int] = field(default_factory=list)
-    photos: dict[str, list[Photo]] = field(default_factory=dict)
+    pixels: dict[str, list[np.ndarray]] = field(default_factory=dict)
     broken: Broken = field(default_factory=dict)
 
 
@@ -79,7 +80,7 @@ class PhotoRows(NativeDialect):
             else:
                 return DecodedRequest(_with_photos(decoded, images, kept, broken))
 
-    def _rows(self, body: bytes) -> Sequence[Mapping[str, Any]]:
+    def _rows(self, body: bytes | bytearray) -> Sequence[Mapping[str, Any]]:
         files = memoryview(body)
         return [
             {**self._values, **{name: files[place] for name, place in places.items()}}
@@ -90,10 +91,8 @@ class PhotoRows(NativeDialect):
 def _with_photos(
     decoded: Decoded, images: set[str], answered: list[int], broken: Broken
 ) -> DecodedPhotos:
-    photos = {
-        name: list(map(Photo, decoded.columns[name], decoded.figures[name])) for name in images
-    }
+    pixels = {name: decoded.columns[name] for name in images}
     return DecodedPhotos(
         decoded.rows, decoded.columns, decoded.outside, decoded.missing, decoded.figures,
-        answered, photos, broken,
+        answered, pixels, broken,
     )  # fmt: skip
