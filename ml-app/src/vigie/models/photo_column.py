@@ -49,7 +49,7 @@ def _photo(item: Input, value: Any) -> Photo:
         raise Refused(str(broken)) from None
 
 
-def _from_base64(text: str) -> bytes:
+def _from_base64(text: str) -> memoryview:
     # browsers' FileReader gives data URLs
     if text.startswith("data:"):
         text = text[text.find(",") + 1 :]
@@ -57,20 +57,24 @@ def _from_base64(text: str) -> bytes:
         raise Refused("text that is no base64")
     try:
         try:
-            return _plain(text)
+            return _bytes_of(text, {})
         except binascii.Error:
-            return _plain("".join(part.translate(_ALPHABET) for part in _slices(text)))
+            return _bytes_of(text, _ALPHABET)
     except binascii.Error:
         raise Refused("text that is no base64") from None
 
 
-def _plain(text: str) -> bytes:
-    """The bytes of base64 of the usual alphabet in one line, with or without its padding."""
-    pieces = (
-        binascii.a2b_base64(part + "=" * (-len(part) % 4), strict_mode=True)
-        for part in _slices(text)
-    )
-    return b"".join(pieces)
+def _bytes_of(text: str, alphabet: dict[int, int | None]) -> memoryview:
+    """The bytes of base64, with or without its padding, after what `alphabet` says of it."""
+    content = bytearray()
+    rest = ""
+    for part in _slices(text):
+        rest += part.translate(alphabet) if alphabet else part
+        whole = len(rest) // 4 * 4
+        content += binascii.a2b_base64(rest[:whole], strict_mode=True)
+        rest = rest[whole:]
+    content += binascii.a2b_base64(rest + "=" * (-len(rest) % 4), strict_mode=True)
+    return memoryview(content)
 
 
 def _slices(text: str) -> Iterator[str]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
 from vigie.serving.admission import Admission
+from vigie.serving.caller import Caller, ClientGone
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
 from vigie.serving.routing import TEMPLATES, Routes
-from vigie.serving.runtime.batching import too_late
 from vigie.serving.runtime.messages import RequestContext, Response, request_id_of
 from vigie.serving.runtime.photo_decoding import PhotoDecoding
 from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
     from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.caller import Receive
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-
-
-class ClientGone(Exception):
-    """The caller closed the connection before there was an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +102,7 @@ class Pipeline:
             context.deadline = self._deadline(request)
             soon = slot.submit(context, loop)
             if context.live.latency.slow:
-                caller = _Caller(receive, loop)
+                caller = Caller(receive, loop)
                 try:
                     await caller.wait(soon)
                 finally:
@@ -135,7 +129,7 @@ class Pipeline:
         self._decoding.require_room()
         request = context.request
         context.deadline = self._deadline(request)
-        caller = _Caller(receive, loop)
+        caller = Caller(receive, loop)
         try:
             decoded = self._decoding.start(
                 lambda: self._decode(context, route, slot),
@@ -292,32 +286,6 @@ def _explained(failure: Exception) -> VigieError:
     error = VigieError("The service failed; its log has the cause.")
     error.__cause__ = failure
     return error
-
-
-class _Caller:
-    """Who waits for an answer, after the whole body was read: then only an end can come."""
-
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
-        self._gone = asyncio.ensure_future(receive(), loop=loop)
-
-    async def wait(self, soon: asyncio.Future[Any], until: float | None = None) -> None:
-        """Waits until `soon` is done. Gives up where nobody needs it any more: raises `ClientGone`.
-
-        Past `until`, a reading of `time.perf_counter()`, it raises `DeadlineExceeded`.
-        """
-        left = None if until is None else max(until - time.perf_counter(), 0.0)
-        try:
-            await asyncio.wait(
-                (soon, self._gone), timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not soon.done():
-                raise ClientGone if self._gone.done() else too_late()
-        finally:
-            soon.cancel()
-
-    def leave(self) -> None:
-        """Waits for nothing more."""
-        self._gone.cancel()
 
 
 def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
+from vigie.serving.dialects.long_texts import parse_long_texts
 from vigie.serving.runtime.messages import JSON, EncodedResponse
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ class _NotFinite:
     """Stands for a bare NaN or Infinity, so that the decoder can say which field holds it."""
 
 
-def parse_json(body: bytes | bytearray) -> Any:
-    """The JSON document of a body; `MalformedRequest` says where it breaks."""
+def parse_json(body: bytes | bytearray, with_photos: bool = False) -> Any:
+    """The JSON document of a body; `MalformedRequest` says where it breaks.
+
+    `with_photos` says that it may hold texts of megabytes.
+    """
     try:
-        return orjson.loads(body)
+        return parse_long_texts(body) if with_photos else orjson.loads(body)
     except orjson.JSONDecodeError as broken:
         if b"NaN" in body or b"Infinity" in body:
             # only the NaN is forgiven: a text that orjson cannot write would break the graph

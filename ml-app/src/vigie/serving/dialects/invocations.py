@@ -51,7 +51,7 @@ class InvocationsDialect:
             check_not_compressed(request)
             return DecodedRequest(self._by_csv(request.body, live))
         check_is_json(request)
-        return DecodedRequest(self._by_json(parse_json(request.body), live))
+        return DecodedRequest(self._by_json(parse_json(request.body, bool(live.images)), live))
 
     def _by_csv(self, body: bytes | bytearray, live: LoadedModel) -> Decoded:
         columns, rows = read_csv(body, self._most.of(live))

@@ -58,7 +58,7 @@ class NativeDialect:
         if live.images and (decoded := _by_files(request, live, most)):
             return DecodedRequest(decoded)
         check_is_json(request, FILES if live.images else "")
-        body = _unwrap(parse_json(request.body), live)
+        body = _unwrap(parse_json(request.body, bool(live.images)), live)
         count = len(body.rows)
         if not 1 <= count <= most:
             wrong = FieldError(0, "", f"1 to {most} rows", f"{count} rows")

@@ -51,7 +51,7 @@ class TfServingDialect:
         if not self._offered:
             raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
         check_not_compressed(request)
-        document = parse_json(request.body)
+        document = parse_json(request.body, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object with instances or inputs", kind_of(document))
         if document.get("signature_name", SIGNATURE) not in (SIGNATURE, "", None):

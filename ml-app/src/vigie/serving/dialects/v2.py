@@ -47,7 +47,7 @@ class V2Dialect:
         """The rows of the tensors; the response format is what to answer and how."""
         check_not_compressed(request)
         header, data = _split(request)
-        document = parse_json(header)
+        document = parse_json(header, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
         response_format = _response_format(document, live)

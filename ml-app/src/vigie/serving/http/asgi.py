@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.errors import RETRY_SECONDS, TooLarge, Unavailable, VigieError
 from vigie.serving.admission import IncomingBody
+from vigie.serving.caller import ClientGone
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import ClientGone, base_headers, refusal
+from vigie.serving.pipeline import base_headers, refusal
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
 
 if TYPE_CHECKING:
-    from vigie.serving.pipeline import Receive
+    from vigie.serving.caller import Receive
     from vigie.serving.routing import Route
     from vigie.settings import Settings
 
