@@ -103,7 +103,7 @@ def test_any_state_that_a_kill_can_leave_is_gone_on_from(
     wanted = order(photos)
     run(predictor, wanted)
     whole = wanted.output.read_bytes()
-    # all but one part of the four
+    # some parts of the eight
     assert not run(predictor, wanted, StopsAfter(3)).whole
     table, journal = wanted.output.read_bytes(), wanted.journal.read_bytes()
     chance = random.Random(3)

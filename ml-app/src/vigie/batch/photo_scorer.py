@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
 
 NAME, ERROR = "name", "error"
-BATCH_PHOTOS = 8
-"""Measured: MobileNetV2 is as quick with 4 as with 13, and a stop loses little."""
+BATCH_PHOTOS = 4
+"""Measured with MobileNetV2: of 1, 4, 8 and 13 in a call of one thread a core, 1 and 4 take the
+least processor time a photo, 13 a third more: what they compute stays in the core's cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,9 @@ def _order(
         "model": [model.name, package.digest, model.predictor.engine.name],
         "input": source if source == STANDARD_INPUT else str(Path(source).resolve()),
         "choice of photos": [list(options["pattern"]), options["recursive"], options["column"]],
-        "choice of columns": [options["scores"], scorer.columns[-1], scorer.at_once],
+        "choice of columns": options["scores"],
+        # its parts, and so the last digits, are others
+        "release of Vigie": scorer.at_once,
         "--watch": options["watch"],
     }
     workers = options["workers"] or usable_cores()
