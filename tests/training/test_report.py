@@ -83,7 +83,7 @@ def test_the_card_says_what_is_feedback_and_what_was_made_up() -> None:
 def test_the_pictures_are_those_of_the_task(name: str, pictures: set[str], tmp_path: Path) -> None:
     trained, held_out, evaluation = evaluated(name)
     fitted = Fitted(keras.Sequential(), HISTORY, np.array([]), np.array([]))
-    write_plots(tmp_path, trained.plan, fitted, held_out, evaluation)
+    write_plots(tmp_path, trained.plan, fitted.history, held_out, evaluation)
     found = {path.stem for path in (tmp_path / "plots").iterdir()}
     slices = {"error_by_slice"} if evaluation.slices else set()
     assert found == pictures | {"learning_curve"} | slices
