@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from support.trained import load_data
-from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.catalogue import find_table
 from vigie.training.dataset import Dataset, split
 from vigie.training.evaluation import Evaluation, evaluate
 from vigie.training.fit import Fitted
@@ -28,7 +28,7 @@ HISTORY = ({"loss": 0.9, "val_loss": 1.0}, {"loss": 0.5, "val_loss": 0.75})
 def evaluated(name: str) -> tuple[Trained, Dataset, Evaluation]:
     """A recipe's data, and the held-out truths in reverse for predictions."""
     training, held_out = split(load_data(name))
-    plan = find_recipe(name).spec.plan().fitted_to(training)
+    plan = find_table(name).spec.plan().fitted_to(training)
     evaluation = evaluate(plan, held_out, held_out.target[::-1].copy(), None)
     network: Any = SimpleNamespace(tensors=["answer"])
     trained = Trained(
