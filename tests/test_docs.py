@@ -108,6 +108,17 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
     assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
 
 
+def test_the_recipe_of_photos_in_the_documentation_names_every_key() -> None:
+    from vigie.recipes.photos.spec import PhotoSpec
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", read("training-photos.md"), re.DOTALL)
+    content = yaml.safe_load(block)
+    spec = PhotoSpec.model_validate(content)
+    assert content.keys() == PhotoSpec.model_fields.keys()
+    for part in ("photos", "target", "network", "augmentation", "head"):
+        assert content[part].keys() == type(getattr(spec, part)).model_fields.keys()
+
+
 def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:
     """All but `VIGIE_TEST_…` is taken out of the environment before the first test."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
