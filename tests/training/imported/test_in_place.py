@@ -23,6 +23,8 @@ from vigie.registry.package_maker import Made
 from vigie.sandbox.run import Limits
 from vigie.settings import load_settings
 from vigie.training.imported.in_place import add_package, explain, main
+from vigie.training.imported.photos import PhotoWish
+from vigie.training.imported.scaling import NAMED
 from vigie.training.saved_model import write_saved_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -114,6 +116,29 @@ def test_a_saved_model_is_taken_and_goes_out_as_it_came(save: Save, tmp_path: Pa
     exported = write_saved_model(root, tmp_path / "served/1")
     original = (root / "data/model/saved_model.pb").read_bytes()
     assert (exported / "saved_model.pb").read_bytes() == original
+
+
+def photo_net() -> keras.Model:
+    """Pixels to a number, by their mean."""
+    pool = keras.layers.GlobalAveragePooling2D()
+    return keras.Sequential([keras.Input((20, 24, 3), name="x"), pool, keras.layers.Dense(1)])
+
+
+def test_photos_stay_numbers_unless_a_tag_states_their_scaling(save: Save) -> None:
+    model = photo_net()
+    root = save(model, np.ones((1, 20, 24, 3), np.float32))
+    (item,) = read_package(root, add(root).digest).document.inputs
+    assert (item.name, item.dtype, item.shape) == ("x", "float32", (20, 24, 3))
+    photos = PhotoWish(NAMED["unit"], asks=False)
+    made = add_package(root, "churn", True, load_settings(), Limits(), photos)
+    package = read_package(root, made.digest)
+    (item,) = package.document.inputs
+    assert (item.name, item.dtype) == ("photo", "image")
+    assert "unit" in package.document.provenance.source
+    pixels = np.stack([row["photo"] for row in package.golden.rows])
+    for engine in ("onnx", "tensorflow"):
+        (found,) = open_predictor(package, engine).predict({"photo": list(pixels)}).outputs.values()
+        np.testing.assert_allclose(found, model(pixels / 255.0).numpy().ravel(), 1e-4, 1e-5)
 
 
 def test_rows_of_example_become_golden_rows(save: Save) -> None:
