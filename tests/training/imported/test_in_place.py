@@ -23,6 +23,7 @@ from vigie.registry.package_maker import Made
 from vigie.sandbox.run import Limits
 from vigie.settings import load_settings
 from vigie.training.imported.in_place import add_package, explain, main
+from vigie.training.imported.logged_conversion import to_package
 from vigie.training.imported.photos import PhotoWish
 from vigie.training.imported.scaling import NAMED
 from vigie.training.saved_model import write_saved_model
@@ -124,13 +125,15 @@ def photo_net() -> keras.Model:
     return keras.Sequential([keras.Input((20, 24, 3), name="x"), pool, keras.layers.Dense(1)])
 
 
-def test_photos_stay_numbers_unless_a_tag_states_their_scaling(save: Save) -> None:
+def test_photos_stay_numbers_unless_a_tag_states_their_scaling(save: Save, tmp_path: Path) -> None:
     model = photo_net()
     root = save(model, np.ones((1, 20, 24, 3), np.float32))
-    (item,) = read_package(root, add(root).digest).document.inputs
-    assert (item.name, item.dtype, item.shape) == ("x", "float32", (20, 24, 3))
+    work = tmp_path / "work"
+    work.mkdir()
+    (item,) = to_package(work, str(root), PhotoWish(asks=False).to_dict())["inputs"]
+    assert (item["name"], item["dtype"], item["shape"]) == ("x", "float32", (20, 24, 3))
     photos = PhotoWish(NAMED["unit"], asks=False)
-    made = add_package(root, "churn", True, load_settings(), Limits(), photos)
+    made = add_package(root, "churn", False, load_settings(), Limits(), photos)
     package = read_package(root, made.digest)
     (item,) = package.document.inputs
     assert (item.name, item.dtype) == ("photo", "image")
@@ -205,6 +208,15 @@ def test_the_process_writes_what_came_of_its_order(
     refused = orjson.loads((tmp_path / "result.json").read_bytes())["refused"]
     assert refused.startswith("the package holds code or a pickle: own.py, which is never opened.")
     assert 'saved_model_kwargs={"signatures": module.__call__' in refused
+
+
+def test_a_tag_that_names_no_scaling_is_told_as_one(tmp_path: Path) -> None:
+    order = {"root": str(tmp_path), "name": "churn", "begun": False, "limits": {}}
+    (tmp_path / "order.json").write_bytes(orjson.dumps(order | {"scaling": "tiny"}))
+    main(tmp_path)
+    refused = orjson.loads((tmp_path / "result.json").read_bytes())["refused"]
+    assert refused.startswith("its tags vigie.scaling and vigie.size: there is no scaling 'tiny'")
+    assert "Log it again" not in refused
 
 
 def test_a_reason_comes_with_the_line_that_mends_it(tmp_path: Path) -> None:

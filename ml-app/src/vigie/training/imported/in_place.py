@@ -102,17 +102,31 @@ def explain(reason: str, root: Path, name: str) -> str:
     return f"{reason}. Log it again: {mended}"
 
 
+class _WrongTag(DataError):
+    """A tag that says of photos what cannot be: logging the model again would not mend it."""
+
+
+def _tagged(order: dict[str, Any]) -> PhotoWish:
+    """What the tags of the version say of its photos."""
+    try:
+        return PhotoWish(scaling_of(order.get("scaling")), size_of(order.get("size")), asks=False)
+    except DataError as wrong:
+        raise _WrongTag(f"its tags vigie.scaling and vigie.size: {wrong}") from None
+
+
 def main(folder: Path) -> None:
     """Carries out the order in `folder`."""
     order = orjson.loads((folder / ORDER).read_bytes())
     result: dict[str, Any]
     try:
-        photos = PhotoWish(scaling_of(order.get("scaling")), size_of(order.get("size")), asks=False)
+        photos = _tagged(order)
         made = add_package(
             Path(order["root"]), order["name"], order["begun"],
             load_settings(), Limits(**order["limits"]), photos,
         )  # fmt: skip
         result = {"digest": made.digest, "files": made.files}
+    except _WrongTag as reason:
+        result = {"refused": str(reason)}
     except (RefusedPackage, DataError) as reason:
         result = {"refused": explain(str(reason), Path(order["root"]), order["name"])}
     (folder / RESULT).write_bytes(orjson.dumps(result))
