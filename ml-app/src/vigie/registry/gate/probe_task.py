@@ -54,11 +54,8 @@ def _answer_largest(predictor: Predictor) -> None:
     try:
         predictor.predict(columns)
     except ModelFailure as failure:
-        if failure.reason != "memory":
-            raise
-        raise RefusedPackage(
-            f"answering {most} rows at once, as a worker does, takes more memory than it may have"
-        ) from None
+        why = "takes more memory than it may have" if failure.reason == "memory" else "fails"
+        raise RefusedPackage(f"answering {most} rows at once, as a worker does, {why}") from None
 
 
 def measure(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:
