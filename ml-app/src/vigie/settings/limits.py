@@ -63,7 +63,8 @@ class LimitSettings(Group):
         default=2 * 2**30, ge=1024, description="Largest model package that is downloaded, bytes."
     )
     max_model_memory_bytes: int = Field(
-        default=4 * 2**30,
+        default=8 * 2**30,
         ge=1024,
-        description="Most memory that a version may take while it is tried, bytes.",
+        description="Most memory that a version may take while it is tried, or imported in place, "
+        "bytes; no more than the machine has.",
     )
