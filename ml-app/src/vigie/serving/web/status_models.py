@@ -69,7 +69,8 @@ def lacks_of(package: Package, language: Language) -> str:
     if document.provenance.made_up_rows:
         lacks.append(t("rows of example that are not made up"))
     photos = _takes_photos_as_numbers(document)
-    if len(document.inputs) == 1 and document.inputs[0].shape and not document.images and not photos:
+    is_vector = len(document.inputs) == 1 and document.inputs[0].shape
+    if is_vector and not photos and not document.images:
         lacks.append(t("names of columns"))
     call = f'vigie.log_model(model, name="{document.name}", inputs=X, targets=y)'
     told = t("It lacks {parts}. `{call}` brings all of it.", parts=", ".join(lacks), call=call)
