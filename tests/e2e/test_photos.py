@@ -130,11 +130,16 @@ def test_a_version_that_is_not_better_is_registered_and_not_promoted(
     smaller = plan.photo.model_copy(update={"shape": (64, 64, 3)})
     plan = replace(plan, plan=replace(plan.plan, inputs=(smaller,)))
     again = read_photos(photos.files, smaller, "drawn", settings.data, lambda text: None)
-    second = train_photos(plan, again, settings, Steps(), "random")
+    second = train_photos(plan, again, settings, Steps(), "random", quantize=True)
     assert second.version == "2"
     assert not second.comparison.promote
     assert f"({second.metrics['accuracy']:.0f}" not in second.comparison.reason
     assert "not better than version 1" in second.comparison.reason
+    version = RegistryClient(settings.mlflow_url, 5).version("drawn", "2")
+    assert version is not None
+    asked = {"run_id": version.run_id, "path": "model_card.md"}
+    card = requests.get(f"{settings.mlflow_url}/get-artifact", asked, timeout=60).text
+    assert "| int8 |" in card
 
 
 def test_the_run_holds_what_a_reviewer_asks_for(settings: Settings, root: Path) -> None:

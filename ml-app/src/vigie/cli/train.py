@@ -55,6 +55,7 @@ class Training:
     with_feedback: bool
     base: str | None = None
     weights: str | None = None
+    quantize: bool = False
 
     def require_photos(self, photos: bool) -> None:
         """Refuses an option that is for recipes of the other kind."""
@@ -63,7 +64,7 @@ class Training:
             "--architecture": self.architecture,
             "--with-feedback": self.with_feedback,
         }
-        of_photos = {"--base": self.base, "--weights": self.weights}
+        of_photos = {"--base": self.base, "--weights": self.weights, "--quantize": self.quantize}
         wrong, kind = (of_tables, "tables") if photos else (of_photos, "photos")
         for name, given in wrong.items():
             if given:
@@ -93,6 +94,11 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         _base_option,
         _weights_option,
+        click.option(
+            "--quantize",
+            is_flag=True,
+            help="Of photos: serve an int8 graph, where it costs at most a point of accuracy.",
+        ),
     )
     for option in reversed(options):
         gathered = option(gathered)
@@ -234,7 +240,9 @@ def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> 
     with steps.step("TensorFlow and MLflow"):
         from vigie.training.photos.train import train_photos
         from vigie.training.train import summary_lines
-    result = train_photos(plan, photos, settings, steps, training.weights)
+    result = train_photos(
+        plan, photos, settings, steps, training.weights, quantize=training.quantize
+    )
     for line in summary_lines(result, None):
         steps.say(line)
 

@@ -121,6 +121,11 @@ def open_predictor(package: Package, engine: str = "auto", threads: int = 1) -> 
         from vigie.engines.onnx import OnnxEngine
 
         return Predictor(package, OnnxEngine(package.onnx_path, threads))
+    if package.document.provenance.quantization is not None:
+        raise RefusedPackage(
+            "its graph is an int8 one, which answers close to the Keras model and not equal; "
+            "set VIGIE_ENGINE=auto"
+        )
     try:
         from vigie.engines.tensorflow import TensorFlowEngine
     except ImportError:

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,19 @@ from vigie.errors import DataError
 
 if TYPE_CHECKING:
     from vigie.engines.base import Feeds
+    from vigie.models.document import Quantization
 
 CALIBRATION_ROWS = 8
 """Rows of one call while ranges are found."""
 _TIMED_CALLS = 20
+
+
+@dataclass(frozen=True)
+class Int8Graph:
+    """The file of an int8 graph, and what it showed beside the float one."""
+
+    path: Path
+    figures: Quantization
 
 
 def quantize_graph(source: Path, target: Path, feeds: Sequence[Feeds]) -> None:

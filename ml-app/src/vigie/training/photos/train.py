@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +31,7 @@ from vigie.training.photos.features import FeatureStore
 from vigie.training.photos.linear_head import STRENGTHS, LinearHead
 from vigie.training.photos.model_card import photo_sections
 from vigie.training.photos.network import fit_photos
+from vigie.training.photos.quantization import quantization_lines, try_int8
 from vigie.training.photos.report import write_confusion_table, write_curve, write_worst_photos
 from vigie.training.photos.split import split_photos
 from vigie.training.publishing import Judged, Publication, check_signing_key
@@ -37,15 +40,17 @@ from vigie.training.tracking import Tracking
 from vigie.training.train import TrainingResult
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from vigie.models.profile import Profile
     from vigie.settings import Settings
     from vigie.training.dataset import Dataset
     from vigie.training.evaluation import Evaluation
+    from vigie.training.graph.quantized import Int8Graph
     from vigie.training.photos.network import FittedPhotos
     from vigie.training.photos.photo_set import PhotoSet
     from vigie.training.photos.plan import PhotoPlan
+    from vigie.training.photos.quantization import Int8Trial
     from vigie.training.publishing import Published
     from vigie.training.steps import Steps
 
@@ -65,18 +70,27 @@ class _Answered:
 
 
 def train_photos(
-    plan: PhotoPlan, photos: PhotoSet, settings: Settings, steps: Steps, weights: str | None = None
+    plan: PhotoPlan,
+    photos: PhotoSet,
+    settings: Settings,
+    steps: Steps,
+    weights: str | None = None,
+    *,
+    quantize: bool = False,
 ) -> TrainingResult:
     """Trains one model and registers it; it becomes champion where the gate lets it.
 
-    `weights` is a file, or `random`; without it the settings and Keras are asked.
+    `weights` is a file, or `random`; without it the settings and Keras are asked. With `quantize`
+    an int8 graph is served where it costs at most a point of accuracy.
     """
     run = PhotoTrainingRun(plan, photos, settings, steps, weights)
     with run.tracking.run(f"{plan.plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
         run.log_data()
         baselines = run.score_baselines()
         answered = run.fit()
-        published = run.publish(answered, baselines, run_id)
+        with tempfile.TemporaryDirectory() as folder:
+            trial = run.try_int8(answered, Path(folder)) if quantize else None
+            published = run.publish(answered, baselines, run_id, trial)
     return TrainingResult(
         plan.plan.name,
         published.version,
@@ -170,14 +184,31 @@ class PhotoTrainingRun:
             self.tracking.log_metrics(evaluation.metrics)
         return _Answered(fitted, scores, evaluation)
 
-    def publish(self, answered: _Answered, baselines: dict[str, float], run_id: str) -> Published:
+    def try_int8(self, answered: _Answered, folder: Path) -> Int8Trial:
+        """An int8 graph beside the float one, and whether it is to be served."""
+        network = KerasNetwork(answered.fitted.model, self._plan.plan.inputs)
+        with self._steps.step("int8 graph"):
+            trial = try_int8(network, answered.fitted.labels, *self._sides(), folder)
+        self._steps.say(f"    {trial}")
+        figures = trial.graph.figures.model_dump()
+        self.tracking.log_metrics({f"int8.{name}": value for name, value in figures.items()})
+        return trial
+
+    def publish(
+        self,
+        answered: _Answered,
+        baselines: dict[str, float],
+        run_id: str,
+        trial: Int8Trial | None = None,
+    ) -> Published:
         """Logs plots and model card; registers the package and asks the gate."""
-        trained = self._trained(answered)
+        trained = self._trained(answered, trial.kept if trial else None)
+        more = quantization_lines(trial) if trial else []
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
-            self._write_report(folder, trained, answered, baselines)
+            self._write_report(folder, trained, answered, baselines, more)
         held_out = self._split.held_out
         judged = Judged(
-            answered.evaluation.error,
+            _error_served(answered, trained),
             baselines,
             as_champion_takes(held_out, self._plan.plan.name, self._settings),
             _rows_digest(held_out),
@@ -187,7 +218,12 @@ class PhotoTrainingRun:
         return publication.publish(trained, judged, run_id)
 
     def _write_report(
-        self, folder: Path, trained: Trained, answered: _Answered, baselines: dict[str, float]
+        self,
+        folder: Path,
+        trained: Trained,
+        answered: _Answered,
+        baselines: dict[str, float],
+        more: Sequence[str],
     ) -> None:
         fitted, evaluation, held_out = answered.fitted, answered.evaluation, self._split.held_out
         described = self._described(held_out)
@@ -204,10 +240,10 @@ class PhotoTrainingRun:
         curve = accuracy_by_photos(self._plan, self._store, self._split, strength)
         write_curve(plots / "accuracy_by_photos.png", curve)
         sections = photo_sections(self._plan, self._extractor, self._split, figures, counts)
-        card = model_card(trained, baselines, evaluation, len(held_out), sections)
+        card = model_card(trained, baselines, evaluation, len(held_out), [*sections, *more])
         (folder / "model_card.md").write_text(card, encoding="utf-8")
 
-    def _trained(self, answered: _Answered) -> Trained:
+    def _trained(self, answered: _Answered, int8: Int8Graph | None) -> Trained:
         fitted, (training, held_out) = answered.fitted, self._sides()
         plan = self._plan.plan
         most = MOST_HELD_OUT_BYTES // int(np.prod(self._plan.photo.shape))
@@ -224,6 +260,7 @@ class PhotoTrainingRun:
             trained_at=self.started.isoformat(timespec="seconds"),
             kind=fitted.kind,
             profile=self._profile(fitted),
+            int8=int8,
         )
 
     def _with_origin(self, rows: Dataset) -> Dataset:
@@ -236,6 +273,13 @@ class PhotoTrainingRun:
         scores = fitted.scores(training, self._store, lambda done, total, note: None)
         predicted = fitted.predicted(scores).tolist()
         return build_profile((), {}, predicted, {name: training.figures.tolist()})
+
+
+def _error_served(answered: _Answered, trained: Trained) -> float:
+    """The error on held-out photos of the graph that is served."""
+    if trained.int8 is None:
+        return answered.evaluation.error
+    return main_error("classification", {"accuracy": trained.int8.figures.accuracy})
 
 
 def _rows_digest(photos: PhotoSet) -> str:
