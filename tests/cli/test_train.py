@@ -15,6 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from support.drawn_photos import draw_folder
 from support.fake_mlflow import FakeMlflow, fake_mlflow, http_server, send
 from support.ports import free_port
 from support.waiting import wait_until
@@ -195,3 +196,36 @@ def test_the_loop_of_the_compose_file_survives_failures_and_stops_at_once(tmp_pa
     given = main.commands[name].make_context(name, options).params
     assert given["when"] == "drift or schedule"
     assert given["prometheus"] == "http://prometheus:9090"
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("train weather --trials 3", "--trials is for recipes of tables"),
+        ("train weather --architecture dense", "--architecture is for recipes of tables"),
+        ("train weather --with-feedback", "--with-feedback is for recipes of tables"),
+        ("train iris --base MobileNetV2", "--base is for recipes of photos"),
+        ("evaluate iris --weights random", "--weights is for recipes of photos"),
+        ("train weather", "use --data FOLDER"),
+    ],
+)
+def test_an_option_of_the_other_kind_of_recipe_is_refused(command: str, named: str) -> None:
+    said = CliRunner().invoke(main, shlex.split(command))
+    assert said.exit_code == 1
+    assert named in said.output
+
+
+def test_photos_are_cross_validated_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_DATA", str(tmp_path / "data"))
+    recipe = tmp_path / "drawn.yaml"
+    recipe.write_text("name: drawn\ntitle: Drawn\nphotos: {size: 64}\naugmentation: {copies: 0}\n")
+    folder = str(draw_folder(tmp_path / "photos", 8))
+    options = ["--data", folder, "--base", "MobileNetV2", "--weights", "random", "--folds", "2"]
+    said = CliRunner().invoke(main, ["evaluate", str(recipe), *options])
+    assert said.exit_code == 0, said.output
+    figures = dict(line.rsplit(maxsplit=1) for line in said.stdout.splitlines())
+    assert figures["folds"] == "2.0000"
+    assert 0 <= float(figures["accuracy"]) <= 1
+    assert float(figures["accuracy of majority"]) == pytest.approx(1 / 3, abs=0.05)

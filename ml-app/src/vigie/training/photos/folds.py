@@ -15,7 +15,13 @@ MANY_PHOTOS = 3000
 
 
 def folds_of(target: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[Fold]:
-    """`count` folds of all photos, `target` [photos] and `groups` [photos] in their order."""
+    """`count` folds of all photos, `target` [photos] and `groups` [photos] in their order.
+
+    Fewer where no label has so many photos, none where there is nothing to divide.
+    """
+    count = min(count, int(np.bincount(target).max()), len(np.unique(groups)))
+    if count < 2:
+        return []
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # a label with fewer photos than folds is in some of them only
@@ -26,8 +32,7 @@ def folds_of(target: np.ndarray, groups: np.ndarray, count: int, seed: int) -> l
 
 def judging_folds(target: np.ndarray, groups: np.ndarray, seed: int) -> list[Fold]:
     """The folds by which training chooses: all of few photos, the first of many."""
-    most = len(np.unique(groups))
-    folds = folds_of(target, groups, min(FOLDS, most), seed)
+    folds = folds_of(target, groups, FOLDS, seed)
     # what is not learnt from cannot be told: a fold without one of two labels fits nothing
     folds = [fold for fold in folds if len(np.unique(target[fold.training])) > 1]
     return folds[:1] if len(target) >= MANY_PHOTOS else folds

@@ -56,11 +56,15 @@ def fit_linear_head(
     places of their labels, of `labels` in all.
     """
     middle = features.mean(axis=(0, 1), dtype=np.float64)
-    centred = features - middle
     # one number for all features: how much each of them varies is what the base has learnt
-    spread = float(np.sqrt(np.mean(centred**2))) or 1.0
-    basis = _basis(centred / spread)
-    reduced = centred / spread @ basis
+    spread = float(np.sqrt(features.var(axis=(0, 1), dtype=np.float64).mean())) or 1.0
+    # one copy, and half as large where there are many photos
+    few = features.shape[0] * features.shape[1] < features.shape[2]
+    scaled: np.ndarray = features.astype(np.float64 if few else np.float32)
+    scaled -= middle
+    scaled /= spread
+    basis = _basis(scaled) if few else None
+    reduced = scaled if basis is None else scaled @ basis
     tried = [
         (_unseen(reduced, target, labels, folds, balanced, strength), strength)
         for strength in strengths
@@ -70,7 +74,7 @@ def fit_linear_head(
     best = int(np.argmin(errors))
     unseen, strength = tried[best]
     kernel, bias = _fit(reduced, target, labels, balanced, strength)
-    kernel = basis @ kernel / spread
+    kernel = (kernel if basis is None else basis @ kernel) / spread
     bias = bias - middle @ kernel
     return LinearHead(
         kernel.astype(np.float32), bias.astype(np.float32), strength, unseen, errors[best]
@@ -97,8 +101,6 @@ def _basis(features: np.ndarray) -> np.ndarray:
     fewer photos than features.
     """
     rows = features.reshape(-1, features.shape[-1])
-    if len(rows) >= rows.shape[1]:
-        return np.eye(rows.shape[1])
     return np.asarray(np.linalg.svd(rows, full_matrices=False)[2].T)
 
 
