@@ -15,7 +15,7 @@ from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.training.imported.importing import Imported, MissingStatement, Wanted
-    from vigie.training.imported.photos import PhotoWish
+    from vigie.training.imported.photos import PhotoStatement
 
 _FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -69,9 +69,9 @@ def import_command(
     from vigie.training.imported.scaling import scaling_of
 
     rows = read_examples(examples) if examples else ()
-    wish = _wish(size, resize, fit, as_numbers)
-    wish = replace(wish, scaling=scaling_of(scaling, scale, offset))
-    wanted = Wanted(name, title, task, read_labels(labels), words(columns), rows, wish)
+    statement = _photo_statement(size, resize, fit, as_numbers)
+    statement = replace(statement, scaling=scaling_of(scaling, scale, offset))
+    wanted = Wanted(name, title, task, read_labels(labels), words(columns), rows, statement)
     try:
         made = _import(path, wanted)
     except MissingStatement as missing:
@@ -80,14 +80,14 @@ def import_command(
     _report(name, made)
 
 
-def _wish(size: str | None, resize: str | None, fit: str | None, as_numbers: bool) -> PhotoWish:
+def _photo_statement(size: str | None, resize: str | None, fit: str | None, as_numbers: bool) -> PhotoStatement:
     """What is said of photos but their scaling."""
     from vigie.models.document import Resize
-    from vigie.training.imported.photos import PhotoWish, size_of
+    from vigie.training.imported.photos import PhotoStatement, size_of
 
     given = {"filter": resize, "fit": fit}
     said = {key: value for key, value in given.items() if value}
-    return PhotoWish(None, size_of(size), Resize.model_validate(said) if said else None, as_numbers)
+    return PhotoStatement(None, size_of(size), Resize.model_validate(said) if said else None, as_numbers)
 
 
 def _import(path: str, wanted: Wanted) -> Imported:
@@ -107,7 +107,7 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _asked(missing: MissingStatement, wish: PhotoWish) -> PhotoWish:
+def _asked(missing: MissingStatement, statement: PhotoStatement) -> PhotoStatement:
     from vigie.training.imported.photos import size_of
     from vigie.training.imported.scaling import NAMED
 
@@ -115,14 +115,14 @@ def _asked(missing: MissingStatement, wish: PhotoWish) -> PhotoWish:
     click.echo(f"{missing}.", err=True)
     if question.size is None:
         size = size_of(click.prompt("Height and width of photos", default="224x224", err=True))
-        wish = replace(wish, size=size)
+        statement = replace(statement, size=size)
     if question.wants_scaling:
         for named in NAMED.values():
             click.echo(f"  {named.name:<15} {named.what}", err=True)
         proposed = question.finding.name if question.finding else None
         chosen = click.prompt("Scaling", type=click.Choice([*NAMED]), default=proposed, err=True)
-        wish = replace(wish, scaling=NAMED[chosen])
-    return wish
+        statement = replace(statement, scaling=NAMED[chosen])
+    return statement
 
 
 def _tell(missing: MissingStatement, context: click.Context) -> None:
