@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from support.reference import GENERATED, page
+from vigie.batch.metrics import RunMetrics
+from vigie.batch.photos import Outcome
 from vigie.monitoring.snapshots import merge, take_snapshot
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
@@ -50,7 +52,12 @@ def test_every_setting_is_documented_with_its_meaning() -> None:
 def test_every_metric_is_documented_with_its_meaning() -> None:
     text = read("metrics.md")
     registry = registry_families(ModelCache(Path("absent")))
+    ended = RunMetrics("weather", "1", Outcome(2, 1, 2, 1.0, whole=True)).registry()
     exported = merge([take_snapshot(Metrics().registry), registry])
+    exported += [
+        {"name": family.name, "type": family.type, "help": family.documentation}
+        for family in ended.collect()
+    ]
     families = [family for family in exported if family["name"].startswith("vigie_")]
     names = {f["name"] + ("_total" if f["type"] == "counter" else "") for f in families}
     assert first_cells(text) == names
@@ -99,6 +106,17 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
 
     (block,) = re.findall(r"```yaml\n(.*?)```", read("training.md"), re.DOTALL)
     assert TableSpec.model_validate(yaml.safe_load(block)).name == "flats"
+
+
+def test_the_recipe_of_photos_in_the_documentation_names_every_key() -> None:
+    from vigie.recipes.photos.spec import PhotoSpec
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", read("training-photos.md"), re.DOTALL)
+    content = yaml.safe_load(block)
+    spec = PhotoSpec.model_validate(content)
+    assert content.keys() == PhotoSpec.model_fields.keys()
+    for part in ("photos", "target", "network", "augmentation", "head"):
+        assert content[part].keys() == type(getattr(spec, part)).model_fields.keys()
 
 
 def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:

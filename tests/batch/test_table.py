@@ -130,5 +130,5 @@ def test_the_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, words, env=environment).exit_code == 0
     words[1] = "unknown"
     done = CliRunner().invoke(main, words, env=environment)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "the cache has no unknown" in done.output

@@ -89,7 +89,7 @@ def test_exactly_those_beyond_the_bound_are_refused(
 ) -> None:
     service = slow_service(
         make_service, cache, 5 * TURNS_OF_20_MS, VIGIE_WORKERS="1", VIGIE_MAX_BATCH_ROWS="1",
-        VIGIE_MODELS="housing", **changed({"vigie.serving.pipeline.MAX_IN_FLIGHT": BOUND}),
+        VIGIE_MODELS="housing", **changed({"vigie.serving.admission.MAX_IN_FLIGHT": BOUND}),
     )  # fmt: skip
     before = value_of(service.samples(), "vigie_rejected_total", reason="full")
     callers = [connect(service.port) for _ in range(BOUND + BEYOND)]

@@ -20,7 +20,7 @@ from support.worker import JSON, loaded, post
 from vigie.cli.main import main
 from vigie.models.document import PackageDocument
 from vigie.predictionlog.database import open_database
-from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.catalogue import find_table
 from vigie.registry.client import RegisteredVersion, RegistryClient
 from vigie.registry.fetch import document_of
 from vigie.registry.sync import RegistrySync
@@ -65,7 +65,7 @@ def document(number: str) -> PackageDocument:
 
 def answer_and_tell(settings: Settings) -> list[dict[str, Any]]:
     """Flowers that a service was asked and whose species it was told; the new ones among them."""
-    recipe = find_recipe("iris")
+    recipe = find_table("iris")
     training, held_out = split(recipe.load((), settings, lambda _: None))
     chance = np.random.default_rng(1)
     fresh = [

@@ -38,11 +38,11 @@ def settings(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Se
 
 
 def train_iris(settings: Settings, trials: int = 1) -> TrainingResult:
-    from vigie.recipes.catalogue import find_recipe
+    from vigie.recipes.catalogue import find_table
     from vigie.training.steps import Steps
     from vigie.training.train import train
 
-    recipe = find_recipe("iris")
+    recipe = find_table("iris")
     data = recipe.load((), settings, lambda _: None)
     return train(recipe.spec.plan(), data, settings, Steps(), trials)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,14 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from support.weather import weather_photos
 from vigie.models.document import Input
+from vigie.models.photo import photo_of
+from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile
+from vigie.monitoring.bins import BinCounts
+from vigie.monitoring.drift import psi
+from vigie.training.photos.split import split_photos
 
 RNG = np.random.default_rng(7)
 
@@ -126,3 +133,46 @@ def test_a_distribution_that_disagrees_with_itself_is_refused(
     Distribution.model_validate(good)
     with pytest.raises(ValidationError, match=told):
         Distribution.model_validate({**good, **changes})
+
+
+@pytest.mark.parametrize(("photos", "bins"), [(40, 4), (130, 5), (1000, 10)])
+def test_photos_are_described_by_their_figures_in_as_many_bins_as_they_bear(
+    photos: int, bins: int
+) -> None:
+    figures = RNG.random((photos, len(FIGURES)))
+    profile = build_profile((), {}, ["a"] * photos, {"photo": figures.tolist()})
+    assert set(profile.inputs) == {f"photo.{figure}" for figure in FIGURES}
+    for place, figure in enumerate(FIGURES):
+        found = profile.inputs[f"photo.{figure}"]
+        assert len(found.edges) == bins + 1
+        assert found.edges[-1] == figures[:, place].max()
+
+
+def test_darkened_photos_move_brightness_and_contrast_and_nothing_else(tmp_path: Path) -> None:
+    """All 100 photos of the weather against the profile of those that are trained on.
+
+    The held-out ones alone are 20: by chance their index would be about 0.2.
+    """
+    photos = weather_photos(tmp_path)
+    training = split_photos(photos).training.figures
+    profile = build_profile((), {}, ["a"] * len(training), {"photo": training.tolist()})
+
+    def drift_of(rows: np.ndarray) -> dict[str, float]:
+        found = {}
+        for place, figure in enumerate(FIGURES):
+            counted = BinCounts(profile.inputs[f"photo.{figure}"])
+            counted.add(rows[:, place].tolist())
+            shares = np.array(counted.distribution.shares)
+            found[figure] = psi(counted.counts, shares)
+        return found
+
+    assert max(drift_of(photos.figures).values()) < 0.1
+    dark = np.array(
+        [
+            (*own[:2], *photo_of(photos.pixels([place])[0] // 2, photos.item).figures[2:])
+            for place, own in enumerate(photos.figures)
+        ]
+    )
+    moved = drift_of(dark)
+    assert moved["brightness"] > 0.25
+    assert {name for name, index in moved.items() if index > 0.25} <= {"brightness", "contrast"}

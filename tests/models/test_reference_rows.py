@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from vigie.errors import RefusedPackage
-from vigie.models.reference_rows import Golden, with_arrays, write_arrays
+from vigie.models.reference_rows import Golden, with_arrays, without_arrays, write_arrays
 
 
 def golden(*values: Any, **more: Any) -> Golden:
@@ -95,3 +95,15 @@ def test_other_arrays_are_refused(
     golden = Golden(rows=({}, {}), outputs={"score": (0.0, 1.0)})
     with pytest.raises(RefusedPackage, match=reason):
         with_arrays(golden, tmp_path / "golden.npz")
+
+
+def test_large_values_leave_the_rows_and_come_back(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    rows = [{"photo": one, "season": "spring"} for one in pixels]
+    small, arrays = without_arrays(rows)
+    assert small == ({"season": "spring"}, {"season": "spring"})
+    write_arrays(tmp_path / "golden.npz", arrays)
+    golden = Golden(rows=small, outputs={"y": (1.0, 2.0)})
+    back = with_arrays(golden, tmp_path / "golden.npz").rows
+    assert all(np.array_equal(row["photo"], one) for row, one in zip(back, pixels, strict=True))
+    assert without_arrays([{"x": 1.0}]) == (({"x": 1.0},), {})

@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from support.packages import HOUSING_INPUTS, housing_document, iris_document
+from support.photos import colours_document
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
-from vigie.models.profile import SMOOTHING, Distribution, Profile, build_profile
+from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile
 from vigie.monitoring.bins import ROWS_AT_ONCE, BinCounts, BinMetrics, VersionBins
 
 DOCUMENT = PackageDocument.model_validate(housing_document())
@@ -134,6 +135,30 @@ def test_a_profile_of_another_model_counts_nothing_and_breaks_nothing() -> None:
     bins.observe(decoded, {"probabilities": np.array([[1.0, 0.0, 0.0]])})
     bins.add_up()
     assert (bins.inputs, bins.prediction) == ({}, None)
+
+
+def test_of_a_photo_its_figures_are_counted() -> None:
+    document = PackageDocument.model_validate(colours_document())
+    dark, bright = (
+        Distribution(kind="numeric", edges=edges, bins=(name, *RESERVED_BINS), shares=(0.2,) * 5)
+        for name, edges in (("dark", (0.0, 0.1)), ("bright", (0.9, 1.0)))
+    )
+    profile = Profile(
+        rows=10,
+        inputs={"photo.brightness": dark, "photo.contrast": bright, "photo.smell": dark},
+        prediction=Distribution(kind="choice", bins=("red", *RESERVED_BINS), shares=(0.2,) * 5),
+    )
+    bins, decoder = VersionBins(profile, document), RowDecoder(document.inputs)
+    decoded = decoder.decode([{"photo": np.zeros((32, 32, 3), np.uint8)}] * 3)
+    # what has run has no pixels any more
+    decoded.columns = {}
+    bins.observe(decoded, {"probabilities": np.array([[1.0, 0.0, 0.0]] * 3)})
+    bins.add_up()
+    counts = {name: dict(zip(one.distribution.bins, one.counts.tolist(), strict=True))
+              for name, one in bins.inputs.items()}  # fmt: skip
+    assert counts.keys() == {"photo.brightness", "photo.contrast"}
+    assert counts["photo.brightness"]["dark"] == 3
+    assert counts["photo.contrast"]["below"] == 3
 
 
 def test_what_waits_is_bounded() -> None:

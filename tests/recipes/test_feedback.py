@@ -19,7 +19,7 @@ from vigie.models.document import PackageDocument
 from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import JoinedRow, joined_rows
 from vigie.predictionlog.tables import predictions, truths
-from vigie.recipes.catalogue import Recipe, find_recipe
+from vigie.recipes.catalogue import Recipe, find_table
 from vigie.recipes.feedback import PREFIX, feedback_dataset, load_feedback
 from vigie.recipes.tabular.spec import TableSpec
 from vigie.recipes.tabular.table import build_dataset
@@ -48,7 +48,7 @@ inputs:
 
 
 def recipe_of(spec: TableSpec) -> Recipe:
-    return replace(find_recipe("king_county"), spec=spec)
+    return replace(find_table("king_county"), spec=spec)
 
 
 RECIPE = recipe_of(SPEC)
@@ -134,7 +134,7 @@ def test_a_truth_that_has_no_logarithm_is_left_out() -> None:
 
 
 def test_housing_has_rules_beside_its_file() -> None:
-    housing = find_recipe("housing")
+    housing = find_table("housing")
     frame = pd.DataFrame(
         {
             "price_eur": [200_000.0, 1.0, 200_000.0, 9_000_000.0],
@@ -208,7 +208,7 @@ def test_generated_data_stays_generated() -> None:
 
 
 def test_labels_that_the_data_does_not_have_are_left_out() -> None:
-    iris = find_recipe("iris")
+    iris = find_table("iris")
     data = iris.load((), load_settings(), lambda _: None)
     flower = dict.fromkeys(data.columns, 1.25)
     plan = iris.spec.plan()

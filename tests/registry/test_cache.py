@@ -45,6 +45,13 @@ def test_an_installed_package_is_found_and_served_once_pointed_to(cache: ModelCa
     assert cache.models() == ["housing"]
 
 
+def test_other_users_may_read_a_package(cache: ModelCache) -> None:
+    install(cache, "housing")
+    found = cache.champion("housing")
+    assert found is not None
+    assert found.root.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_package_that_is_not_pointed_to_does_not_serve(cache: ModelCache) -> None:
     put(cache, A)
     assert cache.find("housing", A) is not None

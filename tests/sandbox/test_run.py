@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from vigie.errors import RefusedPackage
+from vigie.sandbox import run as sandbox
 from vigie.sandbox.run import Limits, run_confined
 from vigie.sandbox.seccomp import is_supported
 
@@ -59,7 +60,9 @@ def test_threads_still_start(tmp_path: Path) -> None:
 
 
 FAULTS = {
-    "flood": "needs more memory",
+    "flood": "^it needs more memory than the 1.1 GB that it may take$",
+    "despair": "^it needs more memory than the 1.1 GB that it may take$",
+    "segfault": r"crashes the process that reads it \(SIGSEGV\)",
     "hang": "took longer than 3 s",
     "spin": "took more than 1 s of processor time",
     "killed": "the system ended the process that reads it, most likely for want of memory",
@@ -68,6 +71,23 @@ FAULTS = {
     "fail": r"^it cannot be read \(KeyError\)$",
     "leave": "gave no answer|ends the process",
 }
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="Linux alone tells")
+def test_a_crash_near_the_limit_of_memory_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = sandbox._share_of_memory
+
+    def seen(pid: int, limits: Limits) -> float:
+        share = look(pid, limits)
+        if share > 0.9:
+            (tmp_path / "seen").touch()
+        return share
+
+    monkeypatch.setattr(sandbox, "_share_of_memory", seen)
+    with pytest.raises(RefusedPackage, match=r"^it needs more memory than the 1.1 GB that it may"):
+        run(tmp_path, "starve", Limits(2**30))
 
 
 TIGHT = {"hang": Limits(2**30, cpu_seconds=60, seconds=3), "spin": Limits(2**30, cpu_seconds=1)}

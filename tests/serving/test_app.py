@@ -464,7 +464,7 @@ def test_a_full_service_says_so_by_every_transport(
     transports: dict[str, Transport],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shared_worker_state.pipeline, "_max_in_flight", 0)
+    monkeypatch.setattr(shared_worker_state.pipeline.admission, "_most_in_flight", 0)
     for ask in transports.values():
         answer = ask(Case(503, GOOD))
         assert answer.status == 503

@@ -135,7 +135,7 @@ def test_the_gateway_hides_the_metrics(running: Stack) -> None:
 def test_the_gateway_refuses_what_is_too_large(running: Stack) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
     connection.putrequest("POST", "/predict/housing")
-    connection.putheader("Content-Length", str(9 * 2**20))
+    connection.putheader("Content-Length", str(2**26 + 1))
     connection.endheaders()
     answer = connection.getresponse()
     connection.close()

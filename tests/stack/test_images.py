@@ -72,10 +72,10 @@ def test_images_are_labelled_and_run_as_somebody(image: str) -> None:
     assert not [line for line in config["Env"] if any(word in line.upper() for word in words)]
 
 
-def test_the_image_for_tables_has_the_command() -> None:
+def test_the_image_for_photos_and_tables_has_the_command() -> None:
     image = "vigie-batch:test"
     subprocess.run(
         ["docker", "build", "--quiet", "--target", "batch", "--tag", image, ROOT / "ml-app"],
         capture_output=True, check=True,
     )  # fmt: skip
-    assert "SOURCE" in _run(image, "vigie", "batch", "--help")
+    assert "INPUT" in _run(image, "vigie", "batch", "--help")

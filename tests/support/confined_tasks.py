@@ -79,6 +79,30 @@ def flood(folder: Path) -> int:
     return len(bytearray(4 * 2**30))
 
 
+def starve(folder: Path) -> None:
+    """Native code that takes all there is, and writes to what it was not given."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+    given = libc.malloc(2**26)
+    while given:
+        given = libc.malloc(2**26)
+    while not (folder / "seen").exists():
+        time.sleep(0.01)
+    libc.memset(given, 1, 1)
+
+
+def despair(folder: Path) -> None:
+    """What C++ says of an exception that nobody catches, and does."""
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.abort()
+
+
+def segfault(folder: Path) -> None:
+    ctypes.string_at(0)
+
+
 def hang(folder: Path) -> None:
     time.sleep(60)
 

@@ -1,6 +1,6 @@
 """Runs `vigie` with other values of constants, for tests that must come to a limit.
 
-VIGIE_TEST_CONSTANTS='{"vigie.serving.pipeline.MAX_IN_FLIGHT": 2}' python constants.py serve
+VIGIE_TEST_CONSTANTS='{"vigie.serving.admission.MAX_IN_FLIGHT": 2}' python constants.py serve
 """
 
 from __future__ import annotations

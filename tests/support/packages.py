@@ -17,6 +17,7 @@ from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.package import read_package
 from vigie.models.profile import Profile
+from vigie.models.reference_rows import write_arrays
 from vigie.registry.cache import ModelCache
 
 PRICE_PER_M2 = 3000.0
@@ -320,12 +321,21 @@ def write_package(
         output.name: tensors[output.tensor].reshape(-1, *output.shape).tolist()
         for output in checked.outputs
     }
-    golden = {"rows": rows, "outputs": outputs}
+    golden = {"rows": _without_arrays(root, rows), "outputs": outputs}
     (root / "vigie" / "golden.json").write_bytes(orjson.dumps(golden))
     if profile is not None:
         (root / "vigie" / "profile.json").write_text(profile.model_dump_json())
     (root / "MLmodel").write_text("flavors: {}\n")
     return write_manifest(root)
+
+
+def _without_arrays(root: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without what is an array; those lie beside them, as photos do."""
+    large = [name for name, value in rows[0].items() if isinstance(value, np.ndarray)]
+    if large:
+        arrays = {name: np.stack([row[name] for row in rows]) for name in large}
+        write_arrays(root / "vigie" / "golden.npz", arrays)
+    return [{name: row[name] for name in row if name not in large} for row in rows]
 
 
 def keep_held_out(root: Path, count: int = 40, factor: float = 1.0) -> str:

@@ -10,7 +10,7 @@ import pytest
 from mlflow.models import Model
 
 from vigie.errors import DataError
-from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.catalogue import find_table
 from vigie.recipes.housing.sales import generated_sales
 from vigie.settings import load_settings
 from vigie.training.dataset import Dataset, split
@@ -48,7 +48,7 @@ def real_file(name: str) -> Path | None:
 
 def load_data(name: str) -> Dataset:
     """The rows of a recipe: real where they are; else housing is generated and others skip."""
-    recipe = find_recipe(name)
+    recipe = find_table(name)
     path = real_file(name)
     if path is not None:
         return recipe.load((path,), load_settings(), lambda _: None)
@@ -65,7 +65,7 @@ def train_package(
 ) -> TrainedPackage:
     """Trains a recipe for a moment and writes its package. `parts`: for training, and held out."""
     training, held_out = parts or split(load_data(name))
-    plan = find_recipe(name).spec.plan().fitted_to(training)
+    plan = find_table(name).spec.plan().fitted_to(training)
     labels = plan.labels(training)
     trial = trials_of(plan, len(training), 1)[0]
     epochs = trial.epochs or (60 if plan.architecture == "linear" else EPOCHS)

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from support.trained import load_data
-from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.catalogue import find_table
 from vigie.training.dataset import Dataset, split
 from vigie.training.evaluation import Evaluation, evaluate
 from vigie.training.fit import Fitted
@@ -28,7 +28,7 @@ HISTORY = ({"loss": 0.9, "val_loss": 1.0}, {"loss": 0.5, "val_loss": 0.75})
 def evaluated(name: str) -> tuple[Trained, Dataset, Evaluation]:
     """A recipe's data, and the held-out truths in reverse for predictions."""
     training, held_out = split(load_data(name))
-    plan = find_recipe(name).spec.plan().fitted_to(training)
+    plan = find_table(name).spec.plan().fitted_to(training)
     evaluation = evaluate(plan, held_out, held_out.target[::-1].copy(), None)
     network: Any = SimpleNamespace(tensors=["answer"])
     trained = Trained(
@@ -83,7 +83,7 @@ def test_the_card_says_what_is_feedback_and_what_was_made_up() -> None:
 def test_the_pictures_are_those_of_the_task(name: str, pictures: set[str], tmp_path: Path) -> None:
     trained, held_out, evaluation = evaluated(name)
     fitted = Fitted(keras.Sequential(), HISTORY, np.array([]), np.array([]))
-    write_plots(tmp_path, trained.plan, fitted, held_out, evaluation)
+    write_plots(tmp_path, trained.plan, fitted.history, held_out, evaluation)
     found = {path.stem for path in (tmp_path / "plots").iterdir()}
     slices = {"error_by_slice"} if evaluation.slices else set()
     assert found == pictures | {"learning_curve"} | slices

@@ -1,10 +1,11 @@
-"""A client of a running service: tables in, tables out, and truths back."""
+"""A client of a running service: tables or photos in, answers out, and truths back."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, overload
 from urllib.parse import quote
 
@@ -12,12 +13,14 @@ import orjson
 
 from vigie.errors import DataError
 from vigie.frames import in_form_of, is_frame, rows_of, values_of
+from vigie.photo_form import Photos, are_photos, form_of
 from vigie.service_http import RefusedInput, ServiceError, ServiceHttp, refusal_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vigie.frames import Rows
+    from vigie.photo_form import PhotoFile
     from vigie.service_http import ServiceAnswer
 
 __all__ = ["Client", "RefusedInput", "ServiceError"]
@@ -26,8 +29,30 @@ ROWS_AT_ONCE = 1000
 """Rows or truths of one request; a service that takes fewer says so, and gets fewer."""
 BYTES_AT_ONCE = 2**22
 """Half of what a service takes by default."""
+PHOTOS_AT_ONCE = 16
+PHOTO_BYTES_AT_ONCE = 2**24
+"""A quarter of what a service takes by default."""
 _TRUTH = ("request_id", "row", "actual")
-_CAP = re.compile(r"1 to (\d+) (?:rows|truths)")
+_CAP = re.compile(r"1 to (\d+) (?:rows|truths|photos)")
+
+
+@dataclass(slots=True)
+class _Portion:
+    """How much one request may have."""
+
+    rows: int
+    size: int
+
+    def must_be_less(self, said: ServiceAnswer, rows: int, size: int) -> bool:
+        """Learns what the service takes at once where it refused for want of that."""
+        if said.status == 413 and rows > 1:
+            self.size = size // 2
+            return True
+        cap = _CAP.search(str(said.content)) if said.status == 422 else None
+        if cap and 0 < int(cap[1]) < rows:
+            self.rows = int(cap[1])
+            return True
+        return False
 
 
 class Client:
@@ -43,8 +68,8 @@ class Client:
         self, url: str, api_key: str | None = None, timeout: float = 60.0, retries: int = 5
     ) -> None:
         self._http = ServiceHttp(url, api_key, timeout, retries)
-        self._most_rows = ROWS_AT_ONCE
-        self._most_bytes = BYTES_AT_ONCE
+        self._most = _Portion(ROWS_AT_ONCE, BYTES_AT_ONCE)
+        self._most_photos = _Portion(PHOTOS_AT_ONCE, PHOTO_BYTES_AT_ONCE)
 
     def __repr__(self) -> str:
         return f"Client({self._http.url!r})"
@@ -65,7 +90,11 @@ class Client:
     def predict(self, model: str, table: Mapping[str, Any]) -> dict[str, list[Any]]: ...
     @overload
     def predict(self, model: str, table: Sequence[Mapping[str, Any]]) -> Rows: ...
-    def predict(self, model: str, table: Any) -> Any:
+    @overload
+    def predict(
+        self, model: str, table: Sequence[PhotoFile], values: Mapping[str, Any] | None = None
+    ) -> Rows: ...
+    def predict(self, model: str, table: Any, values: Mapping[str, Any] | None = None) -> Any:
         """The predictions for the rows of a table, in their order and in the form of the table.
 
         A DataFrame gives a DataFrame with its index, a dict of columns such a dict, dicts the dicts
@@ -73,7 +102,14 @@ class Client:
         has an interval; a classification `label`, `score` and a `score_<label>` each; all have
         `warnings`. `version`, `request_id` and `row` say who answered: `feedback` takes them.
         Raises `RefusedInput` where a row breaks the signature.
+
+        A list of photos, each a path, the bytes of a file or a file opened with `"rb"`, gives dicts
+        in the same order; `values` are the model's other inputs, the same for every photo.
         """
+        if are_photos(table):
+            return self._predict_photos(model, Photos(table), values or {})
+        if values is not None:
+            raise DataError("values goes with photos; the rows of a table have their own")
         rows = rows_of(table)
         if not rows:
             raise DataError("the table has no rows")
@@ -81,6 +117,23 @@ class Client:
         while len(predictions) < len(rows):
             predictions += _with_origin(self._answer_some(model, rows, len(predictions)))
         return in_form_of(table, predictions)
+
+    def _predict_photos(self, model: str, photos: Photos, values: Mapping[str, Any]) -> Rows:
+        path = f"/predict/{quote(str(model), safe='')}"
+        predictions: Rows = []
+        most = self._most_photos
+        while len(predictions) < len(photos):
+            start = len(predictions)
+            some = photos.take(start, most.rows, most.size)
+            body, media_type = form_of(some, values)
+            said = self._http.ask("POST", path, body, media_type=media_type)
+            if most.must_be_less(said, len(some), len(body)):
+                continue
+            answers = said.document.get("predictions")
+            if said.status != 200 or not isinstance(answers, list) or len(answers) != len(some):
+                raise refusal_of(said, self._http.url, start, len(photos))
+            predictions += _with_origin(said.document)
+        return predictions
 
     def answer(self, model: str, rows: Rows) -> dict[str, Any]:
         """The service's own answer to rows, whole: those of one request, or its first part."""
@@ -151,31 +204,20 @@ class Client:
             parts = self._parts(rows, start)
             body = b"[%s]" % b",".join(parts)
             said = self._http.ask("POST", path, body, repeat=repeat)
-            if not self._must_send_less(said, len(parts), len(body)):
+            if not self._most.must_be_less(said, len(parts), len(body)):
                 return said, len(parts)
 
     def _parts(self, rows: Rows, start: int) -> list[bytes]:
         """The next rows as JSON: one at least, else as many as fit."""
         parts: list[bytes] = []
         size = 0
-        for place in range(start, min(start + self._most_rows, len(rows))):
+        for place in range(start, min(start + self._most.rows, len(rows))):
             part = _encoded(rows[place], place)
             size += len(part) + 1
-            if parts and size > self._most_bytes:
+            if parts and size > self._most.size:
                 break
             parts.append(part)
         return parts
-
-    def _must_send_less(self, said: ServiceAnswer, rows: int, size: int) -> bool:
-        """Learns what the service takes at once where it refused for want of that."""
-        if said.status == 413 and rows > 1:
-            self._most_bytes = size // 2
-            return True
-        cap = _CAP.search(str(said.content)) if said.status == 422 else None
-        if cap and 0 < int(cap[1]) < rows:
-            self._most_rows = int(cap[1])
-            return True
-        return False
 
 
 def _with_origin(answer: Mapping[str, Any]) -> Rows:

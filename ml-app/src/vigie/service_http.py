@@ -94,6 +94,7 @@ class ServiceHttp:
         body: bytes | None = None,
         accept: tuple[int, ...] = (200,),
         repeat: bool = True,
+        media_type: str = "application/json",
     ) -> ServiceAnswer:
         """The answer, with its status; `ServiceError` where none came.
 
@@ -101,21 +102,23 @@ class ServiceHttp:
         is in `accept` needs no other. `repeat` is for what may be done twice.
         """
         for attempt in range(self._retries if repeat else 0):
-            said = self._ask_once(method, path, body)
+            said = self._ask_once(method, path, body, media_type)
             if said.status in accept or not said.again:
                 break
             if said.wait_seconds > LONGEST_WAIT_SECONDS:
                 break
             time.sleep(max(said.wait_seconds, _backoff(attempt)))
         else:
-            said = self._ask_once(method, path, body)
+            said = self._ask_once(method, path, body, media_type)
         if not said.status:
             raise ServiceError(said.failure)
         return said
 
-    def _ask_once(self, method: str, path: str, body: bytes | None) -> ServiceAnswer:
+    def _ask_once(
+        self, method: str, path: str, body: bytes | None, media_type: str
+    ) -> ServiceAnswer:
         """What is raised here holds the request and so the key: nothing of it leaves."""
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = {} if body is None else {"Content-Type": media_type}
         try:
             answer = self._session.request(
                 method, self.url + path, data=body, headers=headers, timeout=self._timeout,

@@ -62,7 +62,8 @@ CONTENDERS = (
         variables=commands.vigie_variables(MODEL),
     ),
     Contender(
-        "fastapi-onnx", "FastAPI + ONNX Runtime", "uvicorn, 2 workers, `UploadFile`, `async` handler",
+        "fastapi-onnx", "FastAPI + ONNX Runtime",
+        "uvicorn, 2 workers, `UploadFile`, `async` handler",
         commands.uvicorn("fastapi_photos"), lambda photo: _form("file", photo),
         lambda answer: list(answer["scores"]), environment="web",
     ),

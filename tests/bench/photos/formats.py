@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,16 @@ from bench.photos.loads import LARGE_PHOTO, LARGE_SIZE, SMALL_PHOTO, SMALL_SIZE
 from bench.photos.model import PHOTO, SCORES, build_model
 from bench.photos.scene import draw_scene
 from support.packages import write_package
+from support.photos import in_base64
 from vigie.engines.onnx import OnnxEngine
 from vigie.models.photo import photo_file
+from vigie.models.photo_figures import photo_figures
+from vigie.models.profile import build_profile
 from vigie.registry.cache import ModelCache
 from vigie.training.graph.export import export_onnx, predict_keras
 
 SCENES = 16
+GOLDEN_PHOTOS = 4
 ASKED_SEED = 100
 REDUCED_TOLERANCE = 0.03
 """A large JPEG opened at a quarter of its scale is within two levels in 255 of one opened whole and
@@ -64,11 +67,14 @@ def _answers(model: keras.Model, pixels: np.ndarray) -> list[float]:
 
 
 def _install(forms: Forms, scenes: np.ndarray) -> None:
-    cache = ModelCache(forms.cache)
-    graph = onnx.load(forms.onnx)
+    cache, graph = ModelCache(forms.cache), onnx.load(forms.onnx)
+    rows = [{PHOTO: pixels} for pixels in scenes[:GOLDEN_PHOTOS]]
+    figures = [photo_figures(pixels, LARGE_SIZE) for pixels in scenes]
+    # so that drift is counted, as of any model
+    profile = build_profile((), {}, [*LABELS], {PHOTO: figures})
     with cache.lock(MODEL) as incoming:
-        rows = [{PHOTO: pixels} for pixels in scenes[:4]]
-        digest = write_package(incoming / "package", _document(scenes[0]), graph, rows)
+        root = incoming / "package"
+        digest = write_package(root, _document(scenes[0]), graph, rows, profile)
         cache.install(MODEL, incoming / "package", digest, "1", "run")
         cache.point(MODEL, digest)
 
@@ -81,7 +87,7 @@ def _document(pixels: np.ndarray) -> dict[str, Any]:
         "tensor": "uint8",
         "shape": list(pixels.shape),
         "resize": {"filter": "bilinear", "fit": "stretch"},
-        "example": {"b64": b64encode(photo_file(pixels, 64)).decode()},
+        "example": in_base64(photo_file(pixels, 64)),
     }
     output = {"name": SCORES, "label": "Scores", "tensor": SCORES, "shape": [len(LABELS)]}
     return {

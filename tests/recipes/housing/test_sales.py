@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from vigie.errors import DataError
-from vigie.recipes.catalogue import find_recipe
+from vigie.recipes.catalogue import find_table
 from vigie.settings import Settings, load_settings
 
 
@@ -27,7 +27,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_network")
 def test_without_a_network_the_market_is_generated_and_says_so(settings: Settings) -> None:
     said: list[str] = []
-    recipe = find_recipe("housing")
+    recipe = find_table("housing")
     data = recipe.load((), settings, said.append)
     assert data.generated
     assert "GENERATED MARKET" in " ".join(said)
@@ -40,14 +40,14 @@ def test_without_a_network_the_market_is_generated_and_says_so(settings: Setting
 @pytest.mark.usefixtures("no_network")
 def test_department_and_folder_are_those_of_the_settings(settings: Settings) -> None:
     said: list[str] = []
-    find_recipe("housing").load((), settings, said.append)
+    find_table("housing").load((), settings, said.append)
     assert said[0] == "Downloading the sales of department 2A …"
     assert settings.data.is_dir()
 
 
 @pytest.mark.usefixtures("no_network")
 def test_the_generated_market_is_the_same_every_time(settings: Settings) -> None:
-    recipe = find_recipe("housing")
+    recipe = find_table("housing")
     first, second = (recipe.load((), settings, lambda _: None) for _ in range(2))
     assert first.sha256 == second.sha256
     assert first.rows() == second.rows()
@@ -56,6 +56,6 @@ def test_the_generated_market_is_the_same_every_time(settings: Settings) -> None
 def test_a_file_that_is_not_dvf_is_refused(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    recipe = find_recipe("housing")
+    recipe = find_table("housing")
     with pytest.raises(DataError, match="geo-DVF"):
         recipe.load((path,), settings, lambda _: None)

@@ -6,7 +6,8 @@ import pytest
 
 from vigie.errors import ConfigurationError, DataError
 from vigie.recipes.catalogue import find_recipe, recipe_names
-from vigie.recipes.tabular.spec import read_spec
+from vigie.recipes.recipe_file import read_spec
+from vigie.training.photos.plan import PhotoPlan
 
 GOOD = """
 name: flats
@@ -22,7 +23,8 @@ inputs:
 def test_every_shipped_recipe_is_whole(name: str) -> None:
     spec = find_recipe(name).spec
     assert spec.name == name
-    for item in spec.plan().inputs:
+    plan = spec.plan()
+    for item in plan.plan.inputs if isinstance(plan, PhotoPlan) else plan.inputs:
         assert isinstance(item.label, dict)
         assert {"en", "fr"} <= item.label.keys()
 

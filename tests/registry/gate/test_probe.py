@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import orjson
 import pytest
+from onnx import helper
 
 from support.keras_packages import change_weights, declare_too_much, write_keras_package
 from support.packages import (
@@ -63,6 +64,38 @@ def test_a_graph_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> Non
     onnx.save(flooding_housing_graph(), root / "vigie/model.onnx")
     with pytest.raises(RefusedPackage, match="more memory"):
         verify_package(root, write_manifest(root), "housing", load_settings())
+
+
+def test_the_largest_batch_of_a_worker_must_fit_the_memory(tmp_path: Path) -> None:
+    # a row becomes 5 MB and its mean: a few rows fit into a gigabyte, 651 do not
+    shape = [32, 32, 3]
+    nodes = [
+        helper.make_node("Tile", ["x", "times"], ["wide"]),
+        helper.make_node("ReduceMean", ["wide"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "column"], ["y"]),
+    ]
+    constants = {"times": [1, 20, 20, 1], "column": [-1, 1]}
+    graph = helper.make_graph(
+        nodes, "wide",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, *shape])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 1])],
+        [onnx.numpy_helper.from_array(np.array(v), k) for k, v in constants.items()],
+    )  # fmt: skip
+    item = {
+        "name": "x", "label": "x", "dtype": "float32", "tensor": "float32", "shape": shape,
+        "example": None,
+    }  # fmt: skip
+    document = housing_document("wide") | {
+        "inputs": [item], "outputs": [{"name": "y", "label": "y", "tensor": "y"}], "interval": None,
+    }  # fmt: skip
+    root = tmp_path / "package"
+    rows = [{"x": np.ones(shape).tolist()}] * 2
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    package = read_package(root, write_package(root, document, model, rows))
+    assert package.document.rows_at_once == 651
+    told = "answering 651 rows at once, as a worker does, takes more memory than it may have"
+    with pytest.raises(RefusedPackage, match=told):
+        SandboxProbe(Limits(memory_bytes=2**30)).run(package, "onnx")
 
 
 def _compressed(file: h5py.File) -> None:

@@ -284,7 +284,7 @@ def predict(asgi: AsgiApplication) -> asyncio.Task[Answer]:
 
 def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
     asgi, engine = hold()
-    asgi.worker_state.pipeline._max_in_flight = 2
+    asgi.worker_state.pipeline.admission._most_in_flight = 2
 
     async def ask_three() -> list[Answer]:
         first = [predict(asgi), predict(asgi)]
@@ -402,7 +402,7 @@ def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
 
 def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:
     asgi, engine = hold()
-    asgi.worker_state.pipeline._max_in_flight = 1
+    asgi.worker_state.pipeline.admission._most_in_flight = 1
 
     async def leave() -> Answer:
         first = predict(asgi)

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from support.worker import FLOWER, HOME, JSON
+from support.photos import in_base64, install_colours, photo_bytes
+from support.worker import FLOWER, HOME, JSON, loaded, settings_for
 from vigie.models.document import FLOAT32_MAX
 from vigie.predictionlog.entry import TRUTH_LABEL
+from vigie.registry.cache import ModelCache
 from vigie.serving import openapi
 from vigie.serving.app import create_app
 from vigie.serving.dialects.invocations import FORMATS
@@ -269,3 +271,34 @@ def test_refusals_of_other_dialects_are_as_described(
             response = client.open(unknown, method=method.upper(), data=b"{}")
             assert response.status_code == 404
             assert list(response.get_json()) == ["error"]
+
+
+# --- photos
+
+
+def test_a_model_that_takes_photos_says_how(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    install_colours(cache)
+    install_colours(cache, "warm", extra=True)
+    models = ("colours", "warm")
+    app = create_app(worker_state=loaded(settings_for(cache, tmp_path / "state", models=models)))
+    client = app.test_client()
+    document = client.get("/openapi.json").get_json()
+    validate(document)
+    body = document["paths"]["/predict/colours"]["post"]["requestBody"]["content"]
+    assert body.keys() == {"application/json", "image/*", "multipart/form-data"}
+    row = Draft202012Validator(document["components"]["schemas"]["warm.Row"])
+    good = {"photo": in_base64(photo_bytes("red")), "warmth": 2}
+    assert row.is_valid(good)
+    for wrong in ({**good, "photo": "text"}, {**good, "photo": {}}, {"warmth": 2}):
+        assert not row.is_valid(wrong)
+    form = document["paths"]["/predict/warm"]["post"]["requestBody"]["content"]
+    parts = form["multipart/form-data"]["schema"]
+    assert parts["properties"].keys() == {"photo", "warmth"}
+    assert parts["required"] == ["photo"]
+    for path, item in document["paths"].items():
+        for body in item.get("post", {}).get("requestBody", {}).get("content", {}).values():
+            if "example" in body and path != "/feedback":
+                asked = path.replace("{model}", "colours").replace("{version}", "1")
+                said = client.post(asked.replace("{label}", "champion"), json=body["example"])
+                assert said.status_code == 200, (path, said.text)

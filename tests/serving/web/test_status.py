@@ -19,7 +19,9 @@ from support.service import LiveService, MakeService, value_of
 from support.waiting import wait_until
 from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.models.document import PackageDocument
+from vigie.models.package import Package
 from vigie.models.profile import Profile, build_profile
+from vigie.models.reference_rows import Golden
 from vigie.monitoring.history import History, Span
 from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
@@ -29,6 +31,7 @@ from vigie.serving.app import create_app
 from vigie.serving.auth.apikeys import add_key
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.web.language import languages
+from vigie.serving.web.status_models import lacks_of
 from vigie.serving.web.status_traffic import HEIGHT, WIDTH, traffic_of
 from vigie.serving.worker_state import WorkerState, history_file, snapshot_folder
 
@@ -256,6 +259,27 @@ def test_what_an_imported_package_lacks_is_named_with_the_call_that_brings_it(
         "brings all of it."
     ) in board.words()
     assert "Il lui manque : un profil, donc l'écart" in board.words("fr")
+
+
+@pytest.mark.parametrize(
+    ("shape", "photos"),
+    [([32, 48, 3], True), ([3, 32, 48], True), ([32, 48, 1], False), ([10, 4, 3], False)],
+)
+def test_photos_that_are_taken_as_numbers_are_told_with_the_call(
+    tmp_path: Path, shape: list[int], photos: bool
+) -> None:
+    item = {
+        "name": "x", "label": "x", "dtype": "float32", "tensor": "float32", "shape": shape,
+        "example": None,
+    }  # fmt: skip
+    document = PackageDocument.model_validate(
+        housing_document()
+        | {"inputs": [item], "provenance": {"source": "elsewhere", "imported": True}}
+    )
+    golden = Golden(rows=({},), outputs={"price_eur": (1.0,)})
+    told = lacks_of(Package(tmp_path, "", document, golden, None), EN)
+    assert ("`vigie import models:/housing@champion --name housing --scaling …`" in told) == photos
+    assert ("names of columns" in told) == (not photos)
 
 
 def test_a_challenger_is_shown(make: MakeBoard) -> None:

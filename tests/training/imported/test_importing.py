@@ -152,7 +152,7 @@ def test_wrong_options_are_explained(tmp_path: Path) -> None:
     classifier().save(source)
     with pytest.raises(RefusedPackage, match="--columns names 2 columns, the model takes 4"):
         imported(source, tmp_path / "one", columns=("a", "b"))
-    with pytest.raises(DataError, match="one label per class"):
+    with pytest.raises(DataError, match="--labels names 2 labels, and the model answers 3 numbers"):
         imported(source, tmp_path / "two", labels=("a", "b"))
 
 

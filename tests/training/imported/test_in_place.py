@@ -23,6 +23,9 @@ from vigie.registry.package_maker import Made
 from vigie.sandbox.run import Limits
 from vigie.settings import load_settings
 from vigie.training.imported.in_place import add_package, explain, main
+from vigie.training.imported.logged_conversion import to_package
+from vigie.training.imported.photos import PhotoWish
+from vigie.training.imported.scaling import NAMED
 from vigie.training.saved_model import write_saved_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -116,6 +119,31 @@ def test_a_saved_model_is_taken_and_goes_out_as_it_came(save: Save, tmp_path: Pa
     assert (exported / "saved_model.pb").read_bytes() == original
 
 
+def photo_net() -> keras.Model:
+    """Pixels to a number, by their mean."""
+    pool = keras.layers.GlobalAveragePooling2D()
+    return keras.Sequential([keras.Input((20, 24, 3), name="x"), pool, keras.layers.Dense(1)])
+
+
+def test_photos_stay_numbers_unless_a_tag_states_their_scaling(save: Save, tmp_path: Path) -> None:
+    model = photo_net()
+    root = save(model, np.ones((1, 20, 24, 3), np.float32))
+    work = tmp_path / "work"
+    work.mkdir()
+    (item,) = to_package(work, str(root), PhotoWish(asks=False).to_dict())["inputs"]
+    assert (item["name"], item["dtype"], item["shape"]) == ("x", "float32", (20, 24, 3))
+    photos = PhotoWish(NAMED["unit"], asks=False)
+    made = add_package(root, "churn", False, load_settings(), Limits(), photos)
+    package = read_package(root, made.digest)
+    (item,) = package.document.inputs
+    assert (item.name, item.dtype) == ("photo", "image")
+    assert "unit" in package.document.provenance.source
+    pixels = np.stack([row["photo"] for row in package.golden.rows])
+    for engine in ("onnx", "tensorflow"):
+        (found,) = open_predictor(package, engine).predict({"photo": list(pixels)}).outputs.values()
+        np.testing.assert_allclose(found, model(pixels / 255.0).numpy().ravel(), 1e-4, 1e-5)
+
+
 def test_rows_of_example_become_golden_rows(save: Save) -> None:
     root = save(network(), None)
     table = {"columns": ["age", "income"], "data": [[40, 3e4], [None, 1.0], [25, 5.2e4]]}
@@ -180,6 +208,15 @@ def test_the_process_writes_what_came_of_its_order(
     refused = orjson.loads((tmp_path / "result.json").read_bytes())["refused"]
     assert refused.startswith("the package holds code or a pickle: own.py, which is never opened.")
     assert 'saved_model_kwargs={"signatures": module.__call__' in refused
+
+
+def test_a_tag_that_names_no_scaling_is_told_as_one(tmp_path: Path) -> None:
+    order = {"root": str(tmp_path), "name": "churn", "begun": False, "limits": {}}
+    (tmp_path / "order.json").write_bytes(orjson.dumps(order | {"scaling": "tiny"}))
+    main(tmp_path)
+    refused = orjson.loads((tmp_path / "result.json").read_bytes())["refused"]
+    assert refused.startswith("its tags vigie.scaling and vigie.size: there is no scaling 'tiny'")
+    assert "Log it again" not in refused
 
 
 def test_a_reason_comes_with_the_line_that_mends_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,19 +20,41 @@ if TYPE_CHECKING:
 
 @click.command(short_help="one answer of a running service")
 @click.argument("model")
-@click.argument("values", nargs=-1, metavar="NAME=VALUE...")
+@click.argument("values", nargs=-1, metavar="NAME=VALUE|PHOTO...")
 @url_option
 @json_option
 def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool) -> None:
-    """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …"""
+    """Ask a running service for one prediction: vigie predict housing surface_m2=54 rooms=3 …
+
+    Or for one of each photo: vigie predict weather sunrise.jpg rain.jpg
+    """
     import orjson
 
     client = _service(url)
-    answer = client.answer(model, [parse_values(values, client.inputs(model))])
+    photos, pairs = sort_values(values)
+    if photos:
+        given = parse_values(pairs, client.inputs(model)) if pairs else None
+        answers = client.predict(model, photos, values=given)
+        if as_json:
+            click.echo(orjson.dumps(answers, option=orjson.OPT_INDENT_2))
+            return
+        for photo, one in zip(photos, answers, strict=True):
+            origin = {name: one.pop(name) for name in ("version", "request_id", "row")}
+            if len(photos) > 1:
+                click.secho(photo, bold=True)
+            _show(one)
+            click.echo(f"({model} version {origin['version']}, request {origin['request_id']})")
+        return
+    answer = client.answer(model, [parse_values(pairs, client.inputs(model))])
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
-    for name, value in answer["predictions"][0].items():
+    _show(answer["predictions"][0])
+    click.echo(f"({answer['model']} version {answer['version']}, request {answer['request_id']})")
+
+
+def _show(prediction: dict[str, Any]) -> None:
+    for name, value in prediction.items():
         if name == "warnings":
             for warning in value:
                 click.secho(f"warning: {warning}", fg="yellow")
@@ -41,7 +64,6 @@ def predict(model: str, values: tuple[str, ...], url: str | None, as_json: bool)
             click.echo("\n".join(f"  {label}: {score}" for label, score in value.items()))
         else:
             click.echo(f"{name}: {value:,}" if isinstance(value, float) else f"{name}: {value}")
-    click.echo(f"({answer['model']} version {answer['version']}, request {answer['request_id']})")
 
 
 @click.command(short_help="what a running service serves")
@@ -78,13 +100,19 @@ def _service(url: str | None) -> Client:
     return Client(url or f"http://127.0.0.1:{settings.port}", key, timeout=30, retries=0)
 
 
+def sort_values(words: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """The files among the words, in their order, and the others."""
+    files = [word for word in words if Path(word).is_file()]
+    return files, tuple(word for word in words if word not in files)
+
+
 def parse_values(pairs: tuple[str, ...], inputs: dict[str, Any]) -> dict[str, Any]:
     """`name=value` words as one row; a number where the input takes one, else the text as it is."""
     row: dict[str, Any] = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign:
-            raise DataError(f"{pair} is not of the form name=value")
+            raise DataError(f"{pair} is not of the form name=value, and no file")
         kinds = inputs.get(name, {}).get("type", "string")
         row[name] = _number(text) if "string" not in kinds else text
     return row

@@ -19,8 +19,8 @@ class Section:
 CONTENTS = (
     Section("Serve", ("run", "serve", "follow")),
     Section("Ask", ("predict", "batch", "status")),
-    Section("Train", ("train", "retrain", "evaluate")),
-    Section("Exchange", ("import", "export")),
+    Section("Train", ("train", "retrain", "evaluate", "fetch")),
+    Section("Exchange", ("import", "export"), "models from elsewhere; a champion as SavedModel"),
     Section("Versions", ("models", "diff", "promote", "rollback")),
     Section("Watch", ("drift", "log")),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),

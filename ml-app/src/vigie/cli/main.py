@@ -12,6 +12,7 @@ from vigie.cli.ask import predict, status
 from vigie.cli.batch import batch
 from vigie.cli.contents import TableOfContents
 from vigie.cli.drift import drift
+from vigie.cli.fetch import fetch
 from vigie.cli.importing import export_command, import_command
 from vigie.cli.log import forget, log, migrate, quality
 from vigie.cli.renamed import renamed
@@ -49,9 +50,9 @@ def main() -> None:
 
 
 for _command in (
-    run, serve, follow, predict, batch, status, train, retrain, evaluate, import_command, importer,
-    export_command, models, diff, promote, rollback, drift, log, apikey, signing_key, bootstrap,
-    alerting, stack,
+    run, serve, follow, predict, batch, status, train, retrain, evaluate, fetch, import_command,
+    importer, export_command, models, diff, promote, rollback, drift, log, apikey, signing_key,
+    bootstrap, alerting, stack,
 ):  # fmt: skip
     main.add_command(_command)
 

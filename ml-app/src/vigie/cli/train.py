@@ -12,22 +12,34 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from vigie.cli.options import check_window, metrics_option, prometheus_option, seconds_of
+from vigie.errors import ConfigurationError
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.monitoring.drift import Drift
-    from vigie.recipes.catalogue import Recipe
+    from vigie.recipes.catalogue import PhotoRecipe, Recipe
     from vigie.settings import Settings
+    from vigie.training.photos.photo_set import PhotoSet
+    from vigie.training.photos.plan import PhotoPlan
     from vigie.training.retraining import Limits, Occasion
+    from vigie.training.steps import Steps
 
 DRIFT, SCHEDULE = "drift", "schedule"
 
 _recipe_argument = click.argument("recipe")
 _data_option = click.option(
     "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
     multiple=True,
-    help="A data file; may be given several times.",
+    help="A data file, which may be given several times; of photos a folder with one per label, "
+    "or a CSV of path and label.",
+)
+_base_option = click.option("--base", help="Of photos: the pretrained network, by Keras' name.")
+_weights_option = click.option(
+    "--weights",
+    metavar="FILE",
+    help="Of photos: the weights of the base; `random` for tests. Else VIGIE_WEIGHTS, else Keras "
+    "downloads them.",
 )
 
 
@@ -41,6 +53,21 @@ class Training:
     trials: int
     architecture: Literal["linear", "dense", "conv"] | None
     with_feedback: bool
+    base: str | None = None
+    weights: str | None = None
+
+    def require_photos(self, photos: bool) -> None:
+        """Refuses an option that is for recipes of the other kind."""
+        of_tables = {
+            "--trials": self.trials > 1,
+            "--architecture": self.architecture,
+            "--with-feedback": self.with_feedback,
+        }
+        of_photos = {"--base": self.base, "--weights": self.weights}
+        wrong, kind = (of_tables, "tables") if photos else (of_photos, "photos")
+        for name, given in wrong.items():
+            if given:
+                raise ConfigurationError(f"{name} is for recipes of {kind}; leave it out")
 
 
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,6 +91,8 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
             is_flag=True,
             help="Also learn from logged predictions whose truth is known.",
         ),
+        _base_option,
+        _weights_option,
     )
     for option in reversed(options):
         gathered = option(gathered)
@@ -75,7 +104,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
 def train(training: Training) -> None:
     """Train RECIPE, register it in MLflow, make it champion if it earns it.
 
-    RECIPE is housing, iris, king_county, california, or a YAML file.
+    RECIPE is housing, iris, king_county, california, weather, or a YAML file.
     """
     from vigie.recipes.catalogue import find_recipe
 
@@ -182,7 +211,56 @@ def bootstrap() -> None:
         _run(Training(name, (), None, 1, None, False), find_recipe(name), settings)
 
 
-def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
+def _run(training: Training, recipe: Recipe | PhotoRecipe, settings: Settings) -> None:
+    from vigie.recipes.catalogue import PhotoRecipe
+
+    photos = isinstance(recipe, PhotoRecipe)
+    training.require_photos(photos)
+    if isinstance(recipe, PhotoRecipe):
+        _run_photos(training, recipe, settings)
+    else:
+        _run_table(training, recipe, settings)
+
+
+def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> None:
+    from vigie.training.steps import Steps
+
+    steps = Steps()
+    photos = _load_photos(recipe, training.data, settings, steps)
+    plan = _photo_plan(recipe, training.base)
+    if training.epochs:
+        head = replace(plan.head, epochs=training.epochs)
+        plan = replace(plan, head=head, fine_tune_epochs=training.epochs)
+    with steps.step("TensorFlow and MLflow"):
+        from vigie.training.photos.train import train_photos
+        from vigie.training.train import summary_lines
+    result = train_photos(plan, photos, settings, steps, training.weights)
+    for line in summary_lines(result, None):
+        steps.say(line)
+
+
+def _load_photos(
+    recipe: PhotoRecipe, data: tuple[Path, ...], settings: Settings, steps: Steps
+) -> PhotoSet:
+    from vigie.models.document import text_in
+
+    with steps.step("photos") as step:
+        photos = recipe.load(data, settings, steps.say, step)
+    for rule in photos.rules:
+        if rule.dropped:
+            steps.say(f"    {rule.name}: {rule.dropped} photos left out")
+    labels = len(set(photos.labels.tolist()))
+    source = text_in(photos.source, "en")
+    steps.say(f"    {len(photos)} photos of {labels} labels: {source}")
+    return photos
+
+
+def _photo_plan(recipe: PhotoRecipe, base: str | None) -> PhotoPlan:
+    plan = recipe.spec.plan()
+    return replace(plan, base=base) if base else plan
+
+
+def _run_table(training: Training, recipe: Recipe, settings: Settings) -> None:
     from vigie.models.document import text_in
     from vigie.training.steps import Steps
 
@@ -222,18 +300,53 @@ def _run(training: Training, recipe: Recipe, settings: Settings) -> None:
 @_data_option
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True)
 @click.option("--repeats", type=click.IntRange(1, 50), default=1, show_default=True)
-def evaluate(recipe: str, data: tuple[Path, ...], folds: int, repeats: int) -> None:
+@_base_option
+@_weights_option
+def evaluate(
+    recipe: str,
+    data: tuple[Path, ...],
+    folds: int,
+    repeats: int,
+    base: str | None,
+    weights: str | None,
+) -> None:
     """Cross-validate RECIPE against the baselines; registers nothing."""
-    from vigie.recipes.catalogue import find_recipe
+    from vigie.recipes.catalogue import PhotoRecipe, find_recipe
     from vigie.training.steps import Steps
 
-    steps = Steps()
+    steps, settings = Steps(), load_settings()
     found = find_recipe(recipe)
-    with steps.step("data"):
-        dataset = found.load(data, load_settings(), steps.say)
-    from vigie.training.crossval import cross_validate, summarise
+    training = Training(recipe, data, None, 1, None, False, base, weights)
+    training.require_photos(isinstance(found, PhotoRecipe))
+    if isinstance(found, PhotoRecipe):
+        photos = _load_photos(found, data, settings, steps)
+        figures = _evaluate_photos(training, found, photos, settings, steps, folds, repeats)
+    else:
+        with steps.step("data"):
+            dataset = found.load(data, settings, steps.say)
+        from vigie.training.crossval import cross_validate, summarise
 
-    with steps.step(f"{repeats} x {folds} folds") as step:
-        results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
-    for name, value in summarise(results).items():
+        with steps.step(f"{repeats} x {folds} folds") as step:
+            results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
+        figures = summarise(results)
+    for name, value in figures.items():
         click.echo(f"{name:<48} {value:>14,.4f}")
+
+
+def _evaluate_photos(
+    training: Training,
+    recipe: PhotoRecipe,
+    photos: PhotoSet,
+    settings: Settings,
+    steps: Steps,
+    folds: int,
+    repeats: int,
+) -> dict[str, float]:
+    from vigie.training.photos.crossval import cross_validate_photos, summarise_photos
+
+    plan = _photo_plan(recipe, training.base)
+    with steps.step(f"{repeats} x {folds} folds") as step:
+        results = cross_validate_photos(
+            plan, photos, settings, folds, repeats, step.advance, training.weights
+        )
+    return summarise_photos(results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -106,8 +106,14 @@ def _metrics_rows(found: Difference) -> Iterator[Sequence[str]]:
 
 def _answers_rows(found: Difference) -> Iterator[Sequence[str]]:
     for answers in found.answers:
-        row = ", ".join(f"{name}={value}" for name, value in answers.row.items())
+        row = ", ".join(f"{name}={_brief(value)}" for name, value in answers.row.items())
         yield answers.origin, row, answers.first, answers.second
+
+
+def _brief(value: Any) -> Any:
+    """A value of a row; a photo, or another one that is kept as an array, by its shape."""
+    shape = getattr(value, "shape", None)
+    return value if shape is None else "x".join(map(str, shape))
 
 
 def _tell(move: Move) -> None:

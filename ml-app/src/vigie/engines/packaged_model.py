@@ -34,6 +34,11 @@ class PackagedModel:
         self.version = version
 
     @property
+    def predictor(self) -> Predictor:
+        """What answers checked columns: for programs that decode their rows themselves."""
+        return self._predictor
+
+    @property
     def name(self) -> str:
         """The name that it is registered under."""
         return self._predictor.package.document.name

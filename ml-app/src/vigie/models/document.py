@@ -137,6 +137,11 @@ class Input(_Frozen):
         return self.dtype == "image"
 
     @property
+    def single(self) -> bool:
+        """True where a caller sends one value, a photo among them, and no array of values."""
+        return self.is_image or not self.shape
+
+    @property
     def integral(self) -> bool:
         """True where only whole numbers are taken."""
         return self.dtype == "int64"

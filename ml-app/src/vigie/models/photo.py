@@ -46,6 +46,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_PIECE = 2**20
 _large = threading.Lock()
 
 
@@ -55,16 +56,21 @@ class BrokenPhoto(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """Pixels, uint8 [height, width, 3], and one number per name of `FIGURES`."""
+    """Pixels, uint8 [height, width, 3], of a photo that came upright in `size` (width, height)."""
 
     pixels: np.ndarray
-    figures: tuple[float, ...]
+    size: tuple[int, int]
+
+    @property
+    def figures(self) -> tuple[float, ...]:
+        """One number per name of `FIGURES`; computed at each call, a third of the decoding."""
+        return photo_figures(self.pixels, self.size)
 
 
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
     try:
-        with Image.open(BytesIO(data), formats=_formats()) as image:
+        with Image.open(_file_of(data), formats=_formats()) as image:
             return _read(image, item)
     except BrokenPhoto:
         raise
@@ -78,12 +84,23 @@ def read_photo(data: bytes | memoryview, item: Input) -> Photo:
         raise BrokenPhoto(what) from None
 
 
+def _file_of(data: bytes | memoryview) -> BytesIO:
+    """The file of some bytes; copied in pieces where it must be, so that other threads go on."""
+    if isinstance(data, bytes):
+        return BytesIO(data)
+    file = BytesIO()
+    for start in range(0, len(data), _PIECE):
+        file.write(data[start : start + _PIECE])
+    file.seek(0)
+    return file
+
+
 def photo_of(pixels: np.ndarray, item: Input) -> Photo:
     """The photo of pixels, uint8 [height, width, 3], at the size of `item`."""
     height, width = pixels.shape[:2]
     if pixels.shape != item.shape:
         pixels = _pixels(Image.fromarray(pixels), item)
-    return Photo(pixels, photo_figures(pixels, (width, height)))
+    return Photo(pixels, (width, height))
 
 
 def photo_file(pixels: np.ndarray, side: int | None = None) -> bytes:
@@ -118,8 +135,7 @@ def _decode(image: Image.Image, item: Input) -> Photo:
     pixels = _as_rgb(image, (_DRAFT * wide, _DRAFT * high))
     # upright first and of the target's size then: a filter of two passes is not quite symmetrical
     pixels = pixels if turn is None else pixels.transpose(turn)
-    fitted = _pixels(pixels, item)
-    return Photo(fitted, photo_figures(fitted, upright))
+    return Photo(_pixels(pixels, item), upright)
 
 
 def _turn_of(image: Image.Image) -> Image.Transpose | None:

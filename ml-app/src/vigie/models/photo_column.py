@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,14 @@ from vigie.models.photo import BrokenPhoto, photo_of, read_photo
 from vigie.models.rows import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vigie.models.document import Input
     from vigie.models.photo import Photo
     from vigie.models.rows import Decoded
 
 _SLICE = 4 * 2**18
 """Base64 is read in slices: the interpreter is held for each of them."""
-_OTHER = re.compile(r"[-_\s]")
 _ALPHABET = str.maketrans("-_", "+/", " \t\r\n")
 """Of the URL-safe kind, and in lines, as mail has it."""
 
@@ -49,19 +49,33 @@ def _photo(item: Input, value: Any) -> Photo:
         raise Refused(str(broken)) from None
 
 
-def _from_base64(text: str) -> bytes:
+def _from_base64(text: str) -> memoryview:
     # browsers' FileReader gives data URLs
     if text.startswith("data:"):
         text = text[text.find(",") + 1 :]
     if not text.isascii():
         raise Refused("text that is no base64")
-    plain = text.translate(_ALPHABET) if _OTHER.search(text) else text
-    plain += "=" * (-len(plain) % 4)
     try:
-        pieces = [
-            binascii.a2b_base64(plain[start : start + _SLICE], strict_mode=True)
-            for start in range(0, len(plain), _SLICE)
-        ]
+        try:
+            return _bytes_of(text, {})
+        except binascii.Error:
+            return _bytes_of(text, _ALPHABET)
     except binascii.Error:
         raise Refused("text that is no base64") from None
-    return b"".join(pieces)
+
+
+def _bytes_of(text: str, alphabet: dict[int, int | None]) -> memoryview:
+    """The bytes of base64, with or without its padding, after what `alphabet` says of it."""
+    content = bytearray()
+    rest = ""
+    for part in _slices(text):
+        rest += part.translate(alphabet) if alphabet else part
+        whole = len(rest) // 4 * 4
+        content += binascii.a2b_base64(rest[:whole], strict_mode=True)
+        rest = rest[whole:]
+    content += binascii.a2b_base64(rest + "=" * (-len(rest) % 4), strict_mode=True)
+    return memoryview(content)
+
+
+def _slices(text: str) -> Iterator[str]:
+    return (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))

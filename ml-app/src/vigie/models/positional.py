@@ -17,7 +17,7 @@ _MOST_NAMES = 20
 
 def takes_lists(inputs: Mapping[str, Input]) -> bool:
     """True where a list can stand for a row: single values alone, or one input of any shape."""
-    return len(inputs) == 1 or not any(item.shape for item in inputs.values())
+    return len(inputs) == 1 or all(item.single for item in inputs.values())
 
 
 def columns_by_place(inputs: Mapping[str, Input], rows: Sequence[Any]) -> Columns:
@@ -26,7 +26,7 @@ def columns_by_place(inputs: Mapping[str, Input], rows: Sequence[Any]) -> Column
     `InvalidInput` with a field error of no field where a row has another number of values.
     """
     items = list(inputs.values())
-    if len(items) == 1 and items[0].shape:
+    if len(items) == 1 and not items[0].single:
         return {items[0].name: list(rows)}
     for index, row in enumerate(rows):
         if type(row) is not list or len(row) != len(items):

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vigie.models.photo_figures import FIGURES
+
 if TYPE_CHECKING:
     from vigie.models.document import Input
 
 QUANTILES = 10
+FEWEST_QUANTILES = 4
+PHOTOS_PER_BIN = 25
+"""The index of n photos is by chance about (bins - 1) (1 / n + 1 / reference)."""
 RESERVED_BINS = ("missing", "below", "above", "other")
 SMOOTHING = 0.5
 """Added to every bin's count, so that no share is zero (Jeffreys' prior for a multinomial)."""
 
 
 class Distribution(BaseModel):
-    """Bins and their shares: ten quantile bins between `edges`, or one bin per choice.
+    """Bins and their shares: up to ten quantile bins between `edges`, or one bin per choice.
 
     `shares` holds the bins in the order of `bins`, the reserved ones last; they sum to 1.
     """
@@ -56,10 +61,12 @@ def build_profile(
     inputs: Sequence[Input],
     columns: Mapping[str, Sequence[object]],
     prediction: np.ndarray | Sequence[str],
+    figures: Mapping[str, Sequence[Sequence[float]]] | None = None,
 ) -> Profile:
     """The profile of training rows: `columns` as callers send them, `None` for an absent value.
 
-    `prediction` holds one number per row, or one label per row.
+    `prediction` holds one number per row, or one label per row. `figures` has `FIGURES` per row of
+    each input that is an image: each figure is described under `<input>.<figure>`.
     """
     described = {
         item.name: (
@@ -70,6 +77,13 @@ def build_profile(
         for item in inputs
         if not item.shape and (item.choices or item.dtype != "string")
     }
+    for name, rows in (figures or {}).items():
+        table = np.asarray(rows, np.float64)
+        bins = int(np.clip(len(table) // PHOTOS_PER_BIN, FEWEST_QUANTILES, QUANTILES))
+        described |= {
+            f"{name}.{figure}": _numeric_distribution(table[:, place].tolist(), bins)
+            for place, figure in enumerate(FIGURES)
+        }
     outcome = (
         _numeric_distribution(prediction.tolist())
         if isinstance(prediction, np.ndarray)
@@ -84,18 +98,17 @@ def smoothed(counts: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _numeric_distribution(values: Sequence[object]) -> Distribution:
+def _numeric_distribution(values: Sequence[object], bins: int = QUANTILES) -> Distribution:
     present = np.array([v for v in values if v is not None], np.float64)
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, QUANTILES + 1)))
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)))
     if len(edges) == 1:
         edges = np.array([edges[0], np.nextafter(edges[0], np.inf)])
     counts, _ = np.histogram(present, edges)
     reserved = [len(values) - len(present), 0, 0, 0]
-    bins = _bin_names(edges)
     return Distribution(
         kind="numeric",
         edges=tuple(float(e) for e in edges),
-        bins=bins + RESERVED_BINS,
+        bins=_bin_names(edges) + RESERVED_BINS,
         shares=tuple(smoothed(np.concatenate([counts, reserved])).tolist()),
     )
 

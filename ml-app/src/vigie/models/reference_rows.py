@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,6 +72,19 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes one array [rows, …] per input."""
     with path.open("wb") as target:
         np.savez_compressed(target, allow_pickle=False, **dict(arrays))
+
+
+def without_arrays(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
+    """Rows without their large values, and these as one array [rows, …] per input."""
+    large = {
+        name
+        for name, value in (rows[0] if rows else {}).items()
+        if isinstance(value, np.ndarray) and value.size > LARGE_VALUES
+    }
+    small = tuple({key: row[key] for key in row if key not in large} for row in rows)
+    return small, {name: np.stack([row[name] for row in rows]) for name in sorted(large)}
 
 
 def with_arrays(document: _Rows, path: Path) -> _Rows:

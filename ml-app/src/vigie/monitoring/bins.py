@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vigie.models.document import best_labels
+from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, choice_bin
 from vigie.monitoring.gauges import MergedGauges
 
@@ -70,6 +71,7 @@ class VersionBins:
     """The bins of one served version. `observe` may be called from any thread.
 
     What the profile describes otherwise than the document is left out: it can be counted no more.
+    Of a photo the figures are counted, each as a feature: `photo.brightness`.
     """
 
     def __init__(self, profile: Profile, document: PackageDocument) -> None:
@@ -81,6 +83,16 @@ class VersionBins:
             if item.name in profile.inputs
             and not item.shape
             and profile.inputs[item.name].kind == ("choice" if item.choices else "numeric")
+        }
+        self._figures = {
+            (item.name, place): BinCounts(profile.inputs[f"{item.name}.{figure}"])
+            for item in document.images
+            for place, figure in enumerate(FIGURES)
+            if (found := profile.inputs.get(f"{item.name}.{figure}")) and found.kind == "numeric"
+        }
+        self._values = tuple(self.inputs)
+        self.inputs |= {
+            f"{name}.{FIGURES[place]}": counts for (name, place), counts in self._figures.items()
         }
         output = document.outputs[0]
         self._output = output.name
@@ -114,9 +126,12 @@ class VersionBins:
                 log.exception("the rows of %d calls could not be counted", number)
 
     def _count(self, waiting: Sequence[tuple[Decoded, Mapping[str, np.ndarray]]]) -> None:
-        for name, counts in self.inputs.items():
+        for name in self._values:
+            counts = self.inputs[name]
             values = list(chain.from_iterable(decoded.columns[name] for decoded, _ in waiting))
             counts.add(values, sum(decoded.missing.get(name, 0) for decoded, _ in waiting))
+        for (name, place), counts in self._figures.items():
+            counts.add([row[place] for decoded, _ in waiting for row in decoded.figures[name]])
         if self.prediction is None:
             return
         answers = np.concatenate([outputs[self._output] for _, outputs in waiting])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import orjson
 
+from vigie.models.photo_figures import FIGURES
+
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
     from vigie.models.document import Input, PackageDocument
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 TruthKind = Literal["number", "label", "none"]
 Row = dict[str, Any]
 
+_FIGURE_DECIMALS = 6
 TRUTH_LABEL = r"^[^\u0000-\u001f\u007f]{1,200}$"
 """A label as a truth: databases take no control characters. For Python and for JSON Schema."""
 
@@ -85,7 +88,12 @@ def truth_kind(document: PackageDocument) -> TruthKind:
 
 
 def _values(item: Input, decoded: Decoded) -> list[Any]:
-    """An input's value per row as callers send it; `None` where an indicator says it is missing."""
+    """An input's value per row as callers send it; `None` where an indicator says it is missing.
+
+    Of a photo it is what can be told in numbers: its pixels are nobody's to keep.
+    """
+    if item.is_image:
+        return [_named_figures(figures) for figures in decoded.figures[item.name]]
     values = decoded.columns[item.name]
     if item.shape:
         size = len(values) // decoded.rows
@@ -96,6 +104,12 @@ def _values(item: Input, decoded: Decoded) -> list[Any]:
         absent = decoded.columns[item.missing.indicator]
         return [None if gone else v for v, gone in zip(values, absent, strict=True)]
     return values
+
+
+def _named_figures(figures: tuple[float, ...]) -> dict[str, float]:
+    return {
+        name: round(value, _FIGURE_DECIMALS) for name, value in zip(FIGURES, figures, strict=True)
+    }
 
 
 def _numbers(values: np.ndarray | None, count: int) -> list[float | None]:

@@ -31,6 +31,7 @@ Alias = Literal["champion", "challenger"]
 CHAMPION: Alias = "champion"
 CHALLENGER: Alias = "challenger"
 _REFUSED = {CHAMPION: "refused.json", CHALLENGER: "refused-challenger.json"}
+_READABLE = 0o755
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -140,6 +141,8 @@ class ModelCache:
         """Moves a verified package from its working folder into the cache. Needs the lock."""
         root = self.folder / model / "versions" / digest
         if not root.exists():
+            # readers are other users: of the service, of a batch run
+            incoming.chmod(_READABLE)
             _sync_tree(incoming)
             incoming.rename(root)
             bring_to_disk(root.parent)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import BrokenPackage, RefusedPackage
+from vigie.registry.tags import SCALING, SIZE
 from vigie.sandbox.run import Limits
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def make_package(
         "name": version.name,
         "begun": begun,
         "limits": asdict(Limits(settings.max_model_memory_bytes)),
+        "scaling": version.tags.get(SCALING),
+        "size": version.tags.get(SIZE),
     }
     (folder / ORDER).write_bytes(orjson.dumps(order))
     code = _run(folder, watch)

@@ -17,6 +17,8 @@ PROMOTED_DIGEST = "vigie.promoted_digest"
 IMPORTED = "vigie.imported"
 IMPORT, IMPORT_REASON, IMPORTER = "vigie.import", "vigie.import.reason", "vigie.importer"
 """How an import in place fares, why it failed, and who is at it: an id and a count that goes up."""
+SCALING, SIZE = "vigie.scaling", "vigie.size"
+"""What its owner says of the photos of a version that is imported in place."""
 RUNNING, FAILED, DONE = "running", "failed", "done"
 
 

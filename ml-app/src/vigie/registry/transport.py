@@ -112,6 +112,13 @@ class MlflowHttp:
         if self._json(method, f"{_REST}/{route}", content) is None:
             raise RegistryError("MLflow did not make the change; is the version still there?")
 
+    def create(self, route: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes something and gives what MLflow says of it; a `RegistryError` where it did not."""
+        made = self._json("POST", f"{_REST}/{route}", content)
+        if made is None:
+            raise RegistryError("MLflow did not make it")
+        return made
+
     def fetch(self, remote: str, target: Path, most_bytes: int, transfer: Transfer) -> int:
         """Writes one artifact to a file and gives its size; refuses one that is too large."""
         taken = 0
@@ -146,7 +153,7 @@ class MlflowHttp:
             raise RegistryError(f"an upload to MLflow broke off ({_kind(broken)})") from None
         _require_ok(answer)
 
-    def _json(self, method: str, path: str, content: Mapping[str, str]) -> dict[str, Any] | None:
+    def _json(self, method: str, path: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
         deadline = time.monotonic() + self._timeout
         try:
             with self._open(method, path, content) as answer:
@@ -169,7 +176,7 @@ class MlflowHttp:
         return body
 
     def _open(
-        self, method: str, path: str, content: Mapping[str, str] | None = None
+        self, method: str, path: str, content: Mapping[str, Any] | None = None
     ) -> requests.Response:
         reads = method == "GET"
         return self._session.request(

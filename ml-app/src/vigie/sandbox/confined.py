@@ -13,6 +13,7 @@ import orjson
 
 from vigie.errors import VigieError
 from vigie.sandbox import landlock, seccomp
+from vigie.sandbox.run import Limits, too_much
 
 _SYSTEM = (
     "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/proc/self", "/proc/cpuinfo",
@@ -47,7 +48,7 @@ def main(folder: Path) -> None:
     except VigieError as refused:
         result = {"refused": str(refused)}
     except MemoryError:
-        result = {"refused": f"it needs more memory than {limits['memory_bytes']} bytes"}
+        result = {"refused": too_much(Limits(**limits))}
     except Exception as failure:
         # texts of libraries quote paths and contents; the kind of failure says enough
         result = {"refused": f"it cannot be read ({type(failure).__name__})"}

@@ -10,9 +10,11 @@ only its time and memory are limited.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +23,18 @@ from typing import Any
 import orjson
 
 from vigie.errors import RefusedPackage
+from vigie.sandbox.memory import in_gigabytes
 
 MAX_RESULT_BYTES = 64 * 2**20
+LOOK_SECONDS = 0.05
+_CRASHES = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP}
+)
+_WANTS_MEMORY = re.compile(
+    rb"bad_alloc|Cannot allocate memory|[Oo]ut of memory|OOM|[Ff]ailed to allocate"
+    rb"|Resource temporarily unavailable|MemoryError"
+)
+_LAST_WORDS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +71,68 @@ def run_confined(
     }
     (folder / "order.json").write_bytes(orjson.dumps(order))
     (folder / "result.json").unlink(missing_ok=True)
-    code = _run(folder, limits)
-    return _result(folder, code, limits)
+    return _result(folder, _run(folder, limits), limits)
 
 
-def _run(folder: Path, limits: Limits) -> int | None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vigie.sandbox.confined", str(folder.resolve())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=_environment(folder),
-        cwd=folder,
-        start_new_session=True,
-    )
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How the process ended: its code, `None` out of time, and whether memory was short."""
+
+    code: int | None
+    wanted_memory: bool
+
+
+def _run(folder: Path, limits: Limits) -> _End:
+    words = folder / "stderr"
+    with words.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vigie.sandbox.confined", str(folder.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=_environment(folder),
+            cwd=folder,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + limits.seconds
+    most = 0.0
     try:
-        return process.wait(limits.seconds)
-    except subprocess.TimeoutExpired:
-        return None
+        while time.monotonic() < deadline:
+            most = max(most, _share_of_memory(process.pid, limits))
+            try:
+                code = process.wait(LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            return _End(code, most > 0.5 or _asked_for_memory(words))
+        return _End(None, False)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def _share_of_memory(pid: int, limits: Limits) -> float:
+    """The most that a process has taken of the memory that it may, 0 to 1; 0 where nothing tells.
+
+    Native code that is refused an allocation often crashes on what it did not get: how near the
+    limit it was is all that tells this from a fault of the file.
+    """
+    try:
+        limit = re.search(r"Max address space +(\d+)", Path(f"/proc/{pid}/limits").read_text())
+        peak = re.search(r"VmPeak:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return 0.0
+    if limit is None or peak is None:
+        return 0.0
+    left = int(limit[1]) - int(peak[1]) * 1024
+    return 1 - left / limits.memory_bytes
+
+
+def _asked_for_memory(words: Path) -> bool:
+    """True where the last words of the process are about an allocation; they are never shown."""
+    with words.open("rb") as said:
+        said.seek(max(words.stat().st_size - _LAST_WORDS, 0))
+        return _WANTS_MEMORY.search(said.read(_LAST_WORDS)) is not None
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -100,11 +152,11 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _result(folder: Path, code: int | None, limits: Limits) -> Any:
-    if code is None:
+def _result(folder: Path, end: _End, limits: Limits) -> Any:
+    if end.code is None:
         raise RefusedPackage(f"looking at it took longer than {limits.seconds} s")
-    if code != 0:
-        raise RefusedPackage(_end_of(code, limits))
+    if end.code != 0:
+        raise RefusedPackage(_told(end.code, end.wanted_memory, limits))
     path = folder / "result.json"
     try:
         if path.is_symlink() or path.stat().st_size > MAX_RESULT_BYTES:
@@ -117,11 +169,18 @@ def _result(folder: Path, code: int | None, limits: Limits) -> Any:
     return result["value"]
 
 
-def _end_of(code: int, limits: Limits) -> str:
+def _told(code: int, wanted_memory: bool, limits: Limits) -> str:
     if -code == signal.SIGXCPU:
         return f"looking at it took more than {limits.cpu_seconds} s of processor time"
     if -code == signal.SIGKILL:
         return "the system ended the process that reads it, most likely for want of memory"
+    if wanted_memory and -code in _CRASHES:
+        return too_much(limits)
     if code < 0:
         return f"it crashes the process that reads it ({signal.Signals(-code).name})"
     return "it ends the process that reads it"
+
+
+def too_much(limits: Limits) -> str:
+    """The reason for a refusal of what takes more memory than it may."""
+    return f"it needs more memory than the {in_gigabytes(limits.memory_bytes)} that it may take"

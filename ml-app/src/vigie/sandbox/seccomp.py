@@ -57,10 +57,15 @@ def is_supported() -> bool:
 
 def give_up_privileges() -> None:
     """No capability is left, none can be gained, and the process ends with its parent."""
+    drop_capabilities()
+    _succeed(ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, 9, 0, 0, 0))
+
+
+def drop_capabilities() -> None:
+    """No capability is left, and none can be gained by starting a program."""
     libc = ctypes.CDLL(None, use_errno=True)
     _, column = _ARCHITECTURES[platform.machine()]
     _succeed(libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _succeed(libc.prctl(_DIE_WITH_PARENT, 9, 0, 0, 0))
     header = struct.pack("Ii", _CAPABILITIES, 0)
     _succeed(libc.syscall(_CAPSET[column], header, bytes(24)))
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
@@ -24,7 +24,8 @@ from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
-from vigie.serving.web.render import error_page
+from vigie.serving.web.render import CONTENT_POLICY, error_page
+from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
 from vigie.settings import load_settings
 
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": CONTENT_POLICY,
 }
 
 
@@ -58,8 +58,8 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
         # `vigie serve` has a process for it
         worker_state.prediction_log.start_writer()
     app = Flask("vigie.serving", static_folder="web/static", template_folder="web/templates")
+    app.request_class = FormRequest
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = worker_state.settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = worker_state.settings.max_body_bytes
     app.extensions["vigie"] = worker_state
     app.url_map.converters["default"] = _Part
@@ -92,6 +92,7 @@ def _start_clock() -> None:
 
 def _admit(worker_state: WorkerState) -> Callable[[], None]:
     def admit() -> None:
+        request.max_content_length = worker_state.pipeline.admission.most_bytes(request.path)
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
             return
@@ -161,8 +162,7 @@ def _from_http(failure: HTTPException) -> VigieError:
         allow = ", ".join(sorted(getattr(failure, "valid_methods", None) or ()))
         return MethodNotAllowed(f"This route takes {allow}.", allow)
     if failure.code == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
-        return TooLarge(f"The body is above the limit of {limit} bytes.")
+        return TooLarge(f"The body is above the limit of {request.max_content_length} bytes.")
     if failure.code == 415:
         return UnsupportedMediaType("This media type is not taken here.")
     if failure.code == 404:

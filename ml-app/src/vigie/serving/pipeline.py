@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
-from vigie.serving.auth.access import Access
+from vigie.serving.admission import Admission
+from vigie.serving.caller import Caller, ClientGone
 from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
 from vigie.serving.routing import TEMPLATES, Routes
 from vigie.serving.runtime.messages import RequestContext, Response, request_id_of
+from vigie.serving.runtime.photo_decoding import PhotoDecoding
+from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
     from vigie.predictionlog.log import PredictionLog
+    from vigie.serving.caller import Receive
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -26,17 +29,9 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.model_slot import ModelSlot
     from vigie.settings import Settings
 
-MAX_IN_FLIGHT = 1024
-"""Predictions at once in one worker; above it 503."""
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-
-
-class ClientGone(Exception):
-    """The caller closed the connection before there was an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +60,12 @@ class Pipeline:
         self.request_log = RequestLog(settings.request_log)
         self.prediction_log = prediction_log
         self._timeout = settings.request_timeout_ms / 1000
-        self._max_in_flight = MAX_IN_FLIGHT
-        self._in_flight = 0
-        self.access = Access(settings.api_keys)
         self.routes = Routes(settings, manager)
         self.route = self.routes.find
-        metrics.http.in_progress.set_function(lambda: self._in_flight)
+        self._decoding = PhotoDecoding(usable_cores())
+        self.admission = Admission(settings, self.routes, self._decoding)
+        self.access = self.admission.access
+        metrics.http.in_progress.set_function(lambda: self.admission.in_flight)
         for template in TEMPLATES:
             metrics.http.start_route_at_zero("POST", template)
 
@@ -83,6 +78,8 @@ class Pipeline:
         context = self._open(request, route)
         try:
             slot = self._begin(context, route)
+            self._decode(context, route, slot)
+            context.deadline = self._deadline(request)
             result = slot.run(context)
             return Answered(self._complete(context, slot, result), context, result)
         except Exception as failure:
@@ -98,11 +95,21 @@ class Pipeline:
         context = self._open(request, route)
         try:
             slot = self._begin(context, route)
+            if context.live.images:
+                result = await self._decode_and_run(context, route, slot, loop, receive)
+                return self._complete(context, slot, result)
+            self._decode(context, route, slot)
+            context.deadline = self._deadline(request)
             soon = slot.submit(context, loop)
             if context.live.latency.slow:
-                await _wait_with(receive, soon, loop)
+                caller = Caller(receive, loop)
+                try:
+                    await caller.wait(soon)
+                finally:
+                    caller.leave()
             return self._complete(context, slot, await soon)
         except ClientGone:
+            request.body = b""
             self._metrics.rejected.labels("gone").inc()
             raise
         except Exception as failure:
@@ -110,22 +117,65 @@ class Pipeline:
         finally:
             self._close()
 
+    async def _decode_and_run(
+        self,
+        context: RequestContext,
+        route: Route,
+        slot: ModelSlot,
+        loop: asyncio.AbstractEventLoop,
+        receive: Receive,
+    ) -> Result:
+        """Decodes photos in a thread and runs the model, while anybody waits for the answer."""
+        self._decoding.require_room()
+        request = context.request
+        context.deadline = self._deadline(request)
+        caller = Caller(receive, loop)
+        try:
+            decoded = self._decoding.start(
+                lambda: self._decode(context, route, slot),
+                len(request.body), context.deadline, loop,
+            )  # fmt: skip
+            await caller.wait(decoded, context.deadline)
+            await decoded
+            if slot.challenger is None:
+                # pixels are left of it, and a large body is better gone
+                request.body = b""
+                if request.let_go is not None:
+                    request.let_go()
+            soon = slot.submit(context, loop)
+            await caller.wait(soon)
+            return await soon
+        finally:
+            caller.leave()
+
+    def refuse(self, request: Request, route: Route, error: VigieError) -> Response:
+        """The answer to a request that was not let in."""
+        context = self._open(request, route)
+        try:
+            return self._refuse(context, error)
+        finally:
+            self._close()
+
     def _open(self, request: Request, route: Route) -> RequestContext:
-        self._in_flight += 1
+        self.admission.in_flight += 1
         return RequestContext(request, request_id_of(request), route.dialect, route.template)
 
     def _close(self) -> None:
-        self._in_flight -= 1
+        self.admission.in_flight -= 1
 
     def _begin(self, context: RequestContext, route: Route) -> ModelSlot:
-        """Lets the request in, finds the version that answers it and decodes it for that one."""
+        """Lets the request in and finds the version that answers it."""
         request = context.request
         self.access.admit(request.headers)
-        if self._in_flight > self._max_in_flight:
-            raise Unavailable("The service is full; try again soon.", "full")
+        self.admission.require_place()
         slot, live = self.routes.serving(route.model, route.version, route.label)
         context.live = live
         slot.require_room(live)
+        return slot
+
+    def _decode(self, context: RequestContext, route: Route, slot: ModelSlot) -> None:
+        """Decodes the request for the version that answers it."""
+        request, live = context.request, context.live
         started = time.perf_counter()
         canary = None if route.pinned else slot.canary
         if canary is not None and canary.takes(request):
@@ -137,8 +187,10 @@ class Pipeline:
             decoded = route.dialect.decode(request, live)
         context.decoded, context.response_format = decoded.decoded, decoded.response_format
         context.decode_seconds = time.perf_counter() - started
-        context.deadline = request.received + self._allowed_seconds(request)
-        return slot
+
+    def _deadline(self, request: Request) -> float:
+        """Until when it may be answered, a reading of `time.perf_counter()`."""
+        return request.received + self._allowed_seconds(request)
 
     def _allowed_seconds(self, request: Request) -> float:
         """How long the answer may take: what the caller says, and never more than the setting."""
@@ -234,21 +286,6 @@ def _explained(failure: Exception) -> VigieError:
     error = VigieError("The service failed; its log has the cause.")
     error.__cause__ = failure
     return error
-
-
-async def _wait_with(
-    receive: Receive, soon: asyncio.Future[Result], loop: asyncio.AbstractEventLoop
-) -> None:
-    """Waits for the result or until the caller has gone: then nobody needs it any more."""
-    # after the whole body, only the end of the connection can come
-    gone = asyncio.ensure_future(receive(), loop=loop)
-    try:
-        await asyncio.wait((soon, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not soon.done():
-            raise ClientGone
-    finally:
-        soon.cancel()
-        gone.cancel()
 
 
 def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:

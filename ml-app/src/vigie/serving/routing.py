@@ -78,13 +78,13 @@ class Routes:
 
     def __init__(self, settings: Settings, manager: ModelManager) -> None:
         self._manager = manager
-        rows = settings.max_rows
+        most = settings.max_rows, settings.max_photos
         self._dialects: dict[str, Dialect] = {
-            "native": NativeDialect(rows),
-            "mlflow": InvocationsDialect(rows),
-            "tfserving": TfServingDialect(rows),
-            "tfserving, not offered": TfServingDialect(rows, offered=False),
-            "v2": V2Dialect(rows),
+            "native": NativeDialect(*most),
+            "mlflow": InvocationsDialect(*most),
+            "tfserving": TfServingDialect(*most),
+            "tfserving, not offered": TfServingDialect(*most, offered=False),
+            "v2": V2Dialect(*most),
         }
         self._known: dict[str, Route] = {}
 

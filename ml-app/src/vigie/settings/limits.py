@@ -13,6 +13,18 @@ class LimitSettings(Group):
     max_body_bytes: int = Field(
         default=8 * 2**20, ge=1024, description="Largest request body, bytes."
     )
+    max_photo_body_bytes: int = Field(
+        default=64 * 2**20,
+        ge=1024,
+        description="Largest request body for a model that takes photos, bytes.",
+    )
+    max_body_bytes_in_progress: int = Field(
+        default=128 * 2**20,
+        ge=1024,
+        description="Most bytes of request bodies that a worker holds at once, but for the first "
+        "64 KiB of each; above it 503. One body alone is always taken.",
+    )
+    max_photos: int = Field(default=32, ge=1, description="Most photos in one request.")
     max_rows: int = Field(default=10_000, ge=1, description="Most rows in one request.")
     max_batch_rows: int = Field(
         default=256, ge=1, description="Most rows of several requests that share one model call."
@@ -51,7 +63,8 @@ class LimitSettings(Group):
         default=2 * 2**30, ge=1024, description="Largest model package that is downloaded, bytes."
     )
     max_model_memory_bytes: int = Field(
-        default=4 * 2**30,
+        default=8 * 2**30,
         ge=1024,
-        description="Most memory that a version may take while it is tried, bytes.",
+        description="Most memory that a version may take while it is tried, or imported in place, "
+        "bytes; no more than the machine has.",
     )

@@ -18,6 +18,11 @@ class TrainingSettings(Group):
         pattern=r"^(\d{2}|2[AB]|97\d)$",
         description="French department whose sales `vigie train housing` downloads.",
     )
+    weights: Path | None = Field(
+        default=None,
+        description="Weights of the bases of photos: a file, or a folder of files by Keras' names; "
+        "without it Keras downloads them.",
+    )
     held_out_rows: int = Field(
         default=1000,
         ge=0,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from vigie.models.reference_rows import LARGE_VALUES
+
 if TYPE_CHECKING:
     from vigie.models.document import Rule, Text
 
@@ -67,7 +69,7 @@ class Dataset:
         return self.take(np.unique(chosen))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as callers send them; absent values are left out."""
+        """The rows as callers send them, large values as arrays; absent ones are left out."""
         names = list(self.columns)
         return [
             {name: value for name, value in zip(names, row, strict=True) if value is not None}
@@ -84,8 +86,8 @@ class Dataset:
 
 
 def _plain(values: Sequence[Any]) -> Sequence[Any]:
-    """The values of a column, arrays as lists."""
-    if values and isinstance(values[0], np.ndarray):
+    """The values of a column, small arrays as lists."""
+    if values and isinstance(values[0], np.ndarray) and values[0].size <= LARGE_VALUES:
         return [value.tolist() for value in values]
     return values
 

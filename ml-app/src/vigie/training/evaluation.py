@@ -98,15 +98,15 @@ def main_metric(task: Task) -> str:
 
 
 def error_by_slice(
-    dataset: Dataset, names: Sequence[str], errors: np.ndarray
+    dataset: Dataset, names: Sequence[str], errors: np.ndarray, parts: int = SLICES
 ) -> list[dict[str, Any]]:
-    """The mean error per choice, or per quarter of a number, for each named input."""
+    """The mean error per choice, or per one of `parts` of a number, for each named input."""
     table: list[dict[str, Any]] = []
     for name in names:
         values = dataset.columns.get(name)
         if values is None:
             continue
-        for label, chosen in _groups(values):
+        for label, chosen in _groups(values, parts):
             if chosen.any():
                 table.append(
                     {
@@ -119,7 +119,7 @@ def error_by_slice(
     return table
 
 
-def _groups(values: Sequence[Any]) -> list[tuple[str, np.ndarray]]:
+def _groups(values: Sequence[Any], parts: int) -> list[tuple[str, np.ndarray]]:
     missing = np.array([value is None for value in values])
     groups = [("missing", missing)]
     if any(isinstance(value, str) for value in values):
@@ -128,7 +128,7 @@ def _groups(values: Sequence[Any]) -> list[tuple[str, np.ndarray]]:
         most = common[np.argsort(-counts)][:MOST_CHOICES]
         return groups + [(str(text), (texts == text) & ~missing) for text in most]
     numbers = np.array([np.nan if value is None else float(value) for value in values])
-    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, SLICES + 1)))
+    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, parts + 1)))
     for low, high in pairwise(edges):
         last = high == edges[-1]
         below = numbers <= high if last else numbers < high

@@ -15,31 +15,41 @@ if TYPE_CHECKING:
 
 
 def model_card(
-    trained: Trained, baselines: Mapping[str, float], evaluation: Evaluation, held_out_rows: int
+    trained: Trained,
+    baselines: Mapping[str, float],
+    evaluation: Evaluation,
+    held_out_rows: int,
+    sections: Sequence[str] = (),
 ) -> str:
-    """One page in Markdown: what the model is for, what it saw, how good it is."""
+    """One page in Markdown: what the model is for, what it saw, how good it is.
+
+    `sections` are lines of its own that a kind of training adds.
+    """
     plan, rules = trained.plan, trained.training.rules
     errors = {"this network": evaluation.error, **baselines}
     parts = [
         f"# {text_in(plan.title, 'en')}\n",
         _origin(trained),
         "\n## Inputs\n",
-        *_table(
+        *table(
             ("name", "takes", "seen in training"),
             [(f"`{i.name}`", describe(i), _seen(i)) for i in plan.inputs],
         ),
         f"\n## Quality on {held_out_rows} held-out rows\n",
-        *_table(("figure", "value"), _figures(trained.metrics)),
+        *table(("figure", "value"), _figures(trained.metrics)),
         "",
-        *_table(("model", "error"), _figures(errors)),
+        *table(("model", "error"), _figures(errors)),
     ]
     if evaluation.slices:
         parts.append("\n## Where it errs\n")
-        parts += _table(("input", "slice", "rows", "error"), map(_slice, evaluation.slices))
+        parts += table(("input", "slice", "rows", "error"), map(_slice, evaluation.slices))
+    parts += sections
     if rules:
         parts.append("\n## Rows left out\n")
-        parts += _table(("rule", "rows"), [(rule.name, str(rule.dropped)) for rule in rules])
-    parts.append("\nOutside the ranges above the model guesses; the service warns there.\n")
+        parts += table(("rule", "rows"), [(rule.name, str(rule.dropped)) for rule in rules])
+    if any(item.range or item.choices for item in plan.inputs):
+        parts.append("\nOutside the ranges above the model guesses; the service warns there.")
+    parts.append("")
     return "\n".join(parts)
 
 
@@ -79,7 +89,7 @@ def _slice(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return entry["input"], entry["slice"], str(entry["rows"]), f"{entry['error']:.6g}"
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table in Markdown."""
     lines = (names, ["---"] * len(names), *rows)
     return [f"| {' | '.join(cells)} |" for cells in lines]

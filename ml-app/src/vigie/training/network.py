@@ -17,6 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
 from vigie.errors import RefusedPackage
+from vigie.models.reference_rows import LARGE_VALUES
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.training.encoding import network_columns
 from vigie.training.graph.export import export_onnx, predict_keras
@@ -135,7 +136,7 @@ def answer_in_parts(answer: Any, rows: Dataset) -> dict[str, np.ndarray]:
 def save_keras(
     model: keras.Model, root: Path, mlflow_model: Model, feeds: Mapping[str, np.ndarray]
 ) -> None:
-    """Writes `MLmodel`, `data/model.keras` and what else MLflow keeps, with two example rows."""
+    """Writes `MLmodel`, `data/model.keras` and what else MLflow keeps, with two small rows."""
     save_model(
         model,
         str(root),
@@ -185,8 +186,10 @@ def signature_of(model: keras.Model) -> ModelSignature:
     )
 
 
-def _example(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Two rows as the Keras model takes them, for readers of the MLflow page."""
+def _example(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    """Two rows as the Keras model takes them, for readers of the MLflow page; none of photos."""
+    if any(values[0].size > LARGE_VALUES for values in feeds.values()):
+        return None
     return {
         name: values[:2].astype(str) if values.dtype == object else values[:2]
         for name, values in feeds.items()

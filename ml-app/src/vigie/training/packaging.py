@@ -17,9 +17,18 @@ from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError
 from vigie.models.document import Output, PackageDocument, Provenance
 from vigie.models.manifest import write_manifest
-from vigie.models.package import DOCUMENT, GOLDEN, HELD_OUT, ONNX_MODEL, PROFILE, read_package
+from vigie.models.package import (
+    DOCUMENT,
+    GOLDEN,
+    GOLDEN_ARRAYS,
+    HELD_OUT,
+    HELD_OUT_ARRAYS,
+    ONNX_MODEL,
+    PROFILE,
+    read_package,
+)
 from vigie.models.profile import build_profile
-from vigie.models.reference_rows import Golden, HeldOut
+from vigie.models.reference_rows import Golden, HeldOut, without_arrays, write_arrays
 from vigie.training.encoding import network_columns
 from vigie.training.graph.agreement import absolute_tolerance, write_graph
 from vigie.training.network import answer_in_parts
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
     from vigie.models.document import Input
     from vigie.models.interval import Interval
+    from vigie.models.profile import Profile
     from vigie.training.dataset import Dataset
     from vigie.training.network import Network
     from vigie.training.plan import Plan
@@ -45,7 +55,7 @@ class Trained:
     """Everything a package is written from; the last `feedback_rows` of `training` are feedback.
 
     `others` are the outputs behind the one that the plan's target describes; `kind` is what the
-    model card calls the network.
+    model card calls the network; `profile` is that of the training rows, where it is known already.
     """
 
     plan: Plan
@@ -61,6 +71,7 @@ class Trained:
     shape: tuple[int, ...] = ()
     others: tuple[Output, ...] = ()
     kind: str = "Keras network"
+    profile: Profile | None = None
 
     @property
     def shown(self) -> Dataset:
@@ -110,12 +121,12 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> WrittenP
         raise DataError(f"the model cannot be served: {problem}")
     document = describe(trained, difference, problem)
     _write(root / DOCUMENT, document)
-    _write(root / GOLDEN, _golden(document, sample, answers))
+    _write_rows(root, _golden(document, sample, answers))
     predictor = open_predictor(read_package(root, ""))
     predictor.check_golden()
-    _write(root / PROFILE, _profile(trained, predictor))
+    _write(root / PROFILE, trained.profile or _profile(trained, predictor))
     if len(trained.held_out):
-        _write(root / HELD_OUT, _held_out(trained.held_out))
+        _write_rows(root, _held_out(trained.held_out))
     return WrittenPackage(write_manifest(root), problem)
 
 
@@ -208,6 +219,15 @@ def _predicted(predictor: Predictor, rows: Dataset) -> dict[str, np.ndarray]:
         return {"prediction": np.array(answers.labels(document), object)}
     values = answers.outputs[document.outputs[0].name]
     return {"prediction": values.reshape(len(values), -1).mean(axis=1)}
+
+
+def _write_rows(root: Path, document: Golden | HeldOut) -> None:
+    """Writes rows, their large values beside them as arrays."""
+    golden = isinstance(document, Golden)
+    rows, arrays = without_arrays(document.rows)
+    _write(root / (GOLDEN if golden else HELD_OUT), document.model_copy(update={"rows": rows}))
+    if arrays:
+        write_arrays(root / (GOLDEN_ARRAYS if golden else HELD_OUT_ARRAYS), arrays)
 
 
 def _write(path: Path, document: BaseModel) -> None:

@@ -20,22 +20,29 @@ from vigie.models.document import text_in
 if TYPE_CHECKING:
     from vigie.training.dataset import Dataset
     from vigie.training.evaluation import Evaluation
-    from vigie.training.fit import Fitted
     from vigie.training.plan import Plan
 
 _INK, _ACCENT, _SOFT = "#1f2937", "#0f766e", "#94a3b8"
 
 
 def write_plots(
-    folder: Path, plan: Plan, fitted: Fitted, held_out: Dataset, evaluation: Evaluation
+    folder: Path,
+    plan: Plan,
+    history: Sequence[Mapping[str, float]],
+    held_out: Dataset,
+    evaluation: Evaluation,
 ) -> None:
-    """Writes `plots/*.png` and `error_by_slice.json` below `folder`."""
+    """Writes `plots/*.png` and `error_by_slice.json` below `folder`.
+
+    `history` has the losses per epoch, nothing where no epoch was needed.
+    """
     plots = folder / "plots"
     plots.mkdir()
     unit = f" ({plan.target.unit})" if plan.target.unit else ""
     label = text_in(plan.target.label, "en").lower() + unit
     predicted = evaluation.predicted
-    _plot_learning_curve(fitted.history, plots / "learning_curve.png")
+    if history:
+        _plot_learning_curve(history, plots / "learning_curve.png")
     if plan.task == "classification":
         labels = sorted({str(value) for value in held_out.target})
         _plot_confusion(predicted, held_out.target, labels, plots / "confusion_matrix.png")
@@ -57,9 +64,18 @@ def _plot_learning_curve(history: Sequence[Mapping[str, float]], path: Path) -> 
     axes = _axes("Learning curve", "epoch", "loss")
     epochs = range(1, len(history) + 1)
     for key, colour in (("loss", _SOFT), ("val_loss", _ACCENT)):
-        if history and key in history[0]:
+        if key in history[0]:
             axes.plot(epochs, [entry[key] for entry in history], color=colour, label=key)
     axes.legend(frameon=False)
+    _save(axes, path)
+
+
+def plot_curve(
+    path: Path, names: tuple[str, str, str], x: Sequence[float], y: Sequence[float]
+) -> None:
+    """Draws one line; `names` are the title and those of both axes."""
+    axes = _axes(*names)
+    axes.plot(x, y, color=_ACCENT, marker="o")
     _save(axes, path)
 
 

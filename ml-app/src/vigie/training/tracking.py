@@ -98,6 +98,16 @@ class Tracking:
         """Metrics of the current run, of an epoch where `step` is given."""
         mlflow.log_metrics(dict(metrics), step=step)
 
+    def log_label_figures(self, figures: Mapping[str, Mapping[str, float]]) -> None:
+        """Figures of each label as metrics: `recall.rain`."""
+        self.log_metrics(
+            {
+                f"{name}.{_metric_name(label)}": value
+                for label, values in figures.items()
+                for name, value in values.items()
+            }
+        )
+
     def log_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """The metrics of every epoch, in a few requests."""
         run = mlflow.active_run()

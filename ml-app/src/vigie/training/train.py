@@ -173,7 +173,7 @@ class TrainingRun:
         trained = self._trained(best, evaluation)
         held_out = self._held_out
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
-            write_plots(folder, trained.plan, best.fitted, held_out, evaluation)
+            write_plots(folder, trained.plan, best.fitted.history, held_out, evaluation)
             card = model_card(trained, baselines, evaluation, len(held_out))
             (folder / "model_card.md").write_text(card, encoding="utf-8")
         judged = Judged(evaluation.error, baselines, held_out, self._rows_held_out)

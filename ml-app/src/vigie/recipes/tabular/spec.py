@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigie.errors import DataError
 from vigie.models.document import Choices, Input, Missing, Number, Text
 from vigie.training.plan import Plan, Target
 
@@ -126,22 +123,6 @@ class TableSpec(_Strict):
             slices=self.slices,
             label_texts=target.labels,
         )
-
-
-def read_spec(path: Path) -> TableSpec:
-    """The recipe in a YAML file; `DataError` names the entry that is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as failure:
-        raise DataError(f"{path.name} cannot be read ({failure.strerror})") from None
-    except yaml.YAMLError as broken:
-        raise DataError(f"{path.name} is not YAML: {broken}") from None
-    try:
-        return TableSpec.model_validate(content)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path.name}: {where}: {first['msg']}") from None
 
 
 def _input(name: str, item: InputSpec) -> Input:

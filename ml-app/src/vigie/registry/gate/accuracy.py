@@ -121,7 +121,14 @@ def answers_to(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.nd
     document = predictor.package.document
     known = {item.name for item in document.inputs}
     asked = [{k: v for k, v in row.items() if k in known} for row in rows]
-    answers = predictor.predict(predictor.decoder.decode(asked).columns)
+    most = document.rows_at_once
+    parts = [_answer(predictor, asked[at : at + most]) for at in range(0, len(asked), most)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _answer(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    document = predictor.package.document
+    answers = predictor.predict(predictor.decoder.decode(rows).columns)
     if document.task == "classification":
         return np.array(answers.labels(document), object)
     values: np.ndarray = answers.outputs[document.outputs[0].name].astype(np.float64)

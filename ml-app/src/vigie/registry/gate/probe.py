@@ -14,6 +14,7 @@ from vigie.errors import RefusedPackage
 from vigie.registry.gate.accuracy import Compared
 from vigie.registry.gate.latency import Timing
 from vigie.sandbox.keras_archive import check_keras_file
+from vigie.sandbox.memory import usable_memory
 from vigie.sandbox.run import Limits, run_confined
 
 if TYPE_CHECKING:
@@ -53,11 +54,18 @@ class SandboxProbe:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """A probe with the memory that the settings allow."""
+        memory = settings.max_model_memory_bytes
+        # a worker has no more than the machine, or its container, whatever the settings say
+        memory = min(memory, usable_memory() or memory)
         # a limit on processor time would make Linux tell it in steps of 4 ms, too coarse to compare
-        return cls(Limits(settings.max_model_memory_bytes, None, PROBE_SECONDS))
+        return cls(Limits(memory, None, PROBE_SECONDS))
 
     def run(self, package: Package, engine: str) -> None:
-        """Refuses a package that cannot be opened, or answers its golden rows otherwise."""
+        """Refuses a package that cannot be opened, or answers its golden rows otherwise.
+
+        Of large inputs, photos above all, it must also answer the largest batch of a worker within
+        the limit of memory.
+        """
         if engine == "tensorflow":
             check_keras_file(package.keras_path)
             _require_tensorflow(package)

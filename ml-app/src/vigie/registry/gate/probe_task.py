@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import asdict
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.engines.predictor import open_predictor
-from vigie.errors import RefusedPackage, VigieError
+from vigie.errors import ModelFailure, RefusedPackage, VigieError
 from vigie.models.package import read_package
+from vigie.models.reference_rows import LARGE_VALUES
 from vigie.registry.gate.accuracy import against_constant, against_live
 from vigie.registry.gate.latency import measure_times
 from vigie.sandbox.graph import check_graph
@@ -29,7 +32,9 @@ def answer_golden(folder: Path, root: str, engine: str) -> bool:
 
         check_keras_weights(package.keras_path, folder)
     try:
-        open_predictor(package, engine).check_golden()
+        predictor = open_predictor(package, engine)
+        predictor.check_golden()
+        _answer_largest(predictor)
     except (RefusedPackage, MemoryError):
         raise
     except VigieError as failure:
@@ -37,6 +42,20 @@ def answer_golden(folder: Path, root: str, engine: str) -> bool:
     except Exception as failure:
         raise RefusedPackage(f"the model cannot be run ({type(failure).__name__})") from None
     return True
+
+
+def _answer_largest(predictor: Predictor) -> None:
+    """As many large rows as a worker gives to the model at once: they may take gigabytes."""
+    document, rows = predictor.package.document, predictor.package.golden.rows
+    if sum(math.prod(item.shape) for item in document.inputs) <= LARGE_VALUES:
+        return
+    most = document.rows_at_once
+    columns = predictor.decoder.decode(list(islice(cycle(rows), most))).columns
+    try:
+        predictor.predict(columns)
+    except ModelFailure as failure:
+        why = "takes more memory than it may have" if failure.reason == "memory" else "fails"
+        raise RefusedPackage(f"answering {most} rows at once, as a worker does, {why}") from None
 
 
 def measure(folder: Path, roots: list[str], engines: list[str]) -> dict[str, Any]:

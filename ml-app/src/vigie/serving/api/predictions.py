@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, g, request
 
 from vigie.errors import VigieError
+from vigie.serving.admission import AdmittedBody, IncomingBody
 from vigie.serving.pipeline import refusal
 from vigie.serving.routing import NOT_OFFERED, TEMPLATES
 from vigie.serving.runtime import messages
 from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
+    from vigie.serving.pipeline import Pipeline
+    from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.worker_state import WorkerState
 
@@ -25,7 +28,7 @@ def predict(**_parts: str) -> Response:
     worker_state = current_worker_state()
     route = worker_state.pipeline.route(request.path)
     assert route is not None, "Flask took the path for a prediction route"
-    response = worker_state.pipeline.answer(_incoming(), route)
+    response = _answer(worker_state.pipeline, route)
     g.counted = True
     return to_response(response)
 
@@ -63,8 +66,19 @@ def _live(worker_state: WorkerState) -> LoadedModel | None:
     return None
 
 
-def _incoming() -> messages.Request:
-    return messages.Request(request.method, request.path, g.headers, request.get_data(), g.started)
+def _answer(pipeline: Pipeline, route: Route) -> messages.Response:
+    """The pipeline's answer; the body is read when it was let in, where that is not done yet."""
+    incoming = messages.Request(request.method, request.path, g.headers, b"", g.started)
+    body = IncomingBody(pipeline.admission, incoming, route)
+    try:
+        if not isinstance(request.input_stream, AdmittedBody):
+            body.grow(request.content_length or 0)
+        incoming.body = request.get_data(cache=False)
+        return pipeline.answer(incoming, route)
+    except VigieError as error:
+        return pipeline.refuse(incoming, route, error)
+    finally:
+        body.let_go()
 
 
 def to_response(answered: messages.Response) -> Response:

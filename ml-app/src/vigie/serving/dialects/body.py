@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
+from vigie.serving.dialects.long_texts import parse_long_texts
 from vigie.serving.runtime.messages import JSON, EncodedResponse
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ def check_not_compressed(request: Request) -> None:
         raise UnsupportedMediaType("The body is compressed; send it as it is.")
 
 
-def check_is_json(request: Request) -> None:
-    """Refuses a body that is compressed or not JSON by its media type."""
+def check_is_json(request: Request, others: str = "") -> None:
+    """Refuses a body that is compressed or not JSON by its media type.
+
+    `others` begins the sentence that says so, where the model takes more than JSON.
+    """
     check_not_compressed(request)
     media_type = request.headers.get(b"content-type", JSON)
     if media_type in (JSON, b""):
@@ -34,17 +38,21 @@ def check_is_json(request: Request) -> None:
     # curl -d sends JSON under the form type unless it is told otherwise
     if plain == "application/x-www-form-urlencoded" and request.body.lstrip()[:1] in (b"{", b"["):
         return
-    raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
+    send = f"{others}send" if others else "Send"
+    raise UnsupportedMediaType(f"{send} JSON with Content-Type: application/json.")
 
 
 class _NotFinite:
     """Stands for a bare NaN or Infinity, so that the decoder can say which field holds it."""
 
 
-def parse_json(body: bytes) -> Any:
-    """The JSON document of a body; `MalformedRequest` says where it breaks."""
+def parse_json(body: bytes | bytearray, with_photos: bool = False) -> Any:
+    """The JSON document of a body; `MalformedRequest` says where it breaks.
+
+    `with_photos` says that it may hold texts of megabytes.
+    """
     try:
-        return orjson.loads(body)
+        return parse_long_texts(body) if with_photos else orjson.loads(body)
     except orjson.JSONDecodeError as broken:
         if b"NaN" in body or b"Infinity" in body:
             # only the NaN is forgiven: a text that orjson cannot write would break the graph

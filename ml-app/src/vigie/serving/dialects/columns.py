@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import FieldError, InvalidInput
@@ -18,6 +19,18 @@ Point = Callable[[FieldError], str]
 """Where a field stands in the caller's body: `inputs.rooms[2]`."""
 
 _MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MostRows:
+    """The most rows of a request, and fewer where each of them has photos."""
+
+    rows: int
+    photos: int
+
+    def of(self, live: LoadedModel) -> int:
+        """The most that this version takes at once."""
+        return self.photos if live.images else self.rows
 
 
 def check_rows(rows: int, most: int, where: str) -> None:
@@ -95,6 +108,6 @@ def _what(one: FieldError) -> str:
 
 def _unwrapped(values: list[Any], item: Input) -> list[Any]:
     """Values of a scalar input, also from a tensor of shape [rows, 1]."""
-    if item.shape or list not in set(map(type, values)):
+    if not item.single or list not in set(map(type, values)):
         return values
     return [value[0] if type(value) is list and len(value) == 1 else value for value in values]

@@ -9,14 +9,14 @@ import orjson
 from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
-from vigie.serving.dialects.columns import check_rows, checked_columns, gathered, wrong
+from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
 from vigie.serving.dialects.tfserving import TfServingDialect, without_names
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
-    from vigie.models.rows import Decoded
+    from vigie.models.rows import Columns, Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
@@ -39,9 +39,9 @@ _CODES = {
 class InvocationsDialect:
     """`POST /invocations`."""
 
-    def __init__(self, max_rows: int) -> None:
-        self._max_rows = max_rows
-        self._tensors = TfServingDialect(max_rows)
+    def __init__(self, max_rows: int, max_photos: int = 1) -> None:
+        self._most = MostRows(max_rows, max_photos)
+        self._tensors = TfServingDialect(max_rows, max_photos)
 
     def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
         """The rows of a JSON or CSV body."""
@@ -51,11 +51,12 @@ class InvocationsDialect:
             check_not_compressed(request)
             return DecodedRequest(self._by_csv(request.body, live))
         check_is_json(request)
-        return DecodedRequest(self._by_json(parse_json(request.body), live))
+        return DecodedRequest(self._by_json(parse_json(request.body, bool(live.images)), live))
 
-    def _by_csv(self, body: bytes, live: LoadedModel) -> Decoded:
-        columns, rows = read_csv(body, self._max_rows)
-        return checked_columns(live, with_numbers(columns, live.inputs), rows, _csv_place)
+    def _by_csv(self, body: bytes | bytearray, live: LoadedModel) -> Decoded:
+        columns, rows = read_csv(body, self._most.of(live))
+        columns = _photos_in(with_numbers(columns, live.inputs), live)
+        return checked_columns(live, columns, rows, _csv_place)
 
     def _by_json(self, document: Any, live: LoadedModel) -> Decoded:
         if type(document) is not dict:
@@ -84,11 +85,12 @@ class InvocationsDialect:
         names, rows = data.get("columns"), data["data"]
         if type(names) not in (list, type(None)) or type(rows) is not list:
             raise wrong("dataframe_split", "lists as columns and data", "something else")
-        check_rows(len(rows), self._max_rows, "dataframe_split.data")
+        check_rows(len(rows), self._most.of(live), "dataframe_split.data")
         if not names or names == list(range(len(names))):
             # a table that never had names, as pandas writes it
             return without_names(rows, live, "dataframe_split.data")
         columns = columns_of(names, rows, lambda row: f"dataframe_split.data[{row}]")
+        columns = _photos_in(columns, live)
         places = {name: index for index, name in enumerate(names)}
 
         def point(one: FieldError) -> str:
@@ -101,8 +103,8 @@ class InvocationsDialect:
     def _by_records(self, rows: Any, live: LoadedModel) -> Decoded:
         if type(rows) is not list:
             raise wrong("dataframe_records", "list of objects", kind_of(rows))
-        check_rows(len(rows), self._max_rows, "dataframe_records")
-        columns = gathered(live, rows, _record_place)
+        check_rows(len(rows), self._most.of(live), "dataframe_records")
+        columns = _photos_in(gathered(live, rows, _record_place), live)
         return checked_columns(live, columns, len(rows), _record_place)
 
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
@@ -129,6 +131,19 @@ class InvocationsDialect:
         if isinstance(error, MalformedRequest | UnsupportedMediaType):
             text += " JSON (application/json) and CSV (text/csv) are taken."
         return EncodedResponse(orjson.dumps({"error_code": code, "message": text}), status=status)
+
+
+def _photos_in(columns: Columns, live: LoadedModel) -> Columns:
+    """The columns with the text of each photo as base64: so MLflow's tables carry bytes."""
+    if not live.images:
+        return columns
+    names = {item.name for item in live.images}
+    return {
+        name: [{"b64": value} if type(value) is str else value for value in values]
+        if name in names
+        else values
+        for name, values in columns.items()
+    }
 
 
 def _check_charset(parameters: list[str]) -> None:

@@ -1,7 +1,8 @@
 """Vigie's own dialect: rows as objects with one value per input.
 
 `{"instances": [{…}, …]}`; also one object, a bare list, and `{"features": …}` with either. A list
-stands for a row too: the values in the order of the inputs.
+stands for a row too: the values in the order of the inputs. A model that takes photos also takes
+their files: the body itself, or several in a form.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from vigie.errors import FieldError, InvalidInput, MalformedRequest
 from vigie.models.positional import columns_by_place, takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
+from vigie.serving.dialects.columns import MostRows
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 _WRAPPERS = ("instances", "features")
+FILES = (
+    "Send the photo itself (Content-Type: image/jpeg), several in a form (multipart/form-data), or "
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Body:
     """The rows of a body and where they stand in it."""
 
@@ -44,17 +49,22 @@ class _Body:
 class NativeDialect:
     """`POST /predict` and `POST /predict/<model>`."""
 
-    def __init__(self, max_rows: int) -> None:
-        self._max_rows = max_rows
+    def __init__(self, max_rows: int, max_photos: int = 1) -> None:
+        self._most = MostRows(max_rows, max_photos)
 
     def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
         """The rows of a request, checked against the live version's inputs."""
-        check_is_json(request)
-        body = _unwrap(parse_json(request.body), live)
+        most = self._most.of(live)
+        if live.images and (decoded := _by_files(request, live, most)):
+            return DecodedRequest(decoded)
+        check_is_json(request, FILES if live.images else "")
+        body = _unwrap(parse_json(request.body, bool(live.images)), live)
         count = len(body.rows)
-        if not 1 <= count <= self._max_rows:
-            wrong = FieldError(0, "", f"1 to {self._max_rows} rows", f"{count} rows")
+        if not 1 <= count <= most:
+            wrong = FieldError(0, "", f"1 to {most} rows", f"{count} rows")
             raise _Pointed(InvalidInput("The number of rows is wrong.", (wrong,)), body, True)
+        if live.images:
+            body.rows = _named(body.rows, live)
         try:
             if type(body.rows[0]) is list and body.listed and takes_lists(live.inputs):
                 return DecodedRequest(_by_place(body.rows, live))
@@ -103,6 +113,30 @@ class _Pointed(InvalidInput):
         super().__init__(str(invalid), invalid.fields)
         self.body = body
         self.whole = whole
+
+
+def _by_files(request: Request, live: LoadedModel, most: int) -> Decoded | None:
+    """The rows of photos that are sent as files; `None` where the body is none of them."""
+    # what reads forms comes with much else, and tables need none of it
+    from vigie.serving.dialects.uploads import uploaded
+
+    body = _Body((), "", True)
+    try:
+        found = uploaded(request, live, most)
+        if found is None:
+            return None
+        columns, rows = found
+        return live.predictor.decoder.decode_columns(columns, rows)
+    except InvalidInput as invalid:
+        raise _Pointed(invalid, body) from None
+
+
+def _named(rows: Sequence[Any], live: LoadedModel) -> Sequence[Any]:
+    """The rows with each `{"b64": …}` under the name of the one photo that it can be."""
+    if len(live.images) > 1:
+        return rows
+    name = live.images[0].name
+    return [{name: row} if type(row) is dict and row.keys() == {"b64"} else row for row in rows]
 
 
 def _by_place(rows: Sequence[Any], live: LoadedModel) -> Decoded:

@@ -9,9 +9,12 @@ from vigie.serving.dialects.tfserving import SIGNATURE
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
 
 if TYPE_CHECKING:
+    from vigie.models.document import Input
     from vigie.serving.runtime.loaded_model import LoadedModel
 
-_TF_TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING"}
+_TF_TYPES = {
+    "float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING", "image": "DT_STRING",
+}  # fmt: skip
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}
 
 
@@ -34,7 +37,7 @@ def tfserving_metadata(live: LoadedModel) -> dict[str, Any]:
     document = live.document
     signature = {
         "inputs": {
-            item.name: _tensor_info(item.name, _TF_TYPES[item.dtype], item.shape)
+            item.name: _tensor_info(item.name, _TF_TYPES[item.dtype], _sent_shape(item))
             for item in document.inputs
         },
         "outputs": {
@@ -49,6 +52,11 @@ def tfserving_metadata(live: LoadedModel) -> dict[str, Any]:
         "model_spec": {"name": live.name, "signature_name": "", "version": live.version},
         "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
     }
+
+
+def _sent_shape(item: Input) -> tuple[int, ...]:
+    """The shape of one value as callers send it: a photo is one value."""
+    return () if item.single else item.shape
 
 
 def _tensor_info(tensor: str, dtype: str, shape: Sequence[int]) -> dict[str, Any]:
@@ -71,7 +79,7 @@ def v2_metadata(live: LoadedModel, versions: Sequence[str]) -> dict[str, Any]:
             {
                 "name": item.name,
                 "datatype": INPUT_DATATYPES[item.dtype],
-                "shape": [-1, *item.shape],
+                "shape": [-1, *_sent_shape(item)],
             }
             for item in document.inputs
         ],

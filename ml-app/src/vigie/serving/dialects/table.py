@@ -29,7 +29,7 @@ def columns_of(names: Sequence[Any], rows: Sequence[Any], place: Callable[[int],
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def read_csv(body: bytes, most_rows: int) -> tuple[Columns, int]:
+def read_csv(body: bytes | bytearray, most_rows: int) -> tuple[Columns, int]:
     """The columns of a CSV body (RFC 4180), their cells as text, and the number of rows.
 
     Empty cells are `None`, and empty lines are no rows.

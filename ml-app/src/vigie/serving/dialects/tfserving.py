@@ -16,6 +16,7 @@ from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import (
+    MostRows,
     check_rows,
     checked_columns,
     gathered,
@@ -41,8 +42,8 @@ class TfServingDialect:
     With `offered` false it stands for the other verbs, and refuses whatever it is asked.
     """
 
-    def __init__(self, max_rows: int, offered: bool = True) -> None:
-        self._max_rows = max_rows
+    def __init__(self, max_rows: int, max_photos: int = 1, offered: bool = True) -> None:
+        self._most = MostRows(max_rows, max_photos)
         self._offered = offered
 
     def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
@@ -50,7 +51,7 @@ class TfServingDialect:
         if not self._offered:
             raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
         check_not_compressed(request)
-        document = parse_json(request.body)
+        document = parse_json(request.body, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object with instances or inputs", kind_of(document))
         if document.get("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
@@ -67,7 +68,7 @@ class TfServingDialect:
         """Rows: objects, or plain values: of the one input, or lists in the inputs' order."""
         if type(rows) is not list:
             raise wrong(where, "list", kind_of(rows))
-        check_rows(len(rows), self._max_rows, where)
+        check_rows(len(rows), self._most.of(live), where)
         if type(rows[0]) is not dict or _is_base64(rows[0]):
             return without_names(rows, live, where)
 
@@ -80,7 +81,7 @@ class TfServingDialect:
     def by_column(self, inputs: Any, live: LoadedModel) -> Decoded:
         """The columns of `inputs`: an object of tensors, or one tensor with all values of a row."""
         if type(inputs) is list:
-            check_rows(len(inputs), self._max_rows, "inputs")
+            check_rows(len(inputs), self._most.of(live), "inputs")
             return without_names(inputs, live, "inputs")
         if type(inputs) is not dict or not inputs:
             raise wrong("inputs", "object with one list per input", kind_of(inputs))
@@ -89,7 +90,7 @@ class TfServingDialect:
                 where = f"inputs.{name}" if name in live.inputs else "inputs"
                 raise wrong(where, "list with one value per row", kind_of(values))
         rows = len(next(iter(inputs.values())))
-        check_rows(rows, self._max_rows, "inputs")
+        check_rows(rows, self._most.of(live), "inputs")
 
         def point(one: FieldError) -> str:
             place = f"inputs.{one.field}"

@@ -16,7 +16,7 @@ from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.positional import takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
-from vigie.serving.dialects.columns import check_rows, checked_columns, wrong
+from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, wrong
 from vigie.serving.dialects.v2_tensors import (
     Tensor,
     as_binary,
@@ -40,14 +40,14 @@ MOST_ID_CHARACTERS = 128
 class V2Dialect:
     """`POST /v2/models/<model>[/versions/<version>]/infer`."""
 
-    def __init__(self, max_rows: int) -> None:
-        self._max_rows = max_rows
+    def __init__(self, max_rows: int, max_photos: int = 1) -> None:
+        self._most = MostRows(max_rows, max_photos)
 
     def decode(self, request: Request, live: LoadedModel) -> DecodedRequest:
         """The rows of the tensors; the response format is what to answer and how."""
         check_not_compressed(request)
         header, data = _split(request)
-        document = parse_json(header)
+        document = parse_json(header, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
         response_format = _response_format(document, live)
@@ -58,7 +58,8 @@ class V2Dialect:
         def point(one: FieldError) -> str:
             if one.row < 0:
                 return f"inputs, {one.field}"
-            size = prod(live.inputs[one.field].shape)
+            item = live.inputs[one.field]
+            size = 1 if item.single else prod(item.shape)
             first = one.row * size
             if one.field not in places:
                 place = one.row * len(live.inputs) + list(live.inputs).index(one.field)
@@ -71,7 +72,7 @@ class V2Dialect:
 
     def _columns(self, tensors: list[Tensor], live: LoadedModel) -> dict[str, list[Any]]:
         rows = tensors[0].rows
-        check_rows(rows, self._max_rows, f"{tensors[0].where}.shape")
+        check_rows(rows, self._most.of(live), f"{tensors[0].where}.shape")
         if _is_table(tensors, live):
             return tensors[0].columns(live.inputs)
         columns: dict[str, list[Any]] = {}
@@ -127,7 +128,7 @@ def _is_table(tensors: list[Tensor], live: LoadedModel) -> bool:
     return alone and len(inputs) > 1 and takes_lists(inputs)
 
 
-def _split(request: Request) -> tuple[bytes, memoryview]:
+def _split(request: Request) -> tuple[bytes | bytearray, memoryview]:
     """The JSON of a body and the binary data behind it."""
     given = request.headers.get(HEADER_LENGTH)
     if given is None:

@@ -37,7 +37,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """The numeric datatypes and how they lie in binary data."""
 
-INPUT_DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}
+INPUT_DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES", "image": "BYTES"}
+PHOTO_BYTES = "BYTES: the file of each photo, in base64 or as binary data"
 _NONE = type(None)
 _KINDS: dict[str, frozenset[type]] = {
     "b": frozenset({bool, _NONE}),
@@ -65,6 +66,8 @@ class Tensor:
     def column(self, item: Input) -> list[Any]:
         """One value per row of the input; `InvalidInput` where it is no tensor for it."""
         self._check_fits(item)
+        if item.is_image:
+            return self._photos()
         flat = self._texts() if self.datatype == "BYTES" else self._numbers()
         for size in reversed(item.shape):
             flat = [flat[start : start + size] for start in range(0, len(flat), size)]
@@ -78,12 +81,17 @@ class Tensor:
         for item in inputs.values():
             self._check_datatype(item)
         flat = self._texts() if self.datatype == "BYTES" else self._numbers()
+        if any(item.is_image for item in inputs.values()):
+            raise wrong(self.where, "a tensor of their own for photos", "one of all inputs")
         return {name: flat[place :: len(inputs)] for place, name in enumerate(inputs)}
 
     def _check_fits(self, item: Input) -> None:
-        rest = self.shape[1:]
-        if rest != item.shape and (item.shape or rest != (1,)):
-            expected = f"[{', '.join(map(str, (self.rows, *item.shape)))}]"
+        # whoever sends pixels learns first that they are not what is wanted
+        if item.is_image:
+            self._check_datatype(item)
+        rest, wanted = self.shape[1:], () if item.single else item.shape
+        if rest != wanted and (wanted or rest != (1,)):
+            expected = f"[{', '.join(map(str, (self.rows, *wanted)))}]"
             raise wrong(f"{self.where}.shape", expected, f"{list(self.shape)}")
         self._check_datatype(item)
 
@@ -92,9 +100,12 @@ class Tensor:
             known = ", ".join([*DTYPES, "BYTES"])
             raise wrong(f"{self.where}.datatype", f"one of {known}", "another")
         is_text = self.datatype == "BYTES"
+        if item.is_image and not is_text:
+            raise wrong(f"{self.where}.datatype", PHOTO_BYTES, self.datatype)
         # a choice among integers may be spelled out
-        if is_text != (item.dtype == "string") and not (is_text and item.tensor == "string"):
-            expected = "BYTES" if item.dtype == "string" else "a datatype of numbers"
+        takes_text = item.dtype == "string" or item.is_image
+        if is_text != takes_text and not (is_text and item.tensor == "string"):
+            expected = "BYTES" if takes_text else "a datatype of numbers"
             raise wrong(f"{self.where}.datatype", expected, self.datatype)
 
     def _numbers(self) -> list[Any]:
@@ -120,6 +131,13 @@ class Tensor:
         flat = self._flat(self.data)
         self._check_kinds(flat, frozenset({str, _NONE}))
         return flat
+
+    def _photos(self) -> list[Any]:
+        """The files of photos: binary data as it is, and JSON, which has no bytes, as base64."""
+        if not isinstance(self.data, list):
+            return read_bytes(self.data, prod(self.shape), f"{self.where}.data", "photos")
+        flat = self._flat(self.data)
+        return [{"b64": value} if type(value) is str else value for value in flat]
 
     def _flat(self, data: list[Any]) -> list[Any]:
         """The values in row-major order, of data that is flat or nested as the shape says."""
@@ -153,21 +171,26 @@ class Tensor:
 
 
 def read_texts(data: memoryview, count: int, where: str) -> list[Any]:
-    """Texts of binary data: each its length in 4 bytes, little-endian, then UTF-8."""
-    texts: list[Any] = []
+    """Texts of binary data, in UTF-8."""
+    try:
+        return [str(part, "utf-8") for part in read_bytes(data, count, where)]
+    except UnicodeDecodeError:
+        raise wrong(where, "UTF-8", "other bytes") from None
+
+
+def read_bytes(data: memoryview, count: int, where: str, what: str = "texts") -> list[memoryview]:
+    """Values of binary data: each its length in 4 bytes, little-endian, then itself."""
+    values: list[memoryview] = []
     start = 0
     for _ in range(count):
         begin = start + 4
         start = begin + int.from_bytes(data[start:begin], "little")
         if begin > len(data) or start > len(data):
-            raise wrong(where, f"{count} texts with their lengths", "fewer bytes")
-        try:
-            texts.append(str(data[begin:start], "utf-8"))
-        except UnicodeDecodeError:
-            raise wrong(where, "UTF-8", "other bytes") from None
+            raise wrong(where, f"{count} {what} with their lengths", "fewer bytes")
+        values.append(data[begin:start])
     if start != len(data):
-        raise wrong(where, f"{count} texts with their lengths", "more bytes")
-    return texts
+        raise wrong(where, f"{count} {what} with their lengths", "more bytes")
+    return values
 
 
 @dataclass(frozen=True, slots=True)

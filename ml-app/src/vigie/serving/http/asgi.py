@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import RETRY_SECONDS, TooLarge
+from vigie.errors import RETRY_SECONDS, TooLarge, Unavailable, VigieError
+from vigie.serving.admission import IncomingBody
+from vigie.serving.caller import ClientGone
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import ClientGone, base_headers, refusal
-from vigie.serving.problems import MEDIA_TYPE, problem_body
+from vigie.serving.pipeline import base_headers, refusal
+from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
 
 if TYPE_CHECKING:
-    from vigie.serving.pipeline import Receive
+    from vigie.serving.caller import Receive
     from vigie.serving.routing import Route
     from vigie.settings import Settings
 
@@ -26,6 +29,7 @@ CreateApp = Callable[[WorkerState], WsgiApp]
 
 FLASK_THREADS = 4
 FLASK_DELAY_SECONDS = 1.0
+_PIECE_BYTES = 2**20
 
 
 class AsgiApplication:
@@ -36,7 +40,7 @@ class AsgiApplication:
         self._app = app
         self._pipeline = worker_state.pipeline
         self._fast = worker_state.settings.fast_lane
-        self._most_bytes = worker_state.settings.max_body_bytes
+        self._admission = worker_state.pipeline.admission
         self._threads = ThreadPoolExecutor(FLASK_THREADS, thread_name_prefix="flask")
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -68,17 +72,7 @@ class AsgiApplication:
         route = self.fast_route(request.method, request.path)
         if route is not None:
             return await self.predict(request, route, loop, receive)
-        try:
-            request.body = await self._read_body(request, receive)
-        except TooLarge as error:
-            return self._refuse(request, error)
-        if (
-            self._fast
-            and request.path in ("/livez", "/readyz")
-            and request.method in ("GET", "HEAD")
-        ):
-            return self._health(request)
-        return await loop.run_in_executor(self._threads, call_wsgi, self._app, request, scope)
+        return await self._ask_flask(request, scope, receive)
 
     def fast_route(self, method: str, path: str) -> Route | None:
         """Where a prediction goes that needs no Flask; `None` for every other request."""
@@ -91,57 +85,75 @@ class AsgiApplication:
 
         Raises `ClientGone`, the work not done.
         """
+        if request.body and len(request.body) <= self._admission.free_bytes:
+            return await self._pipeline.answer_soon(request, route, loop, receive)
+        incoming = IncomingBody(self._admission, request, route)
+        request.let_go = incoming.let_go
         try:
-            if not request.body:
-                request.body = await self._read_body(request, receive)
-            elif len(request.body) > self._most_bytes:
-                raise self._too_large()
-        except TooLarge as error:
-            return self._refuse(request, error)
-        return await self._pipeline.answer_soon(request, route, loop, receive)
+            await self._take_body(request, incoming, receive)
+            return await self._pipeline.answer_soon(request, route, loop, receive)
+        except VigieError as error:
+            return self._pipeline.refuse(request, route, error)
+        finally:
+            incoming.let_go()
 
-    async def _read_body(self, request: Request, receive: Receive) -> bytes:
+    async def _ask_flask(self, request: Request, scope: Scope, receive: Receive) -> Response:
+        """Answers whatever is no prediction of the fast lane."""
+        loop = asyncio.get_running_loop()
+        route = self._pipeline.route(request.path) if request.method == "POST" else None
+        incoming = IncomingBody(self._admission, request, route)
+        try:
+            await self._take_body(request, incoming, receive)
+            if self._is_health(request):
+                return self._health(request)
+            return await loop.run_in_executor(self._threads, call_wsgi, self._app, request, scope)
+        except VigieError as error:
+            if route is not None:
+                return self._pipeline.refuse(request, route, error)
+            if isinstance(error, TooLarge) or getattr(error, "reason", "") == "full":
+                return self._refuse(request, error)
+            # it asks for the key itself, and says it as every other error is said
+            request.body = b""
+            return await loop.run_in_executor(self._threads, call_wsgi, self._app, request, scope)
+        finally:
+            incoming.let_go()
+
+    def _is_health(self, request: Request) -> bool:
+        asked = request.path in ("/livez", "/readyz") and request.method in ("GET", "HEAD")
+        return self._fast and asked
+
+    async def _take_body(self, request: Request, incoming: IncomingBody, receive: Receive) -> None:
+        """Reads the whole body as far as it is let in; a refusal is a `VigieError`."""
+        if request.body:
+            incoming.grow(len(request.body))
+            return
         declared = request.headers.get(b"content-length")
-        if declared is not None and int(declared) > self._most_bytes:
-            raise self._too_large()
+        if declared is not None:
+            incoming.grow(int(declared))
         message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body") and len(body) <= self._most_bytes:
-            message, body = await self._read_rest(body, receive)
-        if len(body) > self._most_bytes:
-            raise self._too_large()
+        request.body = message.get("body", b"")
+        if message.get("more_body"):
+            message = await _read_rest(request, incoming, receive)
+        else:
+            incoming.grow(len(request.body))
         if message["type"] == "http.disconnect":
             raise ClientGone
-        return body
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is above the limit of {self._most_bytes} bytes.")
-
-    async def _read_rest(self, first: bytes, receive: Receive) -> tuple[dict[str, Any], bytes]:
-        """The last message and the body; joined once, as a body in tiny pieces must cost little."""
-        pieces, size = [first], len(first)
-        while True:
-            message = await receive()
-            piece = message.get("body", b"")
-            pieces.append(piece)
-            size += len(piece)
-            if not message.get("more_body") or size > self._most_bytes:
-                return message, b"".join(pieces)
-
-    def _refuse(self, request: Request, error: TooLarge) -> Response:
+    def _refuse(self, request: Request, error: VigieError) -> Response:
         request_id = request_id_of(request)
-        routes = self._pipeline.routes
-        route = routes.find(request.path)
+        route = self._pipeline.route(request.path)
         template = route.template if route else "(none)"
-        self.worker_state.metrics.http.count_request(
-            request.known_method, template, error.status, 0.0
-        )
+        metrics = self.worker_state.metrics.http
+        metrics.count_request(request.known_method, template, error.status, 0.0)
+        if isinstance(error, Unavailable):
+            metrics.rejected.labels(error.reason).inc()
         self._note(request, template, request_id, error.status)
-        dialect = routes.dialect_of(request.path)
+        dialect = self._pipeline.routes.dialect_of(request.path)
         if dialect is not None:
             return refusal(dialect, request, None, error, request_id)
         body = problem_body(error, request_id)
-        return Response(error.status, base_headers(MEDIA_TYPE, body, request_id), body)
+        headers = [*base_headers(MEDIA_TYPE, body, request_id), *problem_headers(error)]
+        return Response(error.status, headers, body)
 
     def _health(self, request: Request) -> Response:
         status, body = 200, b'{"status":"alive"}'
@@ -173,6 +185,34 @@ class AsgiApplication:
                 self.worker_state.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _read_rest(request: Request, incoming: IncomingBody, receive: Receive) -> dict[str, Any]:
+    """Reads what follows the first piece of a body; the last message.
+
+    A small body is joined once, as one in tiny pieces must cost little. What is large grows piece
+    by piece: to join it would hold up the loop.
+    """
+    pieces, size = [bytes(request.body)], len(request.body)
+    grown = bytearray()
+    while True:
+        message = await receive()
+        piece = message.get("body", b"")
+        pieces.append(piece)
+        size += len(piece)
+        incoming.grow(size)
+        more = message.get("more_body")
+        if not more and not grown:
+            request.body = b"".join(pieces)
+            return message
+        if not more or size - len(grown) >= _PIECE_BYTES:
+            grown += b"".join(pieces)
+            pieces = []
+        if not more:
+            request.body = grown
+            # the time that a caller takes to send so much is not the service's
+            request.received = time.perf_counter()
+            return message
 
 
 def create_asgi_app(settings: Settings, create_app: CreateApp) -> AsgiApplication:

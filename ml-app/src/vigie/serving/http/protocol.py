@@ -13,8 +13,9 @@ from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
 from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
+from vigie.serving.caller import ClientGone
 from vigie.serving.http.parser import Parser
-from vigie.serving.pipeline import NOSNIFF, ClientGone
+from vigie.serving.pipeline import NOSNIFF
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime.messages import Request
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from vigie.serving.admission import AdmittedBody
 from vigie.serving.runtime.messages import Response
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _environ(request: Request, scope: dict[str, Any]) -> dict[str, Any]:
         "REMOTE_PORT": str(client[1]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input": AdmittedBody(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -90,4 +90,6 @@ def _environ(request: Request, scope: dict[str, Any]) -> dict[str, Any]:
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         environ[key] = value.decode("latin-1")
     environ["CONTENT_LENGTH"] = str(len(request.body))
+    # a large body is there once
+    request.body = b""
     return environ

@@ -13,7 +13,7 @@ import vigie
 from vigie.models.document import text_in
 from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
-from vigie.serving.openapi.schemas import answer_schema, row_schema
+from vigie.serving.openapi.schemas import answer_schema, file_schema, row_schema, upload_schema
 from vigie.serving.problems import PROBLEMS
 
 if TYPE_CHECKING:
@@ -96,6 +96,11 @@ def _prediction_path(live: LoadedModel, operation: str) -> Schema:
     item["post"]["operationId"] = operation
     item["post"]["summary"] = text_in(live.document.title, "en")
     _json_body(item)["example"] = {"instances": [live.document.example]}
+    if live.images:
+        content = item["post"]["requestBody"]["content"]
+        if all(one in live.images or not one.required for one in live.document.inputs):
+            content["image/*"] = {"schema": file_schema()}
+        content["multipart/form-data"] = {"schema": upload_schema(live.document)}
     return item
 
 
@@ -120,6 +125,8 @@ def _fixed_paths(document: PackageDocument) -> Schema:
 def _tensor(item: Input, value: Any) -> Schema:
     """One row of an input as a tensor."""
     datatype = INPUT_DATATYPES[item.dtype]
+    if item.is_image:
+        return {"name": item.name, "shape": [1], "datatype": datatype, "data": [value["b64"]]}
     return {"name": item.name, "shape": [1, *item.shape], "datatype": datatype, "data": [value]}
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+_FILE: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 _TYPES = {"float32": "number", "int64": "integer", "string": "string"}
 
 
@@ -18,9 +19,41 @@ def row_schema(document: PackageDocument) -> Schema:
     """The JSON schema of one row of a model."""
     return {
         "type": "object",
-        "properties": {item.name: _input_schema(item) for item in document.inputs},
+        "properties": {
+            item.name: _photo_schema(item) if item.is_image else _input_schema(item)
+            for item in document.inputs
+        },
         "required": [item.name for item in document.inputs if item.required],
         "additionalProperties": False,
+    }
+
+
+def upload_schema(document: PackageDocument) -> Schema:
+    """The schema of a form of photos: a part for each, and of other inputs one for each or all."""
+    parts: Schema = {}
+    for item in document.inputs:
+        part = dict(_FILE) if item.is_image else _input_schema(item)
+        parts[item.name] = {"type": "array", "items": part, "minItems": 1}
+    required = [item.name for item in document.inputs if item.required]
+    return {
+        "type": "object", "properties": parts, "required": required, "additionalProperties": False,
+    }  # fmt: skip
+
+
+def file_schema() -> Schema:
+    """The schema of a body that is a photo."""
+    return dict(_FILE)
+
+
+def _photo_schema(item: Input) -> Schema:
+    text = {"type": "string", "contentEncoding": "base64", "description": "The file in base64."}
+    return {
+        "type": "object",
+        "properties": {"b64": text},
+        "required": ["b64"],
+        "additionalProperties": False,
+        "description": _describe(item),
+        "examples": [item.example] if item.example is not None else [],
     }
 
 

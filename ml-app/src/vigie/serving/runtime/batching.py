@@ -28,7 +28,6 @@ Waiting = tuple[RequestContext, "asyncio.Future[Result]"]
 ResultOrError = Result | VigieError
 
 CALLS_AHEAD = 5
-SHORTEST_QUEUE_SECONDS = 0.05
 _NICENESS = 5
 
 
@@ -69,12 +68,8 @@ class BatchWorker:
     def require_room(self, latency: LatencyModel) -> None:
         """Raises `Unavailable` where a newcomer would wait too long for a model of this speed."""
         wait = latency.seconds(self._rows) if self._rows else 0.0
-        if wait > max(CALLS_AHEAD * latency.nominal_seconds(1), SHORTEST_QUEUE_SECONDS):
-            raise Unavailable(
-                "The model has more to do than it can; try again soon.",
-                "queue",
-                retry_after=math.ceil(wait),
-            )
+        if wait > max(CALLS_AHEAD * latency.nominal_seconds(1), latency.least_queue_seconds):
+            raise too_much_to_do(wait)
 
     def busy_seconds(self) -> float:
         """How long the call that runs now has been running, 0 where none runs."""
@@ -118,6 +113,15 @@ def settle(batch: Sequence[Waiting], results: Sequence[ResultOrError]) -> None:
             future.set_exception(result)
         else:
             future.set_result(result)
+
+
+def too_much_to_do(seconds: float) -> Unavailable:
+    """The refusal of a newcomer who would wait so long."""
+    return Unavailable(
+        "The model has more to do than it can; try again soon.",
+        "queue",
+        retry_after=math.ceil(seconds),
+    )
 
 
 def _expire(future: asyncio.Future[Result]) -> None:

@@ -32,6 +32,8 @@ log = logging.getLogger("vigie.serving")
 
 MOST_WAITING = 64
 MOST_BYTES = 64 * 1024
+MOST_PHOTO_BYTES = 16 * 2**20
+"""Of all copies with photos that wait: their bodies are kept whole."""
 BUSY_SHARE = 0.005
 """The share of requests that may meet a copy at work: under the hundredth that p99 leaves out."""
 CANARY_HEADER = b"x-canary-key"
@@ -41,12 +43,16 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A request that was answered, and the answer of the champion, whose package is not kept."""
+    """A request that was answered, and the answer of the champion, whose package is not kept.
+
+    `weight` is the bytes of its body where that has photos.
+    """
 
     request: Request
     dialect: Dialect
     document: PackageDocument
     answers: Answers
+    weight: int
 
 
 class Challenger:
@@ -58,6 +64,8 @@ class Challenger:
         self._series = metrics.bind(live.name, live.version)
         self._share = share
         self._queue: queue.Queue[Copy | None] = queue.Queue(MOST_WAITING)
+        self._bytes = 0
+        self._counting = threading.Lock()
         self._ended = threading.Event()
         self.info = (live.name, live.version, CHALLENGER, live.run_id, live.engine)
         self.thread = threading.Thread(
@@ -69,13 +77,23 @@ class Challenger:
         """Takes a copy of a share of the requests (shadow traffic); never waits."""
         if random.random() >= self._share or context.live is self.live:  # noqa: S311 -- no secret
             return
-        request, document = context.request, context.live.document
+        request, live = context.request, context.live
+        size = len(request.body)
+        weight = size if live.images else 0
+        copy = Copy(request, context.dialect, live.document, result.answers, weight)
         try:
-            if len(request.body) > MOST_BYTES:
+            if self._bytes + weight > MOST_PHOTO_BYTES if weight else size > MOST_BYTES:
                 raise queue.Full
-            self._queue.put_nowait(Copy(request, context.dialect, document, result.answers))
+            self._queue.put_nowait(copy)
         except queue.Full:
             self._series.dropped.inc()
+            return
+        self._weigh(weight)
+
+    def _weigh(self, weight: int) -> None:
+        if weight:
+            with self._counting:
+                self._bytes += weight
 
     def close(self) -> None:
         """Ends the thread and removes the series; copies that still wait are forgotten."""
@@ -93,6 +111,7 @@ class Challenger:
         while (copy := self._queue.get()) is not None and not self._ended.is_set():
             started = time.thread_time()
             self._try(copy)
+            self._weigh(-copy.weight)
             del copy
             # a thread that computes takes turns with the loop: resting leaves most turns to it
             self._ended.wait((time.thread_time() - started) * (1 / BUSY_SHARE - 1))

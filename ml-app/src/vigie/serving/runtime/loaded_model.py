@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 WARM_UP_CALLS = 3
 QUICK_SECONDS = 0.002
 """A model that takes less for a full batch runs in the event loop, and holds nobody up."""
+SHORTEST_QUEUE_SECONDS = 0.05
+SHORTEST_PHOTO_QUEUE_SECONDS = 2.0
+"""Photos take so long to send and to decode that more of a wait for the model does no harm."""
 SMOOTHING = 0.1
 WINDOW_CALLS = 32
 LARGEST_STEP = 4.0
@@ -33,9 +36,17 @@ LARGEST_STEP = 4.0
 class LatencyModel:
     """A fixed time per call and one per row, seconds, times what the machine makes of it now."""
 
-    def __init__(self, one_row: float, full_batch: float, batch_rows: int) -> None:
+    def __init__(
+        self,
+        one_row: float,
+        full_batch: float,
+        batch_rows: int,
+        least_queue_seconds: float = SHORTEST_QUEUE_SECONDS,
+    ) -> None:
         self.batch_rows = batch_rows
         """The most rows of several requests that share a call."""
+        self.least_queue_seconds = least_queue_seconds
+        """A queue that is not longer turns nobody away."""
         self._per_row = max((full_batch - one_row) / max(batch_rows - 1, 1), 0.0)
         self._per_call = max(one_row - self._per_row, 1e-6)
         self._correction = 1.0
@@ -86,6 +97,8 @@ class LoadedModel:
     latency: LatencyModel
     headers: list[tuple[bytes, bytes]]
     inputs: dict[str, Input]
+    images: tuple[Input, ...] = ()
+    """The inputs that take photos."""
     loaded_at: float = field(default_factory=time.time)
 
     @property
@@ -120,11 +133,18 @@ def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -
             (b"x-model-digest", cached.digest.encode()),
         ],
         inputs={item.name: item for item in document.inputs},
+        images=document.images,
     )
 
 
 def _measure(predictor: Predictor, batch_rows: int) -> LatencyModel:
-    return LatencyModel(_time_call(predictor, 1), _time_call(predictor, batch_rows), batch_rows)
+    images = predictor.package.document.images
+    return LatencyModel(
+        _time_call(predictor, 1),
+        _time_call(predictor, batch_rows),
+        batch_rows,
+        SHORTEST_PHOTO_QUEUE_SECONDS if images else SHORTEST_QUEUE_SECONDS,
+    )
 
 
 def _time_call(predictor: Predictor, batch_rows: int) -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vigie.engines.predictor import Answers
     from vigie.errors import VigieError
     from vigie.models.rows import Decoded
@@ -28,14 +30,16 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class Request:
     """One HTTP request: its method, path, headers (names in lower case) and whole body.
 
-    `received` is a reading of `time.perf_counter()`, seconds.
+    `received` is a reading of `time.perf_counter()`, seconds. `let_go` frees what was set aside for
+    a large body, and may be called as soon as that is needed no more.
     """
 
     method: str
     path: str
     headers: dict[bytes, bytes]
-    body: bytes
+    body: bytes | bytearray
     received: float = field(default_factory=time.perf_counter)
+    let_go: Callable[[], None] | None = None
 
     def header(self, name: bytes) -> str:
         """A header's value, empty where it is absent."""

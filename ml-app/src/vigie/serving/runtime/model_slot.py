@@ -203,6 +203,8 @@ class ModelSlot:
                 return [failed]
             return [self._predict([context])[0] for context in contexts]
         infer_seconds = time.perf_counter() - started
+        if live.images:
+            _forget_pixels(live, [decoded, *(context.decoded for context in contexts)])
         live.latency.observe(decoded.rows, infer_seconds, clock() - computing)
         bound = self._bound.get(live.version)
         if bound is not None and bound.bins is not None:
@@ -231,4 +233,20 @@ def _joined(contexts: Sequence[RequestContext]) -> Decoded:
             columns[name].extend(values)
         if context.decoded.missing:
             missing.update(context.decoded.missing)
-    return Decoded(rows, columns, {}, missing)
+    return Decoded(rows, columns, {}, missing, _joined_figures(contexts))
+
+
+def _joined_figures(contexts: Sequence[RequestContext]) -> dict[str, list[tuple[float, ...]]]:
+    return {
+        name: [row for context in contexts for row in context.decoded.figures[name]]
+        for name in contexts[0].decoded.figures
+    }
+
+
+def _forget_pixels(live: LoadedModel, used: Sequence[Decoded]) -> None:
+    """What is counted and logged later keeps the figures of photos: pixels would pile up."""
+    names = {item.name for item in live.images}
+    for decoded in used:
+        # whoever holds the columns keeps them whole
+        kept = {name: values for name, values in decoded.columns.items() if name not in names}
+        decoded.columns = kept

@@ -11,18 +11,21 @@ import orjson
 
 from vigie.errors import VigieError
 from vigie.models.document import text_in
+from vigie.models.photo import photo_formats
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
 from vigie.serving.runtime.messages import Request, RequestContext, Result
 from vigie.serving.web.form import limits_phrase
-from vigie.serving.web.result import body_of, curl_command
+from vigie.serving.web.result import body_of, curl_command, curl_with_photos
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.document import Input, PackageDocument
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.language import Language
 
 _MOST_CHOICES = 12
+_MOST_NUMBERS, _FEW_NUMBERS = 16, 3
+"""A list of more than so many numbers in an answer is shown by its first few."""
 _EXAMPLE_ID = "6f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 
@@ -51,6 +54,8 @@ class ModelSection:
     inputs: list[InputRow]
     curl: str
     answer: str
+    photos: bool
+    photo_alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,10 @@ def model_sections(
                 _input_row(item, schemas[f"{live.name}.Row"]["properties"][item.name], language)
                 for item in live.inputs.values()
             ],
-            curl=curl_command(f"{root}/predict/{live.name}", body_of(live.document.example)),
+            curl=_example_command(live.document, f"{root}/predict/{live.name}"),
             answer=_example_answer(live, answers),
+            photos=bool(live.document.images),
+            photo_alone=sum(item.required for item in live.document.inputs) == 1,
         )
         for live in lives
     ]
@@ -102,16 +109,26 @@ def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
     return paths
 
 
+def _example_command(document: PackageDocument, url: str) -> str:
+    if not document.images:
+        return curl_command(url, body_of(document.example))
+    photos = {item.name for item in document.images}
+    row = {name: value for name, value in document.example.items() if name not in photos}
+    return curl_with_photos(url, row, [(name, f"{name}.jpg") for name in sorted(photos)])
+
+
 def _input_row(item: Input, schema: Mapping[str, Any], language: Language) -> InputRow:
     values = item.choices.values if item.choices else ()
     shown = values[:_MOST_CHOICES] + (("…",) if len(values) > _MOST_CHOICES else ())
     taken = limits_phrase(item, language)
     if item.choices is not None and not item.choices.closed:
         taken = language.text("others are taken with a warning")
+    if item.is_image:
+        taken = ", ".join(photo_formats())
     return InputRow(
         name=item.name,
         label=text_in(item.label, language.code),
-        type=_type_text(schema),
+        type=language.text("photo") if item.is_image else _type_text(schema),
         unit=language.unit_symbol(item.unit),
         taken=taken,
         choices=shown,
@@ -125,6 +142,17 @@ def _type_text(schema: Mapping[str, Any]) -> str:
     if "items" in schema:
         return f"array[{schema['minItems']}] of {_type_text(schema['items'])}"
     return " | ".join(str(name) for name in names)
+
+
+def _shortened(part: Any) -> Any:
+    """An answer with the first of many numbers, and how many more there are."""
+    if isinstance(part, dict):
+        return {name: _shortened(value) for name, value in part.items()}
+    if not isinstance(part, list):
+        return part
+    if len(part) <= _MOST_NUMBERS or isinstance(part[0], dict | list):
+        return [_shortened(one) for one in part]
+    return [*part[:_FEW_NUMBERS], f"… {len(part)} numbers"]
 
 
 def _example_answer(live: LoadedModel, answers: dict[str, str]) -> str:
@@ -145,5 +173,6 @@ def _example_answer(live: LoadedModel, answers: dict[str, str]) -> str:
             )
             context.live, context.decoded = live, decoded
             body = dialect.encode(context, result).body
-            answers[key] = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+            said = _shortened(orjson.loads(body))
+            answers[key] = orjson.dumps(said, option=orjson.OPT_INDENT_2).decode()
     return answers[key]

@@ -25,7 +25,7 @@ _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _LONGEST_NUMBER = 40
 _MOST_EXACT = 2**53
 
-Kind = Literal["line", "area", "select", "suggest"]
+Kind = Literal["line", "area", "select", "suggest", "photo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ def wrong_fields(
 def what_to_enter(item: Input, language: Language) -> str:
     """`Enter a whole number from 1 to 50.`"""
     t = language.text
+    if item.is_image:
+        return t("Choose a photo.")
     if item.shape:
         sentence = t("Enter {count} values, separated by commas", count=math.prod(item.shape))
     elif item.choices and item.choices.closed:
@@ -124,9 +126,14 @@ def limits_phrase(item: Input, language: Language) -> str:
 def read_row(
     inputs: Sequence[Input], typed: Mapping[str, str], language: Language
 ) -> dict[str, Any]:
-    """The row of a form. Empty fields are left out; what is no number stays the text it is."""
+    """The row of a form, its photos left out, and its empty fields.
+
+    What is no number stays the text it is.
+    """
     row: dict[str, Any] = {}
     for item in inputs:
+        if item.is_image:
+            continue
         text = typed.get(item.name, "").strip()
         if text:
             row[item.name] = _read(item, text, language)
@@ -152,7 +159,7 @@ def read_number(text: str, language: Language) -> int | float | str:
 
 def typed_value(item: Input, value: Any, language: Language) -> str:
     """A value as a person would type it, for a form that is filled in beforehand."""
-    if value is None:
+    if value is None or item.is_image:
         return ""
     if isinstance(value, list):
         separator = "; " if language.decimal_mark == "," and item.dtype != "string" else ", "
@@ -170,6 +177,8 @@ def leaves(value: Any) -> list[Any]:
 
 
 def _kind(item: Input) -> Kind:
+    if item.is_image:
+        return "photo"
     if item.choices is not None:
         return "select" if item.choices.closed else "suggest"
     if item.dtype == "string" or math.prod(item.shape) > 8:
@@ -198,7 +207,9 @@ def _options(item: Input, language: Language) -> tuple[tuple[str, str], ...]:
 
 def _hint(item: Input, language: Language) -> str:
     t, parts = language.text, []
-    if item.shape:
+    if item.is_image:
+        pass
+    elif item.shape:
         parts.append(t("{count} values, separated by commas.", count=math.prod(item.shape)))
     elif item.choices is not None:
         parts.append("" if item.choices.closed else t("Pick from the list or type another value."))

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from vigie.engines.predictions import predictions_of
-from vigie.errors import RETRY_SECONDS, NotFound, Unavailable, UnsupportedMediaType
+from vigie.errors import (
+    RETRY_SECONDS,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
 from vigie.serving.web.form import fields_of, read_row, wrong_fields
+from vigie.serving.web.photo_answers import broken_photos, decoded_photos, photo_answers
+from vigie.serving.web.photo_rows import PhotoRows
 from vigie.serving.web.quality import facts_of, metrics_of
-from vigie.serving.web.render import asked_language, code_spans, render_page
-from vigie.serving.web.result import body_of, curl_command, result_of
+from vigie.serving.web.render import PHOTO_POLICY, asked_language, code_spans, render_page
+from vigie.serving.web.result import Answer, body_of, curl_command, curl_with_photos, result_of
+from vigie.serving.web.upload import chooser_of, too_large, uploads_of, wrong_uploads
 from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
     from vigie.serving.pipeline import Answered
     from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.messages import Dialect
     from vigie.serving.web.result import ResultView
 
 blueprint = Blueprint("pages", __name__)
 blueprint.add_app_template_filter(code_spans, "codes")
 
 _FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data")
+_AGAIN = "-again"
+"""The button of another language; no input of a model has such a name."""
 _CARRIED = ("X-Request-Id", "X-Model-", "Server-Timing", "Retry-After")
 
 
@@ -52,23 +67,56 @@ def predict(model: str | None = None) -> Response:
         return _not_ready(model)
     if request.mimetype not in _FORM_TYPES:
         raise UnsupportedMediaType("A form is taken here; send JSON to /predict.")
+    if live.document.images:
+        return _predict_photos(live)
     typed = request.form.to_dict()
     row = read_row(live.document.inputs, typed, asked_language())
     body = body_of(row)
     answered = _ask(live.name, body)
-    context, response = answered.context, answered.response
     # another version may have taken its place meanwhile
-    live = context.known_live or live
-    if answered.result is not None:
-        unseen = context.decoded.outside
-        prediction = predictions_of(context.live.document, answered.result.answers, unseen)[0]
-        outside = [live.inputs[name] for name in unseen]
-        result = result_of(live.document, prediction, outside, asked_language())
-        curl = curl_command(f"{_root()}/predict/{live.name}", body)
-        page = _model_page(live, response.status, typed, result=result, curl=curl)
+    live = answered.context.known_live or live
+    if answered.result is None:
+        page = _model_page(live, answered.response.status, typed, error=answered.error)
     else:
-        page = _model_page(live, response.status, typed, error=answered.error)
-    return _with_headers(page, response)
+        answers = [Answer(result) for result in _results(answered)]
+        curl = curl_command(f"{_root()}/predict/{live.name}", body)
+        page = _model_page(live, answered.response.status, typed, answers=answers, curl=curl)
+    return _with_headers(page, answered.response)
+
+
+def _predict_photos(live: LoadedModel) -> Response:
+    """The predictions for the photos of a form, each with what is wrong with it, if anything."""
+    settings, language = current_worker_state().settings, asked_language()
+    request.max_content_length = settings.max_photo_body_bytes
+    try:
+        typed = request.form.to_dict()
+    except RequestEntityTooLarge:
+        wrong = too_large(live.document.images, settings.max_photo_body_bytes, language)
+        return _model_page(live, TooLarge.status, wrong=wrong)
+    uploads = uploads_of(request.files, live.document.images)
+    if not uploads and _AGAIN in typed:
+        # another language was asked for, of a browser that does not keep chosen files
+        return _model_page(live, 200, typed)
+    wrong = wrong_uploads(uploads, live.document.images, settings.max_photos, language)
+    if wrong:
+        return _model_page(live, InvalidInput.status, typed, wrong=wrong)
+    row = read_row(live.document.inputs, typed, language)
+    rows = PhotoRows(uploads, row)
+    answered = _ask(live.name, rows.body, rows)
+    live = answered.context.known_live or live
+    decoded = decoded_photos(answered)
+    results = _results(answered, single=len(decoded.answered) == 1)
+    sent = [(name, upload.name) for at in decoded.answered for name, upload in uploads[at].items()]
+    page = _model_page(
+        live,
+        answered.response.status,
+        typed,
+        error=answered.error,
+        broken=broken_photos(uploads, decoded.broken, language),
+        answers=photo_answers(uploads, decoded, live.document.images, results),
+        curl=curl_with_photos(f"{_root()}/predict/{live.name}", row, sent),
+    )
+    return _with_headers(page, answered.response)
 
 
 @blueprint.get("/docs")
@@ -105,7 +153,7 @@ def _live(model: str | None) -> LoadedModel | None:
         return None
 
 
-def _ask(model: str, body: bytes) -> Answered:
+def _ask(model: str, body: bytes, dialect: Dialect | None = None) -> Answered:
     """The answer of the API itself: the same checks, limits, metrics and ids."""
     pipeline = current_worker_state().pipeline
     path = f"/predict/{model}"
@@ -113,7 +161,27 @@ def _ask(model: str, body: bytes) -> Answered:
     headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
     route = pipeline.route(path)
     assert route is not None
+    if dialect is not None:
+        route = replace(route, dialect=dialect)
     return pipeline.run(messages.Request("POST", path, headers, body, g.started), route)
+
+
+def _results(answered: Answered, *, single: bool = True) -> list[ResultView]:
+    """What the page says of each row that was answered."""
+    if answered.result is None:
+        return []
+    live, unseen = answered.context.live, answered.context.decoded.outside
+    predictions = predictions_of(live.document, answered.result.answers, unseen)
+    return [
+        result_of(
+            live.document,
+            prediction,
+            [live.inputs[name] for name, rows in unseen.items() if row in rows],
+            asked_language(),
+            single=single,
+        )
+        for row, prediction in enumerate(predictions)
+    ]
 
 
 def _model_page(
@@ -122,14 +190,20 @@ def _model_page(
     typed: Mapping[str, str] | None = None,
     *,
     error: VigieError | None = None,
-    result: ResultView | None = None,
+    wrong: Mapping[str, str] | None = None,
+    broken: Sequence[tuple[str, str]] = (),
+    answers: Sequence[Answer] = (),
     curl: str = "",
 ) -> Response:
-    language = asked_language()
-    document = live.document
-    wrong = wrong_fields(document.inputs, error, language)
+    """The page of a model: its form, and above it the answers or what to put right."""
+    language, document = asked_language(), live.document
+    # files are named as what is broken, and not the field that they were chosen in
+    asked = [item for item in document.inputs if not (broken and item.is_image)]
+    wrong = wrong or wrong_fields(asked, error, language)
+    told = wrong or (broken and isinstance(error, InvalidInput))
     fields = fields_of(document.inputs, typed, wrong, language)
-    return render_page(
+    settings = current_worker_state().settings
+    page = render_page(
         "model.html",
         status,
         model=live,
@@ -139,11 +213,16 @@ def _model_page(
         figures=metrics_of(document, language),
         fields=fields,
         wrong=[field for field in fields if field.error],
-        trouble=PROBLEMS[error.code] if error and not wrong else None,
-        result=result,
+        trouble=PROBLEMS[error.code] if error and not told else None,
+        broken=broken,
+        answers=answers,
         curl=curl,
         request_id=g.request_id if typed is not None else "",
+        chooser=chooser_of(document.images, settings) if document.images else None,
     )
+    if document.images:
+        page.headers["Content-Security-Policy"] = PHOTO_POLICY
+    return page
 
 
 def _not_ready(model: str | None) -> Response:

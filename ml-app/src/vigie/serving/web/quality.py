@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vigie.models.document import text_in
+from vigie.models.photo_figures import FIGURES
 from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION
 from vigie.predictionlog.metrics import ERROR_KINDS
 
 if TYPE_CHECKING:
-    from vigie.models.document import PackageDocument
+    from vigie.models.document import Input, PackageDocument
     from vigie.monitoring.drift import Drift
     from vigie.monitoring.samples import Samples
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -109,6 +110,8 @@ def bars_of(
     t = language.text
     labels = {item.name: text_in(item.label, language.code) for item in document.inputs}
     labels[PREDICTION] = t("Prediction")
+    for item in document.images:
+        labels |= _photo_labels(item, len(document.images) > 1, language)
     verdicts = {"stable": t("stable"), "moved": t("moved"), "shifted": t("shifted")}
     bars = []
     for drift in sorted(drifts, key=lambda drift: (drift.feature != PREDICTION, -drift.psi)):
@@ -121,6 +124,21 @@ def bars_of(
             psi = language.number(drift.psi, 2)
             bars.append(DriftBar(label, psi, width, verdicts[drift.verdict], drift.verdict))
     return bars
+
+
+def _photo_labels(item: Input, several: bool, language: Language) -> dict[str, str]:
+    """The figures of a photo by the names that drift has for them; `several`: with its label."""
+    t = language.text
+    names = {
+        "megapixels": t("Size of the photo"),
+        "aspect": t("Width to height of the photo"),
+        "brightness": t("Brightness of the photo"),
+        "contrast": t("Contrast of the photo"),
+        "colourfulness": t("Colourfulness of the photo"),
+        "sharpness": t("Sharpness of the photo"),
+    }
+    ending = f" ({text_in(item.label, language.code)})" if several else ""
+    return {f"{item.name}.{figure}": names[figure] + ending for figure in FIGURES}
 
 
 def truths_of(

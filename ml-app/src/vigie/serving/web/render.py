@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from vigie.serving.worker_state import WorkerState
 
 
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may load: nothing of others, no scripts in its text."""
+PHOTO_POLICY = CONTENT_POLICY.replace("data:;", "data: blob:; connect-src 'self';")
+"""A page that takes photos shows the chosen ones from memory, and asks without leaving."""
+
+
 def code_spans(text: str) -> Markup:
     """A text with what stands between backquotes set as code; everything is escaped."""
     parts = [

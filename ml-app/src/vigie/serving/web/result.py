@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,12 @@ from vigie.serving.web.form import leaves
 if TYPE_CHECKING:
     from vigie.models.document import Input, Output, PackageDocument
     from vigie.serving.web.language import Language
+    from vigie.serving.web.photo_answers import PhotoView
 
 _MOST_NUMBERS = 8
+_MOST_SCORES = 12
+_FEW_SCORES = 3
+"""Of each of several answers on a page; of an only one up to `_MOST_SCORES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,18 @@ class ResultView:
     scores: list[Score]
     outputs: list[tuple[str, str]]
     warnings: list[str]
+    more_scores: int = 0
+    """How many classes of a single answer have lower scores than those that are shown."""
+    download: str = ""
+    """A `data:` address of the outputs as JSON, where one has too many numbers to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a page says about one row: its result and its photos, which a table has none of."""
+
+    result: ResultView
+    photos: Sequence[PhotoView] = ()
 
 
 def result_of(
@@ -58,14 +75,21 @@ def result_of(
     prediction: Mapping[str, Any],
     outside: Iterable[Input],
     language: Language,
+    *,
+    single: bool = True,
 ) -> ResultView:
-    """What one prediction of the API says. `outside` are the inputs with values never seen."""
+    """What one prediction of the API says. `outside` are the inputs with values never seen.
+
+    Where it is not the `single` one of a page, only its highest scores are shown.
+    """
     warnings = [_warning(item, language) for item in outside]
     if document.task == "classification":
         scores = _scores(document, prediction, language)
         best = next(score for score in scores if score.best)
         label = text_in(document.outputs[0].label, language.code)
-        return ResultView(best.label, label, "", None, scores, [], warnings)
+        shown = scores[: _MOST_SCORES if single else _FEW_SCORES]
+        more = len(scores) - len(shown) if single else 0
+        return ResultView(best.label, label, "", None, shown, [], warnings, more)
     first, *others = document.outputs
     headline, label = "", ""
     if document.task == "regression" and isinstance(prediction[first.name], int | float):
@@ -78,7 +102,8 @@ def result_of(
         for one in others
     ]
     interval, bar = _interval(document, prediction, language)
-    return ResultView(headline, label, interval, bar, [], rows, warnings)
+    download = _download({one.name: prediction[one.name] for one in others})
+    return ResultView(headline, label, interval, bar, [], rows, warnings, download=download)
 
 
 def curl_command(url: str, body: bytes) -> str:
@@ -90,9 +115,42 @@ def curl_command(url: str, body: bytes) -> str:
     )
 
 
+def curl_with_photos(url: str, row: Mapping[str, Any], files: Iterable[tuple[str, str]]) -> str:
+    """The command that sends files, each with the input it is for, and a row's other values."""
+    lines = [f"curl -sS {shlex.quote(url)}"]
+    lines += [f"-F {shlex.quote(f'{name}=@{_curl_file(file)}')}" for name, file in files]
+    lines += [
+        # a text of the form's may begin with @ or <, which -F would take for a file
+        f"--form-string {shlex.quote(f'{name}={_form_text(value)}')}"
+        for name, value in row.items()
+    ]
+    return " \\\n  ".join(lines)
+
+
 def body_of(row: Mapping[str, Any]) -> bytes:
     """The request body for one row."""
     return orjson.dumps({"instances": [row]})
+
+
+def _curl_file(name: str) -> str:
+    """A file's name as curl's -F reads it: quoted where it holds what separates options there."""
+    if name == "-":
+        return "./-"
+    if not any(mark in name for mark in ',;"\\'):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _form_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _download(outputs: Mapping[str, Any]) -> str:
+    if all(len(leaves(value)) <= _MOST_NUMBERS for value in outputs.values()):
+        return ""
+    encoded = base64.b64encode(orjson.dumps(outputs)).decode()
+    return f"data:application/json;base64,{encoded}"
 
 
 def _scores(

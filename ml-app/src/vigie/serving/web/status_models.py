@@ -12,6 +12,7 @@ from vigie.registry.cache import CHALLENGER, CHAMPION
 from vigie.serving.web.quality import bars_of, truths_of
 
 if TYPE_CHECKING:
+    from vigie.models.document import PackageDocument
     from vigie.models.package import Package
     from vigie.monitoring.history import Change
     from vigie.monitoring.samples import Samples
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vigie.serving.web.language import Language
     from vigie.serving.web.quality import DriftBar, Truths
 
+_LEAST_SIDE = 16
 Facts = list[tuple[str, str]]
 """Names and texts, for a list of terms."""
 
@@ -66,10 +68,25 @@ def lacks_of(package: Package, language: Language) -> str:
         lacks.append(t("an interval"))
     if document.provenance.made_up_rows:
         lacks.append(t("rows of example that are not made up"))
-    if len(document.inputs) == 1 and document.inputs[0].shape:
+    photos = _takes_photos_as_numbers(document)
+    is_vector = len(document.inputs) == 1 and document.inputs[0].shape
+    if is_vector and not photos and not document.images:
         lacks.append(t("names of columns"))
     call = f'vigie.log_model(model, name="{document.name}", inputs=X, targets=y)'
-    return t("It lacks {parts}. `{call}` brings all of it.", parts=", ".join(lacks), call=call)
+    told = t("It lacks {parts}. `{call}` brings all of it.", parts=", ".join(lacks), call=call)
+    if photos:
+        call = f"vigie import models:/{document.name}@champion --name {document.name} --scaling …"
+        told += " " + t("It takes photos as numbers; `{call}` lets it take files.", call=call)
+    return told
+
+
+def _takes_photos_as_numbers(document: PackageDocument) -> bool:
+    """True where its one input has the sizes of a photo: nobody said how its pixels are scaled."""
+    shape = document.inputs[0].shape
+    if len(document.inputs) > 1 or len(shape) != 3 or document.images:
+        return False
+    sides = shape[:2] if shape[2] == 3 else shape[1:]
+    return 3 in (shape[0], shape[2]) and min(sides) >= _LEAST_SIDE
 
 
 class ModelBoard:

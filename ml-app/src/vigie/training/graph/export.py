@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from vigie.errors import DataError
 
 OPSET = 17
 ML_OPSET = 2
+_NUMBERS_AT_ONCE = 250_000
+"""Of the inputs, in one call of a Keras model, which keeps every value of every layer meanwhile."""
 
 
 def export_onnx(model: keras.Model, path: Path) -> None:
@@ -37,19 +43,54 @@ def export_function(
     `owner` holds the variables and look-up tables that the function uses. Raises `DataError` where
     ONNX lacks an operator.
     """
-    from tf2onnx import optimizer, tf_loader
+    from tf2onnx import tf_loader
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    with without_stderr():
+    with without_stderr(), _collected_cheaply():
         # from the owner and not from the function: constants and look-up tables are frozen in
         frozen, tables = tf_loader.from_trackable(
             owner, call, list(inputs), list(outputs), large_model=False
         )
-        converted = _convert(frozen, tables, inputs, outputs)
-        made = optimizer.optimize_graph(converted).make_model(name)
+        made = _optimised(_convert(frozen, tables, inputs, outputs)).make_model(name)
     _require_operators(made)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())
+
+
+@contextmanager
+def _collected_cheaply() -> Iterator[None]:
+    """Leaves all that there is out of collections of garbage, which take a while of TensorFlow."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _optimised(graph: Any) -> Any:
+    """The graph after all of tf2onnx's passes; each works on a copy, weights included.
+
+    What a pass leaves behind is collected before the next: of a network of 60 million weights it
+    would else be gigabytes.
+    """
+    from tf2onnx import optimizer
+
+    class Collected:
+        def __init__(self, factory: Any) -> None:
+            self._pass = factory()
+
+        @property
+        def graph_been_opt(self) -> bool:
+            return bool(self._pass.graph_been_opt)
+
+        def optimize(self, current: Any, iteration: int) -> Any:
+            gc.collect()
+            return self._pass.optimize(current, iteration)
+
+    passes = optimizer._get_optimizers()
+    return optimizer.optimize_graph(
+        graph, optimizers={name: partial(Collected, factory) for name, factory in passes.items()}
+    )
 
 
 def _require_operators(made: onnx.ModelProto) -> None:
@@ -113,6 +154,17 @@ def named_outputs(names: list[str], answer: Any) -> dict[str, Any]:
 
 def predict_keras(model: keras.Model, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What the Keras model itself answers, output name -> [rows, …]."""
+    numbers = sum(value[:1].size for value in feeds.values())
+    most = max(_NUMBERS_AT_ONCE // max(numbers, 1), 1)
+    rows = max(len(value) for value in feeds.values())
+    parts = [
+        _predict(model, {name: value[start : start + most] for name, value in feeds.items()})
+        for start in range(0, rows, most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _predict(model: keras.Model, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     tensors = {name: tf.constant(value, _tf_dtype(value)) for name, value in feeds.items()}
     answers = named_outputs(list(model.output_names), model(tensors, training=False))
     return {name: tensor.numpy() for name, tensor in answers.items()}

@@ -19,10 +19,13 @@ from vigie.training.graph.agreement import write_graph
 from vigie.training.graph.export import export_onnx, named_outputs, predict_keras
 from vigie.training.imported import keras_model, saved_model
 from vigie.training.imported.inputs import describe_inputs
+from vigie.training.imported.keras_photos import find_scaling
 from vigie.training.imported.parts import parts_of, tried_rows
+from vigie.training.imported.photos import PhotoWish, Question, decide
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
+    from vigie.training.imported.photos import TakenPhotos
 
 
 def to_package(
@@ -31,14 +34,22 @@ def to_package(
     labels: Sequence[str],
     columns: Sequence[str],
     examples: Sequence[dict[str, Any]],
+    photos: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says."""
-    path = Path(source)
+    """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says.
+
+    Where something must be said of its photos first, it is the `question` alone.
+    """
+    path, wish = Path(source), PhotoWish.from_dict(photos) if photos else PhotoWish()
     if path.is_dir():
-        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples))
+        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples), wish)
     model = keras_model.load_keras(path, folder)
-    inputs = describe_inputs(keras_model.tensors_of(model), columns)
-    return from_keras(folder, model, inputs, list(examples), bool(columns), tuple(labels))
+    tensors = keras_model.tensors_of(model)
+    taken = decide(tensors, wish, lambda: find_scaling(model))
+    if isinstance(taken, Question):
+        return {"question": taken.to_dict()}
+    inputs = describe_inputs(tensors, columns) if taken is None else (taken.item,)
+    return from_keras(folder, model, inputs, list(examples), bool(columns), tuple(labels), taken)
 
 
 def from_keras(
@@ -48,16 +59,17 @@ def from_keras(
     examples: list[dict[str, Any]],
     split: bool,
     labels: tuple[str, ...],
+    photos: TakenPhotos | None = None,
 ) -> dict[str, Any]:
     """Writes both models behind these inputs; `split` says that they are the parts of a vector."""
     rows, feeds = tried_rows(inputs, examples)
-    served = keras_model.with_inputs(model, inputs, split, len(labels))
+    served = keras_model.with_inputs(model, inputs, split, len(labels), photos)
     served.save(folder / "model.keras")
     answers = predict_keras(served, feeds)
     difference, problem = write_graph(
         partial(export_onnx, served), folder / "model.onnx", feeds, answers
     )
-    return parts_of(inputs, rows, answers, labels, difference, problem)
+    return parts_of(folder, inputs, rows, answers, labels, photos, difference, problem)
 
 
 def _saved_model_to_package(
@@ -66,9 +78,15 @@ def _saved_model_to_package(
     labels: tuple[str, ...],
     columns: Sequence[str],
     examples: list[dict[str, Any]],
+    wish: PhotoWish,
 ) -> dict[str, Any]:
     graph = saved_model.load_saved_model(path)
-    inputs = describe_inputs(graph.tensors, columns)
+    # what a signature computes first lies in functions within functions: it tells its type alone
+    taken = decide(graph.tensors, wish, lambda: None)
+    if isinstance(taken, Question):
+        return {"question": taken.to_dict()}
+    graph.photos = taken
+    inputs = describe_inputs(graph.tensors, columns) if taken is None else (taken.item,)
     return from_saved_model(folder, graph, inputs, examples, labels)
 
 
@@ -93,7 +111,7 @@ def from_saved_model(
             "import the Keras model it was made from"
         ) from None
     answers = {n: v.numpy() for n, v in saved_model.numbers_of(graph, found).items()}
-    return parts_of(inputs, rows, answers, graph.labels, difference, None)
+    return parts_of(folder, inputs, rows, answers, graph.labels, graph.photos, difference)
 
 
 def to_saved_model(folder: Path, root: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +22,13 @@ def describe_imported(
 ) -> PackageDocument:
     """The document; `DataError` where the parts do not fit together.
 
+    Of a model of photos its source says how they are scaled.
+
     Without a `task` it is the one that outputs and labels suggest.
     """
     labels, outputs = tuple(parts["labels"]), parts["outputs"]
     suggested = "regression" if not outputs[0]["shape"] else "embedding"
-    first = parts["rows"][0]
+    _check_labels(labels, outputs[0])
     try:
         return PackageDocument.model_validate(
             {
@@ -33,13 +36,11 @@ def describe_imported(
                 "title": title or name.replace("_", " ").capitalize(),
                 "task": task or ("classification" if labels else suggested),
                 "engine": "tensorflow" if parts["problem"] else "onnx",
-                "inputs": [
-                    {**item, "example": first.get(item["name"])} for item in parts["inputs"]
-                ],
+                "inputs": parts["inputs"],
                 "outputs": outputs,
                 "labels": labels,
                 "provenance": {
-                    "source": source,
+                    "source": "; ".join(filter(None, (source, scaling_told(parts)))),
                     "exported_difference": parts["difference"],
                     "trained_at": None,
                     "imported": True,
@@ -49,3 +50,22 @@ def describe_imported(
         )
     except ValidationError as invalid:
         raise DataError(invalid.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _check_labels(labels: tuple[str, ...], output: Mapping[str, Any]) -> None:
+    shape = tuple(output["shape"])
+    if labels and shape != (len(labels),):
+        scores = shape[0] if len(shape) == 1 else math.prod(shape)
+        raise DataError(
+            f"--labels names {len(labels)} labels, and the model answers {scores} "
+            f"number{'s' if scores != 1 else ''} per row"
+        )
+
+
+def scaling_told(parts: Mapping[str, Any]) -> str | None:
+    """How the photos of the model are scaled, and who says so; `None` where it takes none."""
+    scaling = parts["scaling"]
+    if not scaling:
+        return None
+    why = f": {parts['sign']}" if parts.get("sign") else ", as its owner says"
+    return f"photos scaled by `{scaling['name']}` ({scaling['what']}){why}"

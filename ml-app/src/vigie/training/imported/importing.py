@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,12 @@ from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.sandbox.run import run_confined
-from vigie.training.imported.document import describe_imported
-from vigie.training.imported.files import take, write_documents
+from vigie.training.imported.document import describe_imported, scaling_told
+from vigie.training.imported.files import take, take_arrays, write_documents
+from vigie.training.imported.inputs import TRIED_ROWS
+from vigie.training.imported.labels import words
+from vigie.training.imported.memory import limits_for
+from vigie.training.imported.photos import NAME, PhotoWish, Question
 from vigie.training.imported.sources import fetch
 from vigie.training.tracking import Tracking
 
@@ -35,7 +40,9 @@ if TYPE_CHECKING:
     from vigie.sandbox.run import Limits
     from vigie.settings import Settings
 
+__all__ = ["Imported", "MissingStatement", "Wanted", "import_model", "read_examples", "words"]
 
+_PHOTOS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _MAKERS = {".onnx": "onnx_model"}
 """What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
 
@@ -50,6 +57,7 @@ class Wanted:
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
+    photos: PhotoWish = field(default_factory=PhotoWish)
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,27 @@ class Imported:
     problem: str | None
     champion: bool
     note: str | None = None
+    scaling: str | None = None
+
+
+class MissingStatement(DataError):
+    """A model of photos that does not tell how its pixels are scaled, or of which size they are."""
+
+    def __init__(self, name: str, question: Question) -> None:
+        size = f" of {question.size[0]}x{question.size[1]}" if question.size else ""
+        lacks = [] if question.size else ["of which size they are"]
+        lacks += ["how their pixels are scaled"] if question.wants_scaling else []
+        super().__init__(
+            f"{name} takes photos{size} and does not tell {' nor '.join(lacks)}"
+            + (f"; {question.finding.sign}: {question.finding.name}" if question.finding else "")
+        )
+        self.question = question
 
 
 def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
-    """The rows of a JSON file: a list of objects."""
+    """The rows of a JSON file, a list of objects, or the first photos of a folder."""
+    if path.is_dir():
+        return _photos_in(path)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -76,8 +101,22 @@ def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
     return tuple(rows)
 
 
+def _photos_in(folder: Path) -> tuple[dict[str, Any], ...]:
+    photos = sorted(p for p in folder.iterdir() if p.suffix.lower() in _PHOTOS and p.is_file())
+    if not photos:
+        raise DataError(f"{folder.name} holds no photos ({', '.join(sorted(_PHOTOS))})")
+    # they travel as callers would send them
+    return tuple(
+        {NAME: {"b64": base64.b64encode(path.read_bytes()).decode()}}
+        for path in photos[:TRIED_ROWS]
+    )
+
+
 def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
-    """Converts, checks and registers a model; the first version of its name becomes champion."""
+    """Converts, checks and registers a model; the first version of its name becomes champion.
+
+    Raises `MissingStatement` where something must be said of its photos first.
+    """
     registry = RegistryClient.of(settings)
     tracking = Tracking(settings, wanted.name)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,8 +140,9 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             promotions.move(candidate, None, "import: the first version")
     engine = "tensorflow" if parts["problem"] else "onnx"
     return Imported(
-        version, digest, engine, parts["difference"], parts["problem"], first, _note(parts)
-    )
+        version, digest, engine, parts["difference"], parts["problem"], first, _note(parts),
+        scaling_told(parts),
+    )  # fmt: skip
 
 
 def write_imported(
@@ -131,12 +171,17 @@ def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) ->
         "labels": wanted.labels,
         "columns": wanted.columns,
         "examples": wanted.examples,
+        "photos": wanted.photos.to_dict(),
     }
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         task = f"vigie.training.imported.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
-        parts: dict[str, Any] = run_confined(task, order, work, [source], limits)
+        allowed = limits or limits_for(source)
+        parts: dict[str, Any] = run_confined(task, order, work, [source], allowed)
+        if "question" in parts:
+            raise MissingStatement(source.name, Question.from_dict(parts["question"]))
         take(work / "model.onnx", root / ONNX_MODEL)
+        take_arrays(work, root)
         take(work / "model.keras", root / KERAS_MODEL)
     return parts
 
@@ -176,14 +221,3 @@ def _write_mlmodel(root: Path, model: Model, document: PackageDocument) -> None:
 def _spec(item: Input) -> TensorSpec:
     kind: Any = object if item.tensor == "string" else item.tensor
     return TensorSpec(np.dtype(kind), (-1, *(item.shape or (1,))), item.name)
-
-
-def words(text: str | None) -> tuple[str, ...]:
-    """The parts of a comma-separated option."""
-    return _unique([part.strip() for part in (text or "").split(",") if part.strip()])
-
-
-def _unique(parts: Sequence[str]) -> tuple[str, ...]:
-    if len(set(parts)) != len(parts):
-        raise DataError("a list of names has the same name twice")
-    return tuple(parts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,11 @@ import numpy as np
 from vigie.errors import DataError
 from vigie.frames import input_name
 from vigie.models.document import Input
+from vigie.training.imported.drawing import drawn_photo
 
-TRIED_ROWS = 8
+TRIED_ROWS, FEWEST_TRIED = 8, 2
+TRIED_NUMBERS = 1_000_000
+"""Of all rows that a model is tried on: of photos of 224 pixels six."""
 MOST_NUMBERS = 1_000_000
 _LIMITS = {
     "bool": (0, 1),
@@ -90,17 +94,31 @@ def _describe(name: str, tensor: InputTensor) -> Input:
     )
 
 
+def fitting_rows(inputs: Sequence[Input], most: int = TRIED_ROWS) -> int:
+    """At most so many rows, fewer where a row is large."""
+    numbers = sum(math.prod(item.shape) for item in inputs)
+    return min(most, max(TRIED_NUMBERS // numbers, FEWEST_TRIED))
+
+
 def example_rows(inputs: Sequence[Input]) -> list[dict[str, Any]]:
-    """Made-up rows to try the model on: numbers from 0 to 1, the integers 0 and 1, a few words."""
+    """Made-up rows to try the model on: numbers from 0 to 1, the integers 0 and 1, a few words.
+
+    Of photos drawn ones.
+    """
     rng = np.random.default_rng(7)
-    make = {
+    make: dict[str, Callable[[], Any]] = {
         "float32": lambda: round(float(rng.random()), 4),
         "int64": lambda: int(rng.integers(0, 2)),
         "string": lambda: str(rng.choice(["a", "b", "c"])),
     }
     return [
-        {item.name: _filled(item.shape, make[item.dtype]) for item in inputs}
-        for _ in range(TRIED_ROWS)
+        {
+            item.name: drawn_photo(item.shape[0], item.shape[1], number)
+            if item.is_image
+            else _filled(item.shape, make[item.dtype])
+            for item in inputs
+        }
+        for number in range(fitting_rows(inputs))
     ]
 
 

@@ -14,9 +14,11 @@ from vigie.errors import DataError
 from vigie.sandbox.keras_archive import check_config, check_keras_file
 from vigie.sandbox.weights import check_hdf5, check_keras_weights
 from vigie.training.imported.inputs import InputTensor, safe_name
+from vigie.training.imported.keras_photos import scaled
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
+    from vigie.training.imported.photos import TakenPhotos
 
 
 def load_keras(path: Path, folder: Path) -> keras.Model:
@@ -45,7 +47,11 @@ def tensors_of(model: keras.Model) -> list[InputTensor]:
 
 
 def with_inputs(
-    model: keras.Model, inputs: Sequence[Input], columns: bool, labels: int
+    model: keras.Model,
+    inputs: Sequence[Input],
+    columns: bool,
+    labels: int,
+    photos: TakenPhotos | None = None,
 ) -> keras.Model:
     """The model behind the inputs of a package, one tensor each; of standard layers only."""
     named = {
@@ -57,6 +63,10 @@ def with_inputs(
     given = list(named.values())
     if columns and len(given) > 1:
         given = [keras.layers.Concatenate(name="columns.together")(given)]
+    if photos is not None:
+        given = [scaled(given[0], photos.scaling)]
+        if photos.first:
+            given = [keras.layers.Permute((3, 1, 2), name="photo.first")(given[0])]
     values = [_fit(value, wanted) for value, wanted in zip(given, model.inputs, strict=True)]
     # a Sequential model takes its one input as it is
     struct = getattr(model, "_inputs_struct", None)

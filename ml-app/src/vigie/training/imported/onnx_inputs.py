@@ -16,6 +16,7 @@ from vigie.training.imported.inputs import InputTensor
 if TYPE_CHECKING:
     from vigie.engines.base import Feeds
     from vigie.models.document import Input
+    from vigie.training.imported.photos import TakenPhotos
 
 
 def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -26,15 +27,16 @@ def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
 
 
 def describe_tensors(graph: onnx.GraphProto, columns: Sequence[str]) -> list[InputTensor]:
-    """The tensors that the graph takes, without their rows; `columns` settles an open width."""
+    """The tensors that the graph takes, without their rows; `columns` settles an open width.
+
+    Other sizes may be open: see `check_sizes`.
+    """
     values = inputs_of(graph)
     if not values:
         raise DataError("the graph takes nothing")
     found = [_tensor(value) for value in values]
     if columns and len(found) == 1 and found[0].shape == (None,):
         found = [InputTensor(found[0].name, found[0].dtype, (len(columns),))]
-    for tensor in found:
-        _check_sizes(tensor)
     return found
 
 
@@ -56,7 +58,8 @@ def _tensor(value: onnx.ValueInfoProto) -> InputTensor:
     return InputTensor(value.name, _kind(tensor.elem_type, name), tuple(sizes[1:]) or (1,))
 
 
-def _check_sizes(tensor: InputTensor) -> None:
+def check_sizes(tensor: InputTensor) -> None:
+    """Refuses a tensor with an open size, and says how to export it."""
     name = shown(tensor.name)
     for place, size in enumerate(tensor.shape, start=1):
         if size is None:
@@ -79,12 +82,19 @@ def _kind(element: int, name: str) -> str:
     return "string" if kind.hasobject else str(kind.name)
 
 
-def original_feeds(graph: onnx.GraphProto, inputs: Sequence[Input], feeds: Feeds) -> Feeds:
+def original_feeds(
+    graph: onnx.GraphProto,
+    inputs: Sequence[Input],
+    feeds: Feeds,
+    photos: TakenPhotos | None = None,
+) -> Feeds:
     """What the graph as it came takes for the rows that `feeds` has for the package's inputs."""
     found: Feeds = {}
     for value, own in inputs_by_value(graph, inputs):
         tensor = value.type.tensor_type
         array = np.concatenate([feeds[item.name] for item in own], axis=1)
+        if photos is not None:
+            array = photos.apply(array)
         if len(tensor.shape.dim) == 1:
             array = array.reshape(-1)
         if array.dtype != object:

@@ -13,14 +13,16 @@ from vigie.errors import DataError, ModelFailure, RefusedPackage
 from vigie.sandbox.graph import check_constants, check_operators, read_graph
 from vigie.sandbox.graph_functions import without_functions
 from vigie.sandbox.graph_parts import nodes_of, plain_domain
-from vigie.sandbox.graph_sizes import check_sizes
+from vigie.sandbox.graph_sizes import check_sizes as check_value_sizes
 from vigie.training.graph.agreement import compare_graph
 from vigie.training.imported.inputs import describe_inputs
-from vigie.training.imported.onnx_inputs import describe_tensors, original_feeds
+from vigie.training.imported.onnx_inputs import check_sizes, describe_tensors, original_feeds
 from vigie.training.imported.onnx_outputs import check_outputs, choose_outputs, named_apart
+from vigie.training.imported.onnx_photos import find_scaling
 from vigie.training.imported.onnx_rewrite import package_graph
 from vigie.training.imported.onnx_versions import too_new
 from vigie.training.imported.parts import parts_of, tried_rows
+from vigie.training.imported.photos import PhotoWish, Question, decide
 
 if TYPE_CHECKING:
     import onnx
@@ -38,21 +40,34 @@ def to_package(
     labels: Sequence[str],
     columns: Sequence[str],
     examples: Sequence[dict[str, Any]],
+    photos: dict[str, Any] | None = None,
     seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """Writes `model.onnx` with the inputs of a package; gives what the package says of it."""
+    """Writes `model.onnx` with the inputs of a package; gives what the package says of it.
+
+    Where something must be said of its photos first, it is the `question` alone.
+    """
     path = Path(source)
     model = _plain_model(path)
-    inputs = describe_inputs(describe_tensors(model.graph, columns), columns)
+    tensors = describe_tensors(model.graph, columns)
+    wish = PhotoWish.from_dict(photos) if photos else PhotoWish()
+    taken = decide(tensors, wish, lambda: find_scaling(model.graph, tensors[0].name))
+    if isinstance(taken, Question):
+        return {"question": taken.to_dict()}
+    if taken is None:
+        for tensor in tensors:
+            check_sizes(tensor)
+    inputs = describe_inputs(tensors, columns) if taken is None else (taken.item,)
     rows, feeds = tried_rows(inputs, list(examples))
     engine = _open(path, model, folder)
-    answers = _answers(engine, original_feeds(model.graph, inputs, feeds), model, seconds)
+    given = original_feeds(model.graph, inputs, feeds, taken)
+    answers = _answers(engine, given, model, seconds)
     found, served = choose_outputs(model.graph, answers, len(rows), tuple(labels))
     served = named_apart(served, {item.name for item in inputs})
     expected = {each.name: each.expected() for each in served}
     made = folder / "model.onnx"
-    made.write_bytes(package_graph(model, inputs, served).SerializeToString())
-    parts = parts_of(inputs, rows, expected, found, None, None)
+    made.write_bytes(package_graph(model, inputs, served, taken).SerializeToString())
+    parts = parts_of(folder, inputs, rows, expected, found, taken)
     parts["difference"] = compare_graph(made, feeds, expected)
     _check_rows(made, feeds, expected)
     return parts
@@ -68,7 +83,7 @@ def _plain_model(path: Path) -> onnx.ModelProto:
     model = without_functions(model)
     _check_oldest(model)
     check_outputs(model.graph)
-    check_sizes(model)
+    check_value_sizes(model)
     return model
 
 

@@ -11,10 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from vigie.sandbox.graph_parts import graphs_of, nodes_of, plain_domain
 from vigie.training.imported.onnx_inputs import inputs_by_value
+from vigie.training.imported.onnx_photos import photo_constants, photo_steps
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
     from vigie.training.imported.onnx_outputs import Served
+    from vigie.training.imported.photos import TakenPhotos
 
 OPSET = 17
 _PREFIX = "graph/"
@@ -27,24 +29,29 @@ _CONSTANTS = {
 }
 _TENSORS = {
     "float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "string": TensorProto.STRING,
+    "uint8": TensorProto.UINT8,
 }  # fmt: skip
 
-_Step = tuple[str, Sequence[str], dict[str, Any]]
+Step = tuple[str, Sequence[str], dict[str, Any]]
 
 
 def package_graph(
-    model: onnx.ModelProto, inputs: Sequence[Input], outputs: Sequence[Served]
+    model: onnx.ModelProto,
+    inputs: Sequence[Input],
+    outputs: Sequence[Served],
+    photos: TakenPhotos | None = None,
 ) -> onnx.ModelProto:
     """The graph with the package's inputs and outputs alone, and what they need of it.
 
     Takes `model` to pieces: it is of no use afterwards.
     """
     graph = model.graph
-    before = [node for pair in inputs_by_value(graph, inputs) for node in _feeding(*pair)]
+    before = [node for pair in inputs_by_value(graph, inputs) for node in _feeding(*pair, photos)]
     after = [node for each in outputs for node in _answering(each)]
     _put_prefix(graph)
     nodes = _needed([*before, *graph.node, *after], {each.name for each in outputs})
     used = {name for node in nodes for name in _taken(node)}
+    constants = _CONSTANTS | (photo_constants(photos) if photos else {})
     made = helper.make_graph(
         nodes,
         "model",
@@ -60,7 +67,7 @@ def package_graph(
             )
             for each in outputs
         ],
-        [numpy_helper.from_array(v, name) for name, v in _CONSTANTS.items() if name in used],
+        [numpy_helper.from_array(v, name) for name, v in constants.items() if name in used],
     )
     made.initializer.extend(t for t in graph.initializer if t.name in used)
     made.sparse_initializer.extend(t for t in graph.sparse_initializer if t.values.name in used)
@@ -73,13 +80,16 @@ def package_graph(
     )
 
 
-def _feeding(value: onnx.ValueInfoProto, own: Sequence[Input]) -> list[onnx.NodeProto]:
+def _feeding(
+    value: onnx.ValueInfoProto, own: Sequence[Input], photos: TakenPhotos | None
+) -> list[onnx.NodeProto]:
     """The operators that make what the graph takes of the package's inputs."""
     tensor = value.type.tensor_type
-    steps: list[_Step] = []
+    steps = photo_steps(photos) if photos else []
+    made = TensorProto.FLOAT if photos else _TENSORS[own[0].tensor]
     if len(own) > 1:
         steps.append(("Concat", [item.name for item in own[1:]], {"axis": 1}))
-    if tensor.elem_type != _TENSORS[own[0].tensor]:
+    if tensor.elem_type != made:
         steps.append(("Cast", [], {"to": tensor.elem_type}))
     if len(tensor.shape.dim) == 1:
         steps.append(("Reshape", [_FLAT], {}))
@@ -91,7 +101,7 @@ def _answering(served: Served) -> list[onnx.NodeProto]:
     several = served.both or len(served.values) > 1
     nodes, parts = [], []
     for place, (value, answer) in enumerate(zip(served.values, served.answers, strict=True)):
-        steps: list[_Step] = []
+        steps: list[Step] = []
         if answer.dtype != np.float32:
             steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
         if answer.ndim == 1:
@@ -106,7 +116,7 @@ def _answering(served: Served) -> list[onnx.NodeProto]:
     return nodes
 
 
-def _chain(source: str, steps: Sequence[_Step], target: str) -> list[onnx.NodeProto]:
+def _chain(source: str, steps: Sequence[Step], target: str) -> list[onnx.NodeProto]:
     """One operator after another, from one value to another."""
     nodes = []
     for place, (operator, others, attributes) in enumerate(steps or [("Identity", [], {})], 1):

@@ -24,6 +24,7 @@ from vigie.training.imported.inputs import InputTensor, safe_name
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
+    from vigie.training.imported.photos import TakenPhotos
 
 MOST_GRAPH_BYTES = 2**30
 _REACHES_OUT = re.compile(
@@ -36,13 +37,17 @@ _REACHES_OUT = re.compile(
 
 @dataclass
 class Graph:
-    """A loaded signature: its inputs, and the outputs and labels that `choose_outputs` settles."""
+    """A loaded signature: its inputs, and the outputs and labels that `choose_outputs` settles.
+
+    `photos` where it takes some.
+    """
 
     owner: Any
     call: Any
     tensors: list[InputTensor]
     outputs: dict[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    photos: TakenPhotos | None = None
 
 
 def check_saved_model(path: Path) -> None:
@@ -94,12 +99,25 @@ def answer(graph: Graph, inputs: Sequence[Input], feeds: dict[str, Any]) -> dict
     given = [feeds[item.name] for item in inputs]
     if len(given) != len(graph.tensors):
         given = [tf.concat(given, axis=1)]
+    if graph.photos is not None:
+        (tensor,) = graph.tensors
+        pixels = _scaled(given[0], graph.photos)
+        return dict(graph.call(**{tensor.name: tf.cast(pixels, tf.as_dtype(tensor.dtype))}))
     values = {}
     for value, tensor in zip(given, graph.tensors, strict=True):
         own = tf.as_dtype(tensor.dtype)
         fitted = value if own == tf.string else tf.cast(value, own)
         values[tensor.name] = tf.reshape(fitted, [-1, *(size or 1 for size in tensor.shape)])
     return dict(graph.call(**values))
+
+
+def _scaled(pixels: tf.Tensor, photos: TakenPhotos) -> tf.Tensor:
+    scaling, values = photos.scaling, tf.cast(pixels, tf.float32)
+    if scaling.bgr:
+        values = tf.concat([values[:, :, :, place : place + 1] for place in (2, 1, 0)], axis=3)
+    if not scaling.is_identity:
+        values = values * tf.constant(scaling.scale) + tf.constant(scaling.offset)
+    return tf.transpose(values, (0, 3, 1, 2)) if photos.first else values
 
 
 def choose_outputs(graph: Graph, answers: dict[str, np.ndarray], labels: tuple[str, ...]) -> None:

@@ -1,0 +1,43 @@
+"""Photos that come into a folder: taken once nobody writes them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vigie.batch.listing import PhotoFolder
+
+POLL_SECONDS = 1.0
+"""A file whose size and time are the same at two looks is whole."""
+
+
+class Arrivals:
+    """What came into a folder since the last look, beside what is `known`."""
+
+    def __init__(self, folder: PhotoFolder, known: Iterable[str]) -> None:
+        self._folder = folder
+        self._known = set(known)
+        self._growing: dict[str, tuple[int, int] | None] = {}
+
+    def look(self) -> list[str]:
+        """The new photos that have rested since the last look, sorted by their bytes."""
+        found = {
+            name: self._state(name) for name in self._folder.names() if name not in self._known
+        }
+        rested = [
+            name
+            for name, state in found.items()
+            if name in self._growing and self._growing[name] == state
+        ]
+        self._growing = found
+        self._known.update(rested)
+        return rested
+
+    def _state(self, name: str) -> tuple[int, int] | None:
+        """Size and time of a file; nothing where it cannot be looked at."""
+        try:
+            found = (self._folder.root / name).stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns

@@ -1,0 +1,1 @@
+"""Weather in a photo: cloudy, rain, shine or sunrise."""

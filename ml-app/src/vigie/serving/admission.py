@@ -1,0 +1,146 @@
+"""Who is let in, asked on the headers: before a body beyond its first 64 KiB is read.
+
+The route is known, the key is taken, the length is within the limit, the model has room, and so has
+the worker's budget of body bytes. Small bodies are read as they come: they cost next to nothing,
+and their connection goes on after a refusal.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING
+
+from vigie.errors import TooLarge, Unavailable, VigieError
+from vigie.serving.auth.access import OPEN_ROUTES, Access
+
+if TYPE_CHECKING:
+    from vigie.serving.routing import Route, Routes
+    from vigie.serving.runtime.messages import Request
+    from vigie.serving.runtime.photo_decoding import PhotoDecoding
+    from vigie.settings import Settings
+
+MAX_IN_FLIGHT = 1024
+"""Predictions at once in one worker; above it 503."""
+FREE_BYTES = 64 * 1024
+"""Of each body; what is beyond comes out of the budget."""
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = "/models/"
+
+
+class AdmittedBody(io.BytesIO):
+    """The input of a WSGI application whose body was let in, and is there."""
+
+
+class BodyBudget:
+    """The bytes of bodies under way in one worker, beyond the free ones of each."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self.in_progress = 0
+
+    def take(self, size: int) -> None:
+        """Sets bytes aside. Raises `Unavailable` where there are too many; one body always fits."""
+        with self._lock:
+            if self.in_progress and self.in_progress + size > self._most:
+                raise Unavailable("The service has too much to read; try again soon.", "full")
+            self.in_progress += size
+
+    def give_back(self, size: int) -> None:
+        """Frees bytes that were set aside."""
+        with self._lock:
+            self.in_progress -= size
+
+
+class Admission:
+    """Asks on behalf of one worker."""
+
+    def __init__(self, settings: Settings, routes: Routes, decoding: PhotoDecoding) -> None:
+        self._most_bytes = settings.max_body_bytes
+        self._most_photo_bytes = max(settings.max_photo_body_bytes, settings.max_body_bytes)
+        self.free_bytes = min(FREE_BYTES, self._most_bytes)
+        """A body up to this size needs nobody's leave."""
+        self._routes = routes
+        self._decoding = decoding
+        self.access = Access(settings.api_keys)
+        self.budget = BodyBudget(settings.max_body_bytes_in_progress)
+        self._most_in_flight = MAX_IN_FLIGHT
+        self.in_flight = 0
+        """Predictions that are not answered yet."""
+
+    def require_place(self) -> None:
+        """Raises `Unavailable` where the worker has as many predictions as it may."""
+        if self.in_flight > self._most_in_flight:
+            raise Unavailable("The service is full; try again soon.", "full")
+
+    def ask(self, request: Request, route: Route | None, size: int) -> int:
+        """Lets a request in by its head; the largest body that it may have, bytes.
+
+        `route` is that of a prediction, `None` for every other request; `size` is how long the body
+        is at least. A refusal is a `VigieError`.
+        """
+        path = request.path
+        is_open = path in OPEN_ROUTES or path.startswith("/static/")
+        if not (is_open and request.method in _SAFE_METHODS):
+            self.access.admit(request.headers)
+        most = self.most_bytes(path)
+        require_at_most(size, most)
+        if route is not None:
+            self.require_place()
+            slot, live = self._routes.serving(route.model, route.version, route.label)
+            slot.require_room(live)
+            if live.images:
+                self._decoding.require_room()
+        return most
+
+    def most_bytes(self, path: str) -> int:
+        """The largest body that a path takes, bytes: larger for predictions and forms of photos."""
+        route = self._routes.find(path)
+        try:
+            if route is not None:
+                _, live = self._routes.serving(route.model, route.version, route.label)
+            elif path == "/" or path.startswith(_FORMS):
+                _, live = self._routes.serving(path.removeprefix(_FORMS).strip("/") or None)
+            else:
+                return self._most_bytes
+        except VigieError:
+            return self._most_bytes
+        return self._most_photo_bytes if live.images else self._most_bytes
+
+
+def require_at_most(size: int, most: int) -> None:
+    """Raises `TooLarge` for a body above the limit, bytes."""
+    if size > most:
+        raise TooLarge(f"The body is above the limit of {most} bytes.")
+
+
+class IncomingBody:
+    """A body on its way: it asks once, and takes what it needs of the budget as it grows."""
+
+    __slots__ = ("_admission", "_most", "_request", "_route", "_taken")
+
+    def __init__(self, admission: Admission, request: Request, route: Route | None) -> None:
+        self._admission = admission
+        self._request, self._route = request, route
+        self._most: int | None = None
+        self._taken = 0
+
+    def grow(self, size: int) -> None:
+        """Asks for room for so many bytes in all; a refusal is a `VigieError`."""
+        admission = self._admission
+        if size <= admission.free_bytes:
+            return
+        if self._most is None:
+            self._most = admission.ask(self._request, self._route, size)
+        require_at_most(size, self._most)
+        more = size - admission.free_bytes - self._taken
+        if more > 0:
+            admission.budget.take(more)
+            self._taken += more
+
+    def let_go(self) -> None:
+        """Gives back what it took: the body is needed no more, or never came."""
+        taken, self._taken = self._taken, 0
+        if taken:
+            self._admission.budget.give_back(taken)

@@ -1,0 +1,243 @@
+"""The main job on photos: features, head, evaluation, publication."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vigie.models.document import text_in
+from vigie.models.profile import build_profile
+from vigie.registry.gate.accuracy import discriminates
+from vigie.training.evaluation import main_error, score
+from vigie.training.model_card import model_card
+from vigie.training.network import KerasNetwork
+from vigie.training.packaging import Trained, source_revision
+from vigie.training.photos.baselines import predict_baselines
+from vigie.training.photos.champion_photos import as_champion_takes
+from vigie.training.photos.evaluation import (
+    accuracy_by_photos,
+    confusion,
+    evaluate_photos,
+    figures_by_label,
+)
+from vigie.training.photos.extractor import build_extractor
+from vigie.training.photos.features import FeatureStore
+from vigie.training.photos.linear_head import STRENGTHS, LinearHead
+from vigie.training.photos.model_card import photo_sections
+from vigie.training.photos.network import fit_photos
+from vigie.training.photos.report import write_confusion_table, write_curve, write_worst_photos
+from vigie.training.photos.split import split_photos
+from vigie.training.publishing import Judged, Publication, check_signing_key
+from vigie.training.report import write_plots
+from vigie.training.tracking import Tracking
+from vigie.training.train import TrainingResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vigie.models.profile import Profile
+    from vigie.settings import Settings
+    from vigie.training.dataset import Dataset
+    from vigie.training.evaluation import Evaluation
+    from vigie.training.photos.network import FittedPhotos
+    from vigie.training.photos.photo_set import PhotoSet
+    from vigie.training.photos.plan import PhotoPlan
+    from vigie.training.publishing import Published
+    from vigie.training.steps import Steps
+
+FEATURES = "features"
+"""Where the folder of data keeps what bases say of photos."""
+MOST_HELD_OUT_BYTES = 64 * 2**20
+_SOME_PHOTO = 0
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A network and its scores of the held-out photos."""
+
+    fitted: FittedPhotos
+    scores: np.ndarray
+    evaluation: Evaluation
+
+
+def train_photos(
+    plan: PhotoPlan, photos: PhotoSet, settings: Settings, steps: Steps, weights: str | None = None
+) -> TrainingResult:
+    """Trains one model and registers it; it becomes champion where the gate lets it.
+
+    `weights` is a file, or `random`; without it the settings and Keras are asked.
+    """
+    run = PhotoTrainingRun(plan, photos, settings, steps, weights)
+    with run.tracking.run(f"{plan.plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
+        run.log_data()
+        baselines = run.score_baselines()
+        answered = run.fit()
+        published = run.publish(answered, baselines, run_id)
+    return TrainingResult(
+        plan.plan.name,
+        published.version,
+        published.digest,
+        answered.evaluation.metrics,
+        baselines,
+        published.comparison,
+    )
+
+
+class PhotoTrainingRun:
+    """One training on photos; the steps are called in the order in which they stand here."""
+
+    def __init__(
+        self,
+        plan: PhotoPlan,
+        photos: PhotoSet,
+        settings: Settings,
+        steps: Steps,
+        weights: str | None,
+    ) -> None:
+        check_signing_key(settings)
+        self._photos = photos
+        self._sha256 = photos.digest()
+        self._split = split_photos(photos)
+        training = self._split.training
+        self._plan = plan.with_example(training.pixels([_SOME_PHOTO])[0])
+        self._settings = settings
+        self._steps = steps
+        with steps.step(f"base {plan.base}"):
+            self._extractor = build_extractor(self._plan, weights, settings.weights)
+        if self._extractor.random:
+            steps.say("WARNING: the base has RANDOM WEIGHTS; its answers are for tests only")
+        self._store = FeatureStore(self._plan, self._extractor, settings.data / FEATURES)
+        self.tracking = Tracking(settings, plan.plan.name)
+        self.started = datetime.now(UTC)
+
+    def log_data(self) -> None:
+        """Logs what is trained on and what is held out, each photo by its figures."""
+        photos, split, plan = self._photos, self._split, self._plan
+        self.tracking.log_split(plan.plan, *map(self._described, (photos, *self._sides())))
+        self.tracking.log_parameters(
+            {
+                "base": plan.base,
+                "base.weights": self._extractor.origin,
+                "base.weights.sha256": self._extractor.sha256,
+                "size": plan.photo.shape[:2],
+                "pooling": plan.pooling,
+                "augmentation": plan.augmentation,
+                "fine_tune": plan.fine_tune,
+                "class_weights": plan.class_weights,
+            }
+        )
+        self.tracking.log_metrics(
+            {"near_duplicates": split.near_duplicates, "near_duplicates.leaked": split.leaked}
+        )
+
+    def _sides(self) -> tuple[PhotoSet, PhotoSet]:
+        return self._split.training, self._split.held_out
+
+    def _described(self, photos: PhotoSet) -> Dataset:
+        return photos.described(self._sha256)
+
+    def score_baselines(self) -> dict[str, float]:
+        """The error of each baseline on the held-out photos."""
+        errors = {}
+        with self._steps.step("baselines"):
+            truth = self._split.held_out.labels
+            for name, predicted in predict_baselines(*self._sides()).items():
+                figures = score("classification", predicted, truth)
+                self.tracking.log_metrics(
+                    {f"baseline.{name}.{key}": value for key, value in figures.items()}
+                )
+                errors[name] = main_error("classification", figures)
+        return errors
+
+    def fit(self) -> _Answered:
+        """The network, and what it answers for the held-out photos."""
+        plan, split = self._plan, self._split
+        with self._steps.step("features and head") as step:
+            fitted = fit_photos(
+                plan, self._extractor, self._store, split.training, split.groups, step.advance
+            )
+            self.tracking.log_parameters(dict(fitted.chosen))
+            self.tracking.log_metrics({"validation_cross_entropy": fitted.error})
+            self.tracking.log_history(fitted.history)
+        with self._steps.step("evaluation") as step:
+            scores = fitted.scores(split.held_out, self._store, step.advance)
+            predicted = fitted.predicted(scores)
+            evaluation = evaluate_photos(plan, self._described(split.held_out), predicted)
+            self.tracking.log_metrics(evaluation.metrics)
+        return _Answered(fitted, scores, evaluation)
+
+    def publish(self, answered: _Answered, baselines: dict[str, float], run_id: str) -> Published:
+        """Logs plots and model card; registers the package and asks the gate."""
+        trained = self._trained(answered)
+        with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
+            self._write_report(folder, trained, answered, baselines)
+        held_out = self._split.held_out
+        judged = Judged(
+            answered.evaluation.error,
+            baselines,
+            as_champion_takes(held_out, self._plan.plan.name, self._settings),
+            _rows_digest(held_out),
+            discriminates(answered.scores, held_out.labels, answered.fitted.labels),
+        )
+        publication = Publication(self._settings, self.tracking, self._steps)
+        return publication.publish(trained, judged, run_id)
+
+    def _write_report(
+        self, folder: Path, trained: Trained, answered: _Answered, baselines: dict[str, float]
+    ) -> None:
+        fitted, evaluation, held_out = answered.fitted, answered.evaluation, self._split.held_out
+        described = self._described(held_out)
+        write_plots(folder, trained.plan, fitted.history, described, evaluation)
+        figures = figures_by_label(fitted.labels, evaluation.predicted, held_out.labels)
+        counts = confusion(fitted.labels, evaluation.predicted, held_out.labels)
+        self.tracking.log_label_figures(
+            {one.label: {"precision": one.precision, "recall": one.recall} for one in figures}
+        )
+        plots = folder / "plots"
+        write_confusion_table(folder / "confusion_matrix.csv", fitted.labels, counts)
+        write_worst_photos(plots / "worst_photos.jpg", held_out, fitted.labels, answered.scores)
+        strength = fitted.head.strength if isinstance(fitted.head, LinearHead) else STRENGTHS[1]
+        curve = accuracy_by_photos(self._plan, self._store, self._split, strength)
+        write_curve(plots / "accuracy_by_photos.png", curve)
+        sections = photo_sections(self._plan, self._extractor, self._split, figures, counts)
+        card = model_card(trained, baselines, evaluation, len(held_out), sections)
+        (folder / "model_card.md").write_text(card, encoding="utf-8")
+
+    def _trained(self, answered: _Answered) -> Trained:
+        fitted, (training, held_out) = answered.fitted, self._sides()
+        plan = self._plan.plan
+        most = MOST_HELD_OUT_BYTES // int(np.prod(self._plan.photo.shape))
+        kept = held_out.dataset(self._sha256).spread(min(self._settings.held_out_rows, most))
+        return Trained(
+            plan=plan,
+            network=KerasNetwork(fitted.model, plan.inputs),
+            training=self._with_origin(training.dataset(self._sha256)),
+            held_out=kept,
+            interval=None,
+            labels=fitted.labels,
+            metrics=answered.evaluation.metrics,
+            revision=source_revision(),
+            trained_at=self.started.isoformat(timespec="seconds"),
+            kind=fitted.kind,
+            profile=self._profile(fitted),
+        )
+
+    def _with_origin(self, rows: Dataset) -> Dataset:
+        """The rows, their source with a word on the base: what the package says of itself."""
+        base = f"{self._plan.base}, {self._extractor.origin}"
+        return replace(rows, source=f"{text_in(rows.source, 'en')} (base: {base})")
+
+    def _profile(self, fitted: FittedPhotos) -> Profile:
+        training, name = self._split.training, self._plan.photo.name
+        scores = fitted.scores(training, self._store, lambda done, total, note: None)
+        predicted = fitted.predicted(scores).tolist()
+        return build_profile((), {}, predicted, {name: training.figures.tolist()})
+
+
+def _rows_digest(photos: PhotoSet) -> str:
+    """Equal where the same photos are held out with the same labels."""
+    return hashlib.sha256(f"photos {photos.digest()}".encode()).hexdigest()

@@ -1,0 +1,232 @@
+"""Large bodies are let in by their heads, and small ones need nobody's leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.asgi import Wire, body_messages, http_scope
+from support.photos import install_colours, photo_bytes
+from support.worker import JSON, filled_cache, loaded, settings_for
+from vigie.errors import Unavailable
+from vigie.registry.cache import ModelCache
+from vigie.serving.admission import FREE_BYTES, BodyBudget
+from vigie.serving.app import create_app
+from vigie.serving.auth.apikeys import add_key
+from vigie.serving.http.asgi import AsgiApplication
+from vigie.settings import Settings, load_settings
+
+LIMIT = 200_000
+PHOTO_LIMIT = 400_000
+BUDGET = 250_000
+HOUSING = "/predict/housing"
+COLOURS = "/predict/colours"
+MakeAsgi = Callable[..., AsgiApplication]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> ModelCache:
+    cache = filled_cache(tmp_path_factory.mktemp("admission") / "cache")
+    install_colours(cache)
+    return cache
+
+
+@pytest.fixture
+def make_asgi(tmp_path: Path, cache: ModelCache) -> MakeAsgi:
+    def make(**overrides: object) -> AsgiApplication:
+        limits = {
+            "max_body_bytes": LIMIT, "max_photo_body_bytes": PHOTO_LIMIT,
+            "max_body_bytes_in_progress": BUDGET, "models": ("housing", "iris", "colours"),
+        }  # fmt: skip
+        worker_state = loaded(settings_for(cache, tmp_path / "state", **{**limits, **overrides}))
+        return AsgiApplication(worker_state, create_app(worker_state=worker_state))
+
+    return make
+
+
+async def send(
+    asgi: AsgiApplication, path: str, *parts: bytes, method: str = "POST", **headers: str
+) -> Wire:
+    """What passes over the wire for a request whose body comes in parts."""
+    wire = Wire(body_messages(*parts))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = http_scope(method, path, {"content-type": JSON, **named})
+    await asgi(scope, wire.receive, wire.send)
+    return wire
+
+
+def sent(asgi: AsgiApplication, path: str, *parts: bytes, **given: Any) -> Wire:
+    return asyncio.run(send(asgi, path, *parts, **given))
+
+
+def in_progress(asgi: AsgiApplication) -> int:
+    return asgi.worker_state.pipeline.admission.budget.in_progress
+
+
+# --- keys
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Settings:
+    """Settings with a file of keys."""
+    return load_settings(api_keys=tmp_path / "keys", audit_log=tmp_path / "audit.log")
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+@pytest.mark.parametrize(
+    "path", [HOUSING, COLOURS, "/feedback", "/", "/models/housing", "/nothing", "/invocations"]
+)
+def test_without_a_key_no_large_body_is_read(
+    make_asgi: MakeAsgi, keys: Settings, path: str, fast_lane: bool
+) -> None:
+    key = add_key(keys, "caller", None)
+    asgi = make_asgi(api_keys=keys.api_keys, fast_lane=fast_lane)
+    wire = sent(asgi, path, b" " * LIMIT, content_length=str(LIMIT))
+    assert (wire.read, wire.answer.status) == (0, 401)
+    assert wire.answer.headers["www-authenticate"] == "Bearer"
+    # one that comes in pieces of no declared length: as soon as it is no small one
+    pieces = sent(asgi, path, *[b" " * 10_000] * 15, transfer_encoding="chunked")
+    assert (pieces.read, pieces.answer.status) == (FREE_BYTES // 10_000 + 1, 401)
+    small = sent(asgi, path, b"{}", content_length="2")
+    assert (small.read, small.answer.status) == (1, 401)
+    taken = sent(asgi, path, b" " * LIMIT, content_length=str(LIMIT), x_api_key=key)
+    assert taken.read == 1
+    assert taken.answer.status not in (401, 413, 503)
+    assert in_progress(asgi) == 0
+
+
+def test_what_needs_no_key_needs_none_with_a_body(make_asgi: MakeAsgi, keys: Settings) -> None:
+    add_key(keys, "caller", None)
+    asgi = make_asgi(api_keys=keys.api_keys)
+    for path in ("/livez", "/ping"):
+        wire = sent(asgi, path, b" " * LIMIT, method="GET", content_length=str(LIMIT))
+        assert wire.answer.status == 200
+
+
+# --- lengths
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+def test_one_byte_above_the_limit_is_refused_before_the_body(
+    make_asgi: MakeAsgi, fast_lane: bool
+) -> None:
+    asgi = make_asgi(fast_lane=fast_lane)
+    for path, limit in {
+        HOUSING: LIMIT, "/feedback": LIMIT, "/nothing": LIMIT, "/models/nothing": LIMIT,
+        COLOURS: PHOTO_LIMIT, "/v2/models/colours/infer": PHOTO_LIMIT,
+        "/v1/models/colours/labels/champion:predict": PHOTO_LIMIT, "/models/colours": PHOTO_LIMIT,
+    }.items():  # fmt: skip
+        above = sent(asgi, path, b" " * (limit + 1), content_length=str(limit + 1))
+        assert (above.read, above.answer.status) == (0, 413), path
+        exact = sent(asgi, path, b" " * limit, content_length=str(limit))
+        assert (exact.read, exact.answer.status != 413) == (1, True), path
+    assert in_progress(asgi) == 0
+
+
+def test_an_unknown_model_is_named_before_the_body(make_asgi: MakeAsgi) -> None:
+    wire = sent(make_asgi(), "/predict/nothing", b" " * LIMIT, content_length=str(LIMIT))
+    assert (wire.read, wire.answer.status) == (0, 404)
+
+
+def test_the_wsgi_application_alone_asks_the_same(
+    tmp_path: Path, cache: ModelCache, keys: Settings
+) -> None:
+    key = add_key(keys, "caller", None)
+    settings = settings_for(
+        cache, tmp_path / "state", models=("housing", "colours"), api_keys=keys.api_keys,
+        max_body_bytes=LIMIT, max_photo_body_bytes=PHOTO_LIMIT,
+    )  # fmt: skip
+    worker_state = loaded(settings)
+    client = create_app(worker_state=worker_state).test_client()
+    photo = photo_bytes("green").ljust(LIMIT + 1, b"\0")
+    for path, body, given, status in (
+        (HOUSING, b" " * LIMIT, "", 401), (HOUSING, b" " * (LIMIT + 1), key, 413),
+        (COLOURS, photo, key, 200), (COLOURS, b" " * (PHOTO_LIMIT + 1), key, 413),
+        ("/feedback", b" " * (LIMIT + 1), key, 413),
+    ):  # fmt: skip
+        headers = {"X-Api-Key": given, "Content-Type": "image/jpeg" if body == photo else JSON}
+        assert client.post(path, data=body, headers=headers).status_code == status
+    assert worker_state.pipeline.admission.budget.in_progress == 0
+
+
+# --- the budget
+
+
+class Slow(Wire):
+    """A caller who sends the rest of a body when told to."""
+
+    def __init__(self, *parts: bytes) -> None:
+        super().__init__(body_messages(*parts))
+        self.go_on = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        if self.read:
+            await self.go_on.wait()
+        return await super().receive()
+
+
+@pytest.mark.parametrize("path", [HOUSING, "/feedback"])
+def test_bodies_beyond_the_budget_are_told_to_come_back(make_asgi: MakeAsgi, path: str) -> None:
+    asgi = make_asgi(prediction_log="off")
+    body = b'{"instances": []}'.ljust(LIMIT)
+
+    async def ask() -> tuple[list[int], int, int]:
+        slow = Slow(body[:10], body[10:])
+        scope = http_scope("POST", path, {"content-type": JSON, "content-length": str(LIMIT)})
+        first = asyncio.create_task(asgi(scope, slow.receive, slow.send))
+        await asyncio.sleep(0)
+        taken = in_progress(asgi)
+        second = await send(asgi, path, body, content_length=str(LIMIT))
+        third = await send(asgi, path, *[body[:50_000]] * 4, transfer_encoding="chunked")
+        small = await send(asgi, path, b"{}", content_length="2")
+        slow.go_on.set()
+        await first
+        statuses = [wire.answer.status for wire in (second, third, small, slow)]
+        assert second.answer.headers["retry-after"] == "1"
+        assert second.answer.json()["detail"].startswith("The service has too much to read")
+        return statuses, second.read, taken
+
+    statuses, read, taken = asyncio.run(ask())
+    assert taken == LIMIT - FREE_BYTES
+    assert (statuses[:2], read) == ([503, 503], 0)
+    # what was small, and what was let in, is answered as ever
+    assert not {503, 413} & set(statuses[2:])
+    assert in_progress(asgi) == 0
+    rejected = asgi.worker_state.metrics.registry.get_sample_value(
+        "vigie_rejected_total", {"reason": "full"}
+    )
+    assert rejected == 2
+
+
+def test_one_body_always_fits() -> None:
+    budget = BodyBudget(1000)
+    budget.take(5000)
+    with pytest.raises(Unavailable):
+        budget.take(1)
+    budget.give_back(5000)
+    budget.take(600)
+    budget.take(400)
+    assert budget.in_progress == 1000
+
+
+def test_a_photo_gives_its_place_back_as_soon_as_it_is_decoded(
+    make_asgi: MakeAsgi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asgi = make_asgi()
+    photo = photo_bytes("red").ljust(LIMIT, b"\0")
+    seen: list[int] = []
+    slot = asgi.worker_state.manager.slots["colours"]
+    submit = slot.submit
+
+    def watched(*given: Any) -> Any:
+        seen.append(in_progress(asgi))
+        return submit(*given)
+
+    monkeypatch.setattr(slot, "submit", watched)
+    wire = sent(asgi, COLOURS, photo, content_type="image/jpeg")
+    assert wire.answer.status == 200
+    assert seen == [0]
