@@ -20,6 +20,7 @@ from bench.photos.scene import draw_scene
 from support.packages import write_package
 from support.photos import in_base64
 from vigie.engines.onnx import OnnxEngine
+from vigie.models.document import best_labels
 from vigie.models.photo import photo_file
 from vigie.models.photo_figures import photo_figures
 from vigie.models.profile import build_profile
@@ -48,9 +49,9 @@ def write_forms(folder: Path) -> Forms:
     }
     forms = Forms(folder, questions)
     export_onnx(model, forms.onnx)
-    (graph,) = OnnxEngine(forms.onnx).run({PHOTO: scenes}).values()
-    require_close("ONNX", graph.reshape(-1).tolist(), _answers(model, scenes))
-    _install(forms, scenes)
+    (scores,) = OnnxEngine(forms.onnx).run({PHOTO: scenes}).values()
+    require_close("ONNX", scores.reshape(-1).tolist(), _answers(model, scenes))
+    _install(forms, scenes, scores)
     return forms
 
 
@@ -66,12 +67,12 @@ def _answers(model: keras.Model, pixels: np.ndarray) -> list[float]:
     return answers
 
 
-def _install(forms: Forms, scenes: np.ndarray) -> None:
+def _install(forms: Forms, scenes: np.ndarray, scores: np.ndarray) -> None:
     cache, graph = ModelCache(forms.cache), onnx.load(forms.onnx)
     rows = [{PHOTO: pixels} for pixels in scenes[:GOLDEN_PHOTOS]]
     figures = [photo_figures(pixels, LARGE_SIZE) for pixels in scenes]
     # so that drift is counted, as of any model
-    profile = build_profile((), {}, [*LABELS], {PHOTO: figures})
+    profile = build_profile((), {}, best_labels(LABELS, scores), {PHOTO: figures})
     with cache.lock(MODEL) as incoming:
         root = incoming / "package"
         digest = write_package(root, _document(scenes[0]), graph, rows, profile)
