@@ -15,7 +15,7 @@ from support.photos import photo_bytes, write_colours, write_photos
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.listing import PhotoFolder, PhotoList
 from vigie.batch.photo_scorer import PhotoScorer, Scored
-from vigie.batch.photos import Order, BatchSummary, score_photos
+from vigie.batch.photos import BatchSummary, Order, score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError

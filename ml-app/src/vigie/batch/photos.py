@@ -77,7 +77,9 @@ class BatchSummary:
     came_since: int = 0
 
 
-def score_photos(scorer: PhotoScorer, order: Order, stop: StopSignal, console: Console) -> BatchSummary:
+def score_photos(
+    scorer: PhotoScorer, order: Order, stop: StopSignal, console: Console
+) -> BatchSummary:
     """Writes a line for each photo; goes on where an earlier run of the same order was stopped.
 
     Raises `DataError` where there is nothing to do or the machine does not let it go on; what is
