@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from support.asgi import Answer, AskAsgi
+from support.ports import free_port
 from support.worker import HOME, JSON, filled_cache, loaded, settings_for
 from vigie.errors import ConfigurationError, NotFound
 from vigie.serving import serve
@@ -348,7 +349,7 @@ def test_a_file_that_cannot_be_read_never_opens_the_service(
     (record,) = [one for one in caplog.records if "VIGIE_API_KEYS" in one.getMessage()]
     assert str(keyed.file) not in record.getMessage()
     with pytest.raises(ConfigurationError, match="VIGIE_API_KEYS: "):
-        serve(keyed.settings)
+        serve(keyed.settings.model_copy(update={"port": free_port(), "metrics_port": free_port()}))
     if keyed.file.is_dir():
         keyed.file.rmdir()
     keyed.file.write_bytes(whole)
