@@ -51,9 +51,9 @@ fmt: .test-environment ## put the code into shape
 
 bench: ROUNDS ?= 3
 bench: SECONDS ?= 5
-bench: .test-environment ## measure Vigie beside its peers on this machine (ROUNDS= SECONDS= CONTENDERS=)
+bench: .test-environment ## measure Vigie beside its peers on this machine (ROUNDS= SECONDS= SUBJECT= CONTENDERS=)
 	@PYTHONPATH=tests$(addprefix :,$(PYTHONPATH)) $(bin)/python -m bench \
-		--rounds $(ROUNDS) --seconds $(SECONDS) --contenders "$(CONTENDERS)"
+		--rounds $(ROUNDS) --seconds $(SECONDS) --subject "$(SUBJECT)" --contenders "$(CONTENDERS)"
 
 drill: .test-environment ## the long fault drills, under load: killed workers, a lying registry, bad versions
 	@$(bin)/pytest tests/drills/*.py $(ARGS)

@@ -11,7 +11,7 @@ import yaml
 
 from support.reference import GENERATED, page
 from vigie.batch.metrics import RunMetrics
-from vigie.batch.photos import Outcome
+from vigie.batch.photos import BatchSummary
 from vigie.monitoring.snapshots import merge, take_snapshot
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
@@ -52,7 +52,7 @@ def test_every_setting_is_documented_with_its_meaning() -> None:
 def test_every_metric_is_documented_with_its_meaning() -> None:
     text = read("metrics.md")
     registry = registry_families(ModelCache(Path("absent")))
-    ended = RunMetrics("weather", "1", Outcome(2, 1, 2, 1.0, whole=True)).registry()
+    ended = RunMetrics("weather", "1", BatchSummary(2, 1, 2, 1.0, whole=True)).registry()
     exported = merge([take_snapshot(Metrics().registry), registry])
     exported += [
         {"name": family.name, "type": family.type, "help": family.documentation}

@@ -11,12 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.ports import free_port
 from vigie.batch.metrics import RunMetrics, push_metrics, write_metrics
-from vigie.batch.photos import Outcome
+from vigie.batch.photos import BatchSummary
 from vigie.errors import ConfigurationError, DataError
 
-GOOD = RunMetrics("colours", "3", Outcome(30, 2, 30, 1.5, whole=True))
-BAD = RunMetrics("colours", "3", Outcome(30, 30, 30, 1.5, whole=True))
-STOPPED = RunMetrics("colours", "3", Outcome(8, 0, 30, 1.5, whole=False))
+GOOD = RunMetrics("colours", "3", BatchSummary(30, 2, 30, 1.5, whole=True))
+BAD = RunMetrics("colours", "3", BatchSummary(30, 30, 30, 1.5, whole=True))
+STOPPED = RunMetrics("colours", "3", BatchSummary(8, 0, 30, 1.5, whole=False))
 
 
 def told(text: str) -> dict[tuple[str, ...], float]:

@@ -15,7 +15,7 @@ from support.photos import photo_bytes, write_colours, write_photos
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.listing import PhotoFolder, PhotoList
 from vigie.batch.photo_scorer import PhotoScorer, Scored
-from vigie.batch.photos import Order, Outcome, score_photos
+from vigie.batch.photos import BatchSummary, Order, score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
@@ -56,7 +56,7 @@ def order(photos: Path, name: str = "out.csv") -> Order:
     return Order(PhotoFolder(photos), photos.parent / name, FACTS, workers=2)
 
 
-def run(predictor: Predictor, order: Order, stop: StopSignal | None = None) -> Outcome:
+def run(predictor: Predictor, order: Order, stop: StopSignal | None = None) -> BatchSummary:
     scorer = PhotoScorer(predictor, order.listing.root)
     return score_photos(scorer, order, stop or StopsAfter(), Console(file=StringIO()))
 

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from vigie.batch.progress import LINE_SECONDS, Lines, Pace, shown
+from vigie.batch.progress import LINE_SECONDS, Lines, ProgressRate, shown
 
 
 class Clock:
@@ -16,15 +16,15 @@ class Clock:
 
 def test_the_pace_counts_what_this_run_did() -> None:
     clock = Clock()
-    pace = Pace(2000, 1000, clock)
+    pace = ProgressRate(2000, 1000, clock)
     clock.now = 10
     assert pace.tell(1500, 36) == "50 a second, 36 failed, 0:00:10 left"
-    assert Pace(None, 0, clock).tell(0, 0) == "0.0 a second"
+    assert ProgressRate(None, 0, clock).tell(0, 0) == "0.0 a second"
 
 
 def test_a_line_every_ten_seconds() -> None:
     clock, text = Clock(), StringIO()
-    lines = Lines(Console(file=text, width=20), Pace(2000, 0, clock), clock)
+    lines = Lines(Console(file=text, width=20), ProgressRate(2000, 0, clock), clock)
     for second in range(31):
         clock.now = second
         lines(second * 50, 0)

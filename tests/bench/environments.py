@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.contenders import Contender
+from bench.contender import Contender
 from bench.failure import Failure
 from bench.server import PROJECT_PROGRAMS
 

@@ -1,8 +1,8 @@
-"""Where the forms of the model lie, what servers are asked, and what they must answer."""
+"""Where the forms of a model lie, what servers are asked, and what they must answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,20 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
+class Question:
+    """What one request asks: rows, or the file of a photo; and what Keras itself answers to it.
+
+    Answers of servers may differ from those by less than `tolerance`.
+    """
+
+    content: Any
+    answers: list[float]
+    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True)
 class Forms:
-    """The model on disk in every form, rows to ask, and what Keras itself answers to them.
+    """A model on disk in every form, and questions by what a load says that it asks.
 
     `keras` is a file; `saved` a SavedModel whose endpoint `serve` takes numbers [rows, 6] and
     texts [rows, 2]; `onnx` a file; `pyfunc` a model of MLflow; `cache` a cache of Vigie's;
@@ -22,8 +34,7 @@ class Forms:
     """
 
     folder: Path
-    rows: list[dict[str, Any]]
-    answers: list[float]
+    questions: Mapping[str, Question]
 
     @property
     def keras(self) -> Path:
@@ -50,10 +61,12 @@ class Forms:
         return self.folder / "answers"
 
 
-def require_close(name: str, answers: Sequence[float], expected: Sequence[float]) -> None:
-    """Raises `Failure` where an answer is 1e-3 or more from what Keras says."""
+def require_close(
+    name: str, answers: Sequence[float], expected: Sequence[float], tolerance: float = TOLERANCE
+) -> None:
+    """Raises `Failure` where an answer is as much as `tolerance` from what Keras says."""
     if len(answers) != len(expected):
-        raise Failure(f"{name} answers {len(answers)} rows of {len(expected)}")
+        raise Failure(f"{name} answers {len(answers)} numbers of {len(expected)}")
     worst = max(abs(one - other) for one, other in zip(answers, expected, strict=True))
-    if not worst < TOLERANCE:
+    if not worst < tolerance:
         raise Failure(f"{name} answers otherwise than Keras: off by {worst:g}")

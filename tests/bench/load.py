@@ -42,10 +42,15 @@ def require_wrk() -> None:
 
 def measure(server: Server, load: Load, seconds: int) -> Measure:
     """Checks the server's answers, then measures it for so long under this load."""
-    server.check(load.rows)
+    server.check(load.asked)
     before = server.cpu_seconds
-    done = _wrk(server, load, seconds)
+    done = _wrk(server, load, seconds * load.longer)
     computed = server.cpu_seconds - before
+    if not done.requests:
+        raise Failure(
+            f"{server.contender.title}, {load}: no answer in {seconds * load.longer} s; "
+            "try SECONDS= with more"
+        )
     return Measure(
         rate=done.requests / done.seconds,
         p50_ms=1000 * done.p50,
@@ -74,7 +79,7 @@ def _wrk(server: Server, load: Load, seconds: int) -> _Done:
         raise Failure(f"wrk fails on {title}: {told.stderr.strip()}")
     requests, micros, refused, lost, p50, p99 = (float(word) for word in lines[0].split()[1:])
     done = _Done(int(requests), micros / 1e6, int(refused), int(lost), p50 / 1e6, p99 / 1e6)
-    if not done.requests or done.refused or done.lost:
+    if done.refused or done.lost:
         raise Failure(
             f"{title}, {load}: {done.requests} answers, {done.refused} of them errors, "
             f"{done.lost} connections lost; its log: {server.log}"
@@ -83,11 +88,12 @@ def _wrk(server: Server, load: Load, seconds: int) -> _Done:
 
 
 def _script(server: Server, load: Load) -> Path:
-    path = server.site.folder / f"ask-{load.rows}.lua"
-    body = path.with_suffix(".json")
-    body.write_bytes(server.contender.asks(server.site.forms.rows[: load.rows]))
+    path = server.site.folder / f"ask-{load.asked.replace(' ', '-')}.lua"
+    file = path.with_suffix(".body")
+    body = server.contender.asks(server.site.forms.questions[load.asked].content)
+    file.write_bytes(body.data)
     path.write_text(
-        f'wrk.method = "POST"\nwrk.body = io.open("{body}"):read("*a")\n'
-        f'wrk.headers["Content-Type"] = "application/json"\n{DONE}'
+        f'wrk.method = "POST"\nwrk.body = io.open("{file}", "rb"):read("*a")\n'
+        f'wrk.headers["Content-Type"] = "{body.media_type}"\n{DONE}'
     )
     return path

@@ -13,16 +13,17 @@ from pathlib import Path
 import psutil
 
 import vigie
-from bench.contenders import PEERS
+from bench.contender import PEERS
 from vigie.settings import usable_cores
 
 PACKAGES = {
-    "web": ("fastapi", "uvicorn", "litserve", "flask", "gunicorn", "onnxruntime"),
-    "bentoml": ("bentoml",),
-    "mlserver": ("mlserver",),
+    "web": ("fastapi", "uvicorn", "litserve", "flask", "gunicorn", "onnxruntime", "pillow"),
+    "bentoml": ("bentoml", "onnxruntime", "pillow"),
+    "mlserver": ("mlserver", "onnxruntime", "pillow"),
     "mlflow": ("mlflow",),
 }
-OWN = ("gunicorn", "uvloop", "onnxruntime", "tensorflow-cpu", "tensorflow", "keras")
+MODELS = ("tensorflow-cpu", "tensorflow", "keras")
+OWN = ("gunicorn", "uvloop", "onnxruntime", "pillow", *MODELS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def versions() -> dict[str, str]:
     told = {f"Vigie {vigie.__version__}": ", ".join(own)}
     for environment, names in PACKAGES.items():
         locked = _locked(environment)
-        found = [f"{name} {locked[name]}" for name in (*names, *OWN[3:]) if name in locked]
+        found = [f"{name} {locked[name]}" for name in (*names, *MODELS) if name in locked]
         told[environment] = ", ".join(dict.fromkeys(found))
     return told
 

@@ -12,20 +12,24 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from bench.contenders import Contender
-from bench.figures import BULK, MANY, Load, Results
+from bench.contender import Contender
+from bench.figures import Load, Results
+from bench.subjects import Subject
+from bench.tables import rate_text
 
 _INK, _OURS, _PEER, _GUIDE = "#1f2937", "#0f766e", "#94a3b8", "#e2e8f0"
 _LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 _STYLE = {"svg.hashsalt": "vigie", "font.size": 9, "axes.edgecolor": _PEER, "text.color": _INK}
 
 
-def plot_rates(results: Results, contenders: Sequence[Contender], path: Path) -> None:
-    """Two panels: one row at 64 connections, a hundred at 16; the quickest above."""
-    ordered = sorted(contenders, key=lambda contender: _rate(results, contender, MANY))
+def plot_rates(subject: Subject, results: Results, path: Path) -> None:
+    """A panel for each load that is shown; the quickest under the first of them above."""
+    first = subject.shown[0]
+    ordered = sorted(subject.contenders, key=lambda one: _rate(results, one, first))
     with mpl.rc_context(_STYLE):
-        figure, panels = plt.subplots(1, 2, figsize=(9.6, 4.4), sharey=True)
-        for axes, load in zip(panels, (MANY, BULK), strict=True):
+        high = 1.1 + 0.3 * len(ordered)
+        figure, panels = plt.subplots(1, len(subject.shown), figsize=(9.6, high), sharey=True)
+        for axes, load in zip(panels, subject.shown, strict=True):
             _draw(axes, results, ordered, load)
         figure.tight_layout(w_pad=2)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
@@ -44,7 +48,7 @@ def _draw(axes: Axes, results: Results, contenders: Sequence[Contender], load: L
         zorder=2,
     )
     for place, rate in enumerate(rates):
-        axes.annotate(f"{rate:,.0f}", (rate, place), (8, 0), textcoords="offset points",
+        axes.annotate(rate_text(rate), (rate, place), (8, 0), textcoords="offset points",
                       va="center", color=_INK, bbox=_LABEL, zorder=1.5)  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlim(min(rates) / 2, max(rates) * 4)

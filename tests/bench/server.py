@@ -17,7 +17,7 @@ import psutil
 import requests
 
 import vigie
-from bench.contenders import PEERS, Contender, Site
+from bench.contender import PEERS, Contender, Site
 from bench.failure import Failure
 from bench.forms import Forms, require_close
 from support.memory import pss_mb
@@ -43,23 +43,24 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.site.port}{self.contender.path}"
 
-    def ask(self, count: int) -> bytes:
-        """The body of its answer to so many rows."""
-        body = self.contender.asks(self.site.forms.rows[:count])
-        headers = {"Content-Type": "application/json"}
-        said = requests.post(self.url, body, headers=headers, timeout=LONGEST_ANSWER_SECONDS)
+    def ask(self, asked: str) -> bytes:
+        """The body of its answer to a question."""
+        body = self.contender.asks(self.site.forms.questions[asked].content)
+        headers = {"Content-Type": body.media_type}
+        said = requests.post(self.url, body.data, headers=headers, timeout=LONGEST_ANSWER_SECONDS)
         if not said.ok:
             raise Failure(f"{self.contender.title} answers {said.status_code}: {said.text[:300]}")
         return said.content
 
-    def check(self, count: int) -> None:
-        """Raises `Failure` where it answers otherwise than Keras, 1e-3 allowed."""
-        says = self.contender.says
+    def check(self, asked: str) -> None:
+        """Raises `Failure` where it answers a question otherwise than Keras."""
+        says, question = self.contender.says, self.site.forms.questions[asked]
+        title = f"{self.contender.title}, {asked}"
         try:
-            body = self.ask(count)
+            body = self.ask(asked)
             if says is not None:
                 answers = says(orjson.loads(body))
-                require_close(self.contender.title, answers, self.site.forms.answers[:count])
+                require_close(title, answers, question.answers, question.tolerance)
         except (requests.RequestException, ValueError, TypeError, LookupError) as wrong:
             raise Failure(f"{self.contender.title}: {wrong!r}; its log: {self.log}") from None
 
@@ -92,19 +93,20 @@ class Server:
 
     def wait_first(self, started: float) -> None:
         """Returns at its first right prediction."""
+        first, *others = self.site.forms.questions
         while True:
             if self.process.poll() is not None:
                 raise Failure(f"{self.contender.title} ended at once; its log: {self.log}")
             try:
-                self.ask(1)
+                self.ask(first)
                 break
             except (requests.RequestException, Failure) as wrong:
                 if time.perf_counter() - started > LONGEST_START_SECONDS:
                     raise Failure(f"{self.contender.title} does not start: {wrong}") from None
                 time.sleep(0.01)
         self.start_seconds = time.perf_counter() - started
-        self.check(1)
-        self.check(len(self.site.forms.rows))
+        for asked in (first, *others):
+            self.check(asked)
 
     def stop(self) -> None:
         """Ends every process that came of it, within a bound."""

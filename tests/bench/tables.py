@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.contenders import LIMIT, Contender
-from bench.figures import LOADS, MANY, Results, Spread
+from bench.figures import Load, Results, Spread
 from bench.goals import Goal
+from bench.subjects import Subject
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class Grid:
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def tables_of(results: Results, contenders: Sequence[Contender]) -> tuple[Grid, ...]:
+def tables_of(subject: Subject, results: Results) -> tuple[Grid, ...]:
     """Rates, ratios, latencies, computing time, memory and start of every contender."""
     return (
-        _rates(results, contenders),
-        _ratios(results, contenders),
-        _latencies(results, contenders),
-        _costs(results, contenders),
+        _rates(subject, results),
+        *([_shares(subject, results, subject.limit)] if subject.limit else []),
+        _latencies(subject, results),
+        _costs(subject, results),
+        *(_times_as_many(subject, results, load) for load in subject.shown),
     )
 
 
@@ -47,35 +48,42 @@ def goals_table(goals: Sequence[Goal]) -> Grid:
     )
 
 
-def _rates(results: Results, contenders: Sequence[Contender]) -> Grid:
+def _rates(subject: Subject, results: Results) -> Grid:
+    def rate(name: str, load: Load) -> str:
+        spread = results.figure(name, load, "rate")
+        return "" if spread is None else rate_text(spread.median)
+
     return Grid(
         "Requests a second, medians of the rounds:",
-        ("server", *map(str, LOADS)),
+        ("server", *map(str, subject.loads)),
         tuple(
-            (one.title, *(_number(results.figure(one.name, load, "rate")) for load in LOADS))
-            for one in contenders
+            (one.title, *(rate(one.name, load) for load in subject.loads))
+            for one in subject.contenders
         ),
     )
 
 
-def _ratios(results: Results, contenders: Sequence[Contender]) -> Grid:
+def _shares(subject: Subject, results: Results, limit: str) -> Grid:
     return Grid(
         "The same as a share of raw ASGI in the same round: median (least to greatest):",
-        ("server", *map(str, LOADS)),
+        ("server", *map(str, subject.loads)),
         tuple(
-            (one.title, *(_share(results.ratio(one.name, (LIMIT,), load)) for load in LOADS))
-            for one in contenders
+            (
+                one.title,
+                *(_share(results.ratio(one.name, (limit,), load)) for load in subject.loads),
+            )
+            for one in subject.contenders
         ),
     )
 
 
-def _latencies(results: Results, contenders: Sequence[Contender]) -> Grid:
+def _latencies(subject: Subject, results: Results) -> Grid:
     def latency(name: str, what: str) -> tuple[str, ...]:
-        return tuple(_number(results.figure(name, load, what), 2) for load in LOADS)
+        return tuple(_number(results.figure(name, load, what), 2) for load in subject.loads)
 
     return Grid(
         "Latency in ms, half of the requests within / 99 of 100 within:",
-        ("server", *map(str, LOADS)),
+        ("server", *map(str, subject.loads)),
         tuple(
             (
                 one.title,
@@ -86,39 +94,44 @@ def _latencies(results: Results, contenders: Sequence[Contender]) -> Grid:
                     )
                 ),
             )
-            for one in contenders
+            for one in subject.contenders
         ),
     )
 
 
-def _costs(results: Results, contenders: Sequence[Contender]) -> Grid:
+def _costs(subject: Subject, results: Results) -> Grid:
     return Grid(
         "What it costs: computing time of all its processes per request, in µs; memory of all its "
         "processes after the load; start to first right prediction:",
-        ("server", *(f"µs, {load}" for load in LOADS), "MB", "start, s"),
+        ("server", *(f"µs, {load}" for load in subject.loads), "MB", "start, s"),
         tuple(
             (
                 one.title,
-                *(_number(results.figure(one.name, load, "cpu_us")) for load in LOADS),
+                *(_number(results.figure(one.name, load, "cpu_us")) for load in subject.loads),
                 _number(results.memory(one.name)),
                 _number(results.start(one.name), 2),
             )
-            for one in contenders
+            for one in subject.contenders
         ),
     )
 
 
-def times_as_many(results: Results, contenders: Sequence[Contender]) -> Grid:
-    """How many times the requests of each peer Vigie answers, 64 connections, one row."""
+def _times_as_many(subject: Subject, results: Results, load: Load) -> Grid:
+    vigie = subject.vigie.name
     return Grid(
-        f"{MANY}, Vigie against each, in the same round:",
+        f"{load}, Vigie against each, in the same round:",
         ("server", "times", "least to greatest"),
         tuple(
             (one.title, f"{ratio.median:.1f}", f"{ratio.least:.1f} to {ratio.greatest:.1f}")
-            for one in contenders
-            if one.is_peer and (ratio := results.ratio("vigie", (one.name,), MANY))
+            for one in subject.contenders
+            if one.is_peer and (ratio := results.ratio(vigie, (one.name,), load))
         ),
     )
+
+
+def rate_text(rate: float) -> str:
+    """Requests a second: whole ones, with a decimal where they are few."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
 
 
 def _number(spread: Spread | None, decimals: int = 0) -> str:

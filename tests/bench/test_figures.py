@@ -6,56 +6,65 @@ from pathlib import Path
 
 import pytest
 
-from bench.contenders import CONTENDERS, LIMIT, PEERS, choose
+from bench.contender import PEERS
 from bench.environments import make_environments
 from bench.failure import Failure
-from bench.figures import (
-    LOADS,
-    MANY,
-    ONE,
-    Cost,
-    Load,
-    Measure,
-    Results,
-    Round,
-    Seen,
-    ServiceFigures,
-    Spread,
-)
+from bench.figures import Cost, Load, Measure, Results, Round, Seen, ServiceFigures, Spread
 from bench.forms import require_close
-from bench.goals import Goal, goals_of
+from bench.goals import Goal
 from bench.load import require_wrk
 from bench.machine import Machine, versions
+from bench.photos.loads import LARGE, SMALL
 from bench.plot import plot_rates
-from bench.report import Run, page
+from bench.report import Part, Run, page
+from bench.rows.contenders import LIMIT
+from bench.rows.goals import row_goals, service_goals
+from bench.rows.loads import LOADS, MANY, ONE
+from bench.subjects import PHOTOS, ROWS, SUBJECTS, Subject, choose
 
 RATES = {
     "vigie": 20_000.0, "vigie-flask": 3000.0, "tensorflow-engine": 9000.0, LIMIT: 36_000.0,
     "fastapi-onnx": 6000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0, "litserve": 1000.0,
     "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
 }  # fmt: skip
+PHOTO_RATES = {
+    "vigie": 300.0, "fastapi-onnx": 200.0, "litserve": 150.0, "bentoml": 120.0, "mlserver": 40.0,
+}  # fmt: skip
 WATCHING = Cost(1.06, 1.04, 1.08, 10)
 SERVICE = ServiceFigures(Spread(0.5, 0.4, 0.6), 150.0)
 MACHINE = Machine(2, "A processor", 16.0, "Linux 6.1", "3.11.7", "2026-01-01")
 
 
+def seen_at(rates: dict[Load, float]) -> Seen:
+    measures = {load: Measure(rate, 2.0, 5.0, 50.0) for load, rate in rates.items()}
+    return Seen(0.4, 130.0, measures)
+
+
 def a_round(factor: float = 1.0, **rates: float) -> Round:
     """One round in which everybody is `factor` times as quick as in RATES."""
-
-    def seen(rate: float) -> Seen:
-        measure = Measure(rate=factor * rate, p50_ms=2.0, p99_ms=5.0, cpu_us=50.0)
-        return Seen(0.4, 130.0, dict.fromkeys(LOADS, measure))
-
-    return {name: seen(rate) for name, rate in {**RATES, **rates}.items()}
+    return {
+        name: seen_at(dict.fromkeys(LOADS, factor * rate))
+        for name, rate in {**RATES, **rates}.items()
+    }
 
 
-def run_of(*rounds: Round, service: ServiceFigures | None = SERVICE) -> Run:
-    results, versions = Results(list(rounds)), {"web": "flask 3.1.3"}
-    return Run(CONTENDERS, results, service, WATCHING, MACHINE, versions, 5)
+def a_photo_round(**large: float) -> Round:
+    """One round of photos; the rates of some with large ones, else a fiftieth of small ones'."""
+    return {
+        name: seen_at({SMALL: rate, LARGE: large.get(name, rate / 50)})
+        for name, rate in PHOTO_RATES.items()
+    }
+
+
+def run_of(*rounds: Round, photos: Round | None = None) -> Run:
+    parts = [Part(ROWS, Results(list(rounds))), Part(PHOTOS, Results([photos or a_photo_round()]))]
+    versions = {"web": "flask 3.1.3"}
+    return Run(parts, SERVICE, WATCHING, MACHINE, versions, len(rounds), 5)
 
 
 def goals(*rounds: Round, service: ServiceFigures | None = SERVICE) -> dict[str, Goal]:
-    return {goal.text: goal for goal in goals_of(Results(list(rounds)), service, WATCHING)}
+    told = (*row_goals(Results(list(rounds))), *service_goals(service, WATCHING))
+    return {goal.text: goal for goal in told}
 
 
 def test_medians_and_their_ends() -> None:
@@ -130,9 +139,14 @@ def test_what_was_not_measured_neither_holds_nor_misses() -> None:
 
 def test_the_page_shows_every_contender_and_the_machine() -> None:
     text = page(run_of(a_round(), a_round()))
-    for contender in CONTENDERS:
-        assert text.count(f"| {contender.title} |") >= 5
+    for subject in SUBJECTS:
+        section = text.split(f"## {subject.title}\n")[1].split("\n## ")[0]
+        assert f"(images/{subject.picture})" in section
+        for contender in subject.contenders:
+            assert section.count(f"| {contender.title} |") >= 3
+            assert f"| {contender.title} | {contender.setting} |" in text
     assert "| Vigie | 20,000 | 20,000 | 20,000 | 20,000 |" in text
+    assert "| Vigie | 300 | 6.0 |" in text
     assert "| Vigie | 0.556 (0.556 to 0.556) |" in text
     assert "| MLServer | 80.0 | 80.0 to 80.0 |" in text
     assert "2 cores of A processor" in text
@@ -140,16 +154,57 @@ def test_the_page_shows_every_contender_and_the_machine() -> None:
     assert "together cost +6.0% (+4.0% to +8.0%, 10 pairs)" in text
 
 
-def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    plot_rates(Results([a_round()]), CONTENDERS, tmp_path / "rates.svg")
-    assert (tmp_path / "rates.svg").read_text().count("<path") > len(CONTENDERS)
+def test_photos_have_goals_of_their_own() -> None:
+    def verdicts(**large: float) -> list[str]:
+        return [goal.verdict for goal in PHOTOS.goals(Results([a_photo_round(**large)]))]
+
+    assert verdicts(vigie=8.5, mlserver=4.2) == ["holds", "holds"]
+    assert verdicts(vigie=8.5, mlserver=4.3) == ["holds", "misses"]
+    missed = page(run_of(a_round(), photos=a_photo_round(bentoml=4.0)))
+    assert f"| {LARGE}: Vigie against the best peer | at least 2 times | 1.5 times | misses |" in (
+        missed
+    )
+
+
+def test_a_page_of_one_subject_has_no_other() -> None:
+    run = Run([Part(PHOTOS, Results([a_photo_round()]))], None, None, MACHINE, {}, 1, 2, False)
+    assert "## Photos" in page(run)
+    assert "## Table rows" not in page(run)
+
+
+@pytest.mark.parametrize(("subject", "seen"), [(ROWS, a_round()), (PHOTOS, a_photo_round())])
+def test_the_picture_is_drawn(subject: Subject, seen: Round, tmp_path: Path) -> None:
+    plot_rates(subject, Results([seen]), tmp_path / "rates.svg")
+    drawn = (tmp_path / "rates.svg").read_text()
+    assert drawn.count("<path") > len(subject.contenders)
+    assert all(f"<!-- {load} -->" in drawn for load in subject.shown)
+
+
+def chosen(subject: str, contenders: str) -> dict[str, list[str]]:
+    return {
+        one.name: [contender.name for contender in one.contenders]
+        for one in choose(subject, contenders)
+    }
 
 
 def test_some_contenders_can_be_chosen_and_raw_asgi_is_always_there() -> None:
-    assert choose("") == CONTENDERS
-    assert [one.name for one in choose("vigie, mlflow")] == ["vigie", LIMIT, "mlflow"]
+    assert choose("", "") == SUBJECTS
+    assert chosen("", "vigie, mlserver") == {
+        "rows": ["vigie", LIMIT, "mlserver"],
+        "photos": ["vigie", "mlserver"],
+    }
+    assert chosen("", "mlflow") == {"rows": [LIMIT, "mlflow"]}
     with pytest.raises(Failure, match="no triton; there are vigie"):
-        choose("triton")
+        choose("", "triton")
+
+
+def test_one_subject_can_be_chosen() -> None:
+    assert choose("photos", "") == (PHOTOS,)
+    assert chosen("rows", "vigie") == {"rows": ["vigie", LIMIT]}
+    with pytest.raises(Failure, match="SUBJECT: no sounds; there are rows, photos"):
+        choose("sounds", "")
+    with pytest.raises(Failure, match="no mlflow; there are vigie, fastapi-onnx"):
+        choose("photos", "mlflow")
 
 
 def test_a_peer_without_an_environment_fails_the_bench(tmp_path: Path) -> None:
@@ -158,7 +213,7 @@ def test_a_peer_without_an_environment_fails_the_bench(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     with pytest.raises(Failure, match="MLServer cannot be measured without the environment"):
-        make_environments(choose("mlserver"), tmp_path, tmp_path / "envs")
+        make_environments(ROWS.only({"mlserver"}).contenders, tmp_path, tmp_path / "envs")
 
 
 def test_a_machine_without_wrk_is_told_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,17 +224,18 @@ def test_a_machine_without_wrk_is_told_the_remedy(monkeypatch: pytest.MonkeyPatc
 
 def test_answers_are_compared_with_those_of_keras() -> None:
     require_close("a server", [1.0, 2.0], [1.0005, 2.0])
+    require_close("a server", [1.0, 2.0], [1.02, 2.0], 0.03)
     with pytest.raises(Failure, match=r"a server answers otherwise than Keras: off by 0\.00"):
         require_close("a server", [1.0, 2.0], [1.002, 2.0])
     with pytest.raises(Failure, match="off by nan"):
         require_close("a server", [float("nan")], [1.0])
-    with pytest.raises(Failure, match="1 rows of 2"):
+    with pytest.raises(Failure, match="1 numbers of 2"):
         require_close("a server", [1.0], [1.0, 2.0])
 
 
 def test_every_environment_of_a_peer_is_locked_and_its_versions_are_told() -> None:
     told = versions()
-    for contender in CONTENDERS:
+    for contender in (one for subject in SUBJECTS for one in subject.contenders):
         if contender.is_peer:
             environment = str(contender.environment)
             locked = (PEERS / environment / "requirements.txt").read_text(encoding="utf-8")
@@ -195,7 +251,7 @@ def test_a_load_says_what_it_is() -> None:
         "1 row, 64 connections",
         "100 rows, 16 connections",
     ]
-    assert str(Load(2, 3)) == "3 rows, 2 connections"
+    assert str(LARGE) == "JPEG of 12 megapixels, 16 connections"
 
 
 def test_a_cost_has_its_confidence_interval() -> None:

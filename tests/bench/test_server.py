@@ -12,16 +12,18 @@ import orjson
 import psutil
 import pytest
 
-from bench.contenders import Contender, choose
+from bench.contender import Contender
 from bench.failure import Failure
 from bench.figures import Load
-from bench.forms import Forms
+from bench.forms import Forms, Question
 from bench.load import measure
+from bench.rows.contenders import CONTENDERS, LIMIT
+from bench.rows.loads import BULK_ROWS, ONE_ROW
 from bench.server import PROJECT_PROGRAMS, running
 from support.waiting import wait_until
 
 ROWS = 100
-(RAW,) = choose("raw-asgi")
+(RAW,) = (one for one in CONTENDERS if one.name == LIMIT)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -31,10 +33,12 @@ def forms(tmp_path: Path) -> Forms:
     """No model, but what a server with one would say."""
     answers = [1.5] * ROWS
     row = {"surface_m2": 54.0, "district": "district_01"}
-    forms = Forms(tmp_path / "model", [row] * ROWS, answers)
+    asked = {ONE_ROW: Question([row], answers[:1]), BULK_ROWS: Question([row] * ROWS, answers)}
+    forms = Forms(tmp_path / "model", asked)
     forms.bodies.mkdir(parents=True)
-    (forms.bodies / "one.json").write_bytes(orjson.dumps({"predictions": answers[:1]}))
-    (forms.bodies / "many.json").write_bytes(orjson.dumps({"predictions": answers}))
+    for name, question in asked.items():
+        told = orjson.dumps({"predictions": question.answers})
+        (forms.bodies / f"{name}.json").write_bytes(told)
     return forms
 
 
@@ -53,8 +57,8 @@ def works(process: psutil.Process) -> bool:
 def test_a_server_is_asked_weighed_and_leaves_no_process(forms: Forms, tmp_path: Path) -> None:
     with running(with_answers(RAW), forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
         assert 0 < server.start_seconds < 60
-        server.check(1)
-        server.check(ROWS)
+        server.check(ONE_ROW)
+        server.check(BULK_ROWS)
         # the first worker may answer before the second is there
         wait_until(lambda: len(server.family) == 3)
         family = server.family
@@ -67,7 +71,7 @@ def test_a_server_is_asked_weighed_and_leaves_no_process(forms: Forms, tmp_path:
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
 def test_a_load_is_measured(forms: Forms, tmp_path: Path) -> None:
     with running(RAW, forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
-        seen = measure(server, Load(4, ROWS), 1)
+        seen = measure(server, Load(4, BULK_ROWS), 1)
     assert seen.rate > 100
     assert 0 < seen.p50_ms <= seen.p99_ms
     assert 0 < seen.cpu_us < 10_000

@@ -19,13 +19,15 @@ from pathlib import Path
 import requests
 from rich.console import Console
 
-from bench.contenders import CONTENDERS, Contender, Site
+from bench.contender import Contender, Site
 from bench.failure import Failure
-from bench.figures import MANY, SOME, Cost
-from bench.formats import write_forms
+from bench.figures import Cost
 from bench.forms import Forms
 from bench.load import measure, require_wrk, warm_up
 from bench.rounds import Tell
+from bench.rows.contenders import CONTENDERS
+from bench.rows.formats import write_forms
+from bench.rows.loads import MANY, SOME
 from bench.server import PROJECT_PROGRAMS, Server, running
 
 WORK = Path(__file__).parents[2] / "var" / "watching"

@@ -19,7 +19,7 @@ from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings
 from vigie.training.imported.drawing import drawn_photo
 from vigie.training.imported.importing import Wanted, write_imported
-from vigie.training.imported.photos import PhotoWish
+from vigie.training.imported.photos import PhotoOptions
 from vigie.training.imported.scaling import NAMED
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -40,7 +40,7 @@ PREPROCESS = {
 
 
 def imported(source: Path, root: Path, scaling: str | None) -> Predictor:
-    wanted = Wanted("net", photos=PhotoWish(NAMED[scaling] if scaling else None))
+    wanted = Wanted("net", photos=PhotoOptions(NAMED[scaling] if scaling else None))
     digest, _ = write_imported(source, wanted, root, Model())
     return open_predictor(verify_package(root, digest, "net", load_settings()))
 

@@ -13,7 +13,7 @@ from vigie.engines.onnx import OnnxEngine
 from vigie.models.reference_rows import Golden, with_arrays
 from vigie.sandbox.keras_archive import check_keras_file
 from vigie.training.imported.conversion import to_package
-from vigie.training.imported.photos import PhotoWish, Question
+from vigie.training.imported.photos import PhotoOptions, Question
 from vigie.training.imported.scaling import NAMED
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -35,8 +35,8 @@ def net(*first: Any, size: tuple[int | None, int | None] = SIZE) -> keras.Model:
 
 def converted(folder: Path, source: Path, **said: Any) -> tuple[dict[str, Any], np.ndarray]:
     """What the package says, and the photos that the model was tried on."""
-    wish = PhotoWish(**said).to_dict()
-    parts = to_package(folder, str(source), ("a", "b", "c"), (), (), wish)
+    options = PhotoOptions(**said).to_dict()
+    parts = to_package(folder, str(source), ("a", "b", "c"), (), (), options)
     golden = Golden(rows=parts["rows"], outputs=parts["answers"])
     rows = with_arrays(golden, folder / "golden.npz").rows
     return parts, np.stack([row["photo"] for row in rows])
@@ -85,7 +85,7 @@ def test_large_inputs_of_numbers_lie_in_arrays(tmp_path: Path) -> None:
     source = tmp_path / "net.keras"
     model = net()
     model.save(source)
-    parts = to_package(tmp_path, str(source), (), (), (), PhotoWish(as_numbers=True).to_dict())
+    parts = to_package(tmp_path, str(source), (), (), (), PhotoOptions(as_numbers=True).to_dict())
     (item,) = parts["inputs"]
     assert (item["name"], item["dtype"], item["shape"]) == ("image", "float32", (*SIZE, 3))
     assert parts["rows"] == [{}] * 8

@@ -24,7 +24,7 @@ from vigie.sandbox.run import Limits
 from vigie.settings import load_settings
 from vigie.training.imported.in_place import add_package, explain, main
 from vigie.training.imported.logged_conversion import to_package
-from vigie.training.imported.photos import PhotoWish
+from vigie.training.imported.photos import PhotoOptions
 from vigie.training.imported.scaling import NAMED
 from vigie.training.saved_model import write_saved_model
 
@@ -130,9 +130,9 @@ def test_photos_stay_numbers_unless_a_tag_states_their_scaling(save: Save, tmp_p
     root = save(model, np.ones((1, 20, 24, 3), np.float32))
     work = tmp_path / "work"
     work.mkdir()
-    (item,) = to_package(work, str(root), PhotoWish(asks=False).to_dict())["inputs"]
+    (item,) = to_package(work, str(root), PhotoOptions(asks=False).to_dict())["inputs"]
     assert (item["name"], item["dtype"], item["shape"]) == ("x", "float32", (20, 24, 3))
-    photos = PhotoWish(NAMED["unit"], asks=False)
+    photos = PhotoOptions(NAMED["unit"], asks=False)
     made = add_package(root, "churn", False, load_settings(), Limits(), photos)
     package = read_package(root, made.digest)
     (item,) = package.document.inputs

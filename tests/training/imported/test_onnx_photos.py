@@ -18,7 +18,7 @@ from vigie.sandbox.graph import check_graph
 from vigie.training.imported.inputs import InputTensor
 from vigie.training.imported.onnx_model import to_package
 from vigie.training.imported.onnx_photos import find_scaling
-from vigie.training.imported.photos import PhotoWish, Question, decide
+from vigie.training.imported.photos import PhotoOptions, Question, decide
 from vigie.training.imported.scaling import NAMED
 
 HEIGHT, WIDTH = 20, 24
@@ -70,8 +70,8 @@ def test_a_graph_gets_the_pixels_that_it_was_trained_on(tmp_path: Path, layout: 
     model, first = LAYOUTS[layout]
     source = written(tmp_path, model)
     original = OnnxEngine(source)
-    wish = PhotoWish(NAMED["imagenet-torch"], (HEIGHT, WIDTH)).to_dict()
-    parts = to_package(tmp_path, str(source), ("a", "b", "c", "d"), (), (), wish)
+    options = PhotoOptions(NAMED["imagenet-torch"], (HEIGHT, WIDTH)).to_dict()
+    parts = to_package(tmp_path, str(source), ("a", "b", "c", "d"), (), (), options)
     (item,) = parts["inputs"]
     assert (item["name"], item["dtype"], item["shape"]) == ("photo", "image", (HEIGHT, WIDTH, 3))
     assert parts["scaling"]["name"] == "imagenet-torch"
@@ -93,8 +93,8 @@ def test_a_graph_gets_the_pixels_that_it_was_trained_on(tmp_path: Path, layout: 
 def test_a_graph_that_is_fed_blue_first(tmp_path: Path) -> None:
     source = written(tmp_path, graph_of([3, HEIGHT, WIDTH]))
     original = OnnxEngine(source)
-    wish = PhotoWish(NAMED["imagenet-caffe"]).to_dict()
-    to_package(tmp_path, str(source), (), (), (), wish)
+    options = PhotoOptions(NAMED["imagenet-caffe"]).to_dict()
+    to_package(tmp_path, str(source), (), (), (), options)
     photo = np.random.default_rng(1).integers(0, 256, (1, HEIGHT, WIDTH, 3)).astype(np.uint8)
     turned = photo[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
     expected = original.run({"x": np.ascontiguousarray(turned.transpose(0, 3, 1, 2))})
@@ -111,7 +111,7 @@ def test_what_is_not_said_is_asked_for(tmp_path: Path) -> None:
 def test_numbers_of_an_open_size_are_refused_as_before(tmp_path: Path) -> None:
     source = written(tmp_path, graph_of([3, "height", "width"]))
     with pytest.raises(DataError, match="leaves size 3 open"):
-        to_package(tmp_path, str(source), (), (), (), PhotoWish(as_numbers=True).to_dict())
+        to_package(tmp_path, str(source), (), (), (), PhotoOptions(as_numbers=True).to_dict())
 
 
 FOUND = {
@@ -134,6 +134,6 @@ def test_what_a_graph_shows(case: str) -> None:
 
 
 def test_pixels_as_bytes_are_certain() -> None:
-    taken = decide([InputTensor("x", "uint8", (3, 32, 32))], PhotoWish(), lambda: None)
+    taken = decide([InputTensor("x", "uint8", (3, 32, 32))], PhotoOptions(), lambda: None)
     assert not isinstance(taken, Question)
     assert taken is not None

@@ -12,7 +12,7 @@ from vigie.models.document import Resize
 from vigie.training.imported.inputs import InputTensor
 from vigie.training.imported.photos import (
     Finding,
-    PhotoWish,
+    PhotoOptions,
     Question,
     TakenPhotos,
     decide,
@@ -31,7 +31,7 @@ def asked(
     kind: str = "float32",
     **said: Any,
 ) -> TakenPhotos | Question | None:
-    return decide([InputTensor("x", kind, shape)], PhotoWish(**said), lambda: finding)
+    return decide([InputTensor("x", kind, shape)], PhotoOptions(**said), lambda: finding)
 
 
 def test_a_scaling_that_nobody_states_is_asked_for_with_what_is_found() -> None:
@@ -76,7 +76,7 @@ def test_numbers_stay_numbers() -> None:
         assert asked(shape) is None
     assert asked((10, 4, 3), scaling=UNIT) is not None
     two = [InputTensor(name, "float32", (64, 64, 3)) for name in ("a", "b")]
-    assert decide(two, PhotoWish(), lambda: None) is None
+    assert decide(two, PhotoOptions(), lambda: None) is None
 
 
 def test_where_nobody_can_be_asked_they_stay_numbers_too() -> None:
@@ -110,8 +110,11 @@ def test_sizes_are_read() -> None:
     assert (size_of(None), size_of("224"), size_of("224X160")) == (None, (224, 224), (224, 160))
 
 
-def test_wish_and_question_travel_as_json() -> None:
-    for wish in (PhotoWish(), PhotoWish(UNIT, (1, 2), Resize(fit="pad"), False, False)):
-        assert PhotoWish.from_dict(wish.to_dict()) == wish
+def test_options_and_question_travel_as_json() -> None:
+    for options in (
+        PhotoOptions(),
+        PhotoOptions(UNIT, (1, 2), Resize(fit="pad"), False, False),
+    ):
+        assert PhotoOptions.from_dict(options.to_dict()) == options
     for question in (Question(None, True, None), Question((1, 2), False, LIKELY)):
         assert Question.from_dict(question.to_dict()) == question

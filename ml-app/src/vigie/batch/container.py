@@ -37,13 +37,14 @@ def main(arguments: Sequence[str], home: Path = HOME) -> NoReturn:
     try:
         outputs = home / "data_outputs"
         become_owner(outputs)
-        os.environ["TMPDIR"] = str(_scratch(outputs))
+        scratch = _scratch(outputs)
         words = list(arguments) or _classic(home)
     except VigieError as failure:
         sys.stderr.write(f"vigie: {failure}\n")
         sys.exit(NOTHING_USABLE)
     # the same process goes on: signals reach the command, and its exit code is the container's
-    os.execv(sys.executable, [sys.executable, "-m", "vigie", "batch", *words])  # noqa: S606
+    command = [sys.executable, "-m", "vigie", "batch", *words]
+    os.execve(sys.executable, command, {**os.environ, "TMPDIR": str(scratch)})  # noqa: S606
 
 
 def _classic(home: Path) -> list[str]:

@@ -17,7 +17,7 @@ except ImportError:
     raise MissingExtra("metrics need prometheus-client: pip install 'vigie[serve]'") from None
 
 if TYPE_CHECKING:
-    from vigie.batch.photos import Outcome
+    from vigie.batch.photos import BatchSummary
 
 _PUSH_SECONDS = 10
 _LAST_SUCCESS = "vigie_batch_last_success_timestamp_seconds"
@@ -30,7 +30,7 @@ class RunMetrics:
 
     model: str
     version: str
-    outcome: Outcome
+    outcome: BatchSummary
 
     @property
     def successful(self) -> bool:

@@ -8,11 +8,13 @@ from vigie.registry.run_log import log_run
 
 if TYPE_CHECKING:
     from vigie.batch.model import BatchModel
-    from vigie.batch.photos import Order, Outcome
+    from vigie.batch.photos import BatchSummary, Order
     from vigie.settings import Settings
 
 
-def log_to_mlflow(model: BatchModel, outcome: Outcome, order: Order, settings: Settings) -> str:
+def log_to_mlflow(
+    model: BatchModel, outcome: BatchSummary, order: Order, settings: Settings
+) -> str:
     """Logs the run to the experiment `<model>-batch`, with the table if it is whole; gives its id.
 
     Raises `RegistryError`.

@@ -63,7 +63,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchSummary:
     """How a run ended: photos in the table, those that failed; `whole` unless it was stopped.
 
     `came_since` counts photos that came into the folder after the run was begun for the first time.
@@ -77,7 +77,9 @@ class Outcome:
     came_since: int = 0
 
 
-def score_photos(scorer: PhotoScorer, order: Order, stop: StopSignal, console: Console) -> Outcome:
+def score_photos(
+    scorer: PhotoScorer, order: Order, stop: StopSignal, console: Console
+) -> BatchSummary:
     """Writes a line for each photo; goes on where an earlier run of the same order was stopped.
 
     Raises `DataError` where there is nothing to do or the machine does not let it go on; what is
@@ -98,7 +100,7 @@ def score_photos(scorer: PhotoScorer, order: Order, stop: StopSignal, console: C
             whole = run.end(len(record.names))
             total, mark = len(record.names), run.table.mark
         seconds = time.monotonic() - began
-        return Outcome(mark.photos, mark.failed, total, seconds, whole, run.came_since)
+        return BatchSummary(mark.photos, mark.failed, total, seconds, whole, run.came_since)
     except OSError as failure:
         raise DataError(_told(failure, order)) from None
 

@@ -25,7 +25,7 @@ class Shows(Protocol):
 @contextmanager
 def shown(console: Console, total: int | None, done: int) -> Iterator[Shows]:
     """What shows the way from `done` to `total`; without a total it only counts."""
-    pace = Pace(total, done)
+    pace = ProgressRate(total, done)
     if not console.is_terminal:
         yield Lines(console, pace)
         return
@@ -39,7 +39,7 @@ def shown(console: Console, total: int | None, done: int) -> Iterator[Shows]:
         yield show
 
 
-class Pace:
+class ProgressRate:
     """The words for rate and time left; what an earlier run did is not counted to this one."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Lines:
     """A line every ten seconds, for logs."""
 
     def __init__(
-        self, console: Console, pace: Pace, clock: Callable[[], float] = time.monotonic
+        self, console: Console, pace: ProgressRate, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._console, self._pace, self._clock = console, pace, clock
         self._last = clock()

@@ -13,7 +13,7 @@ from vigie.settings import load_settings, usable_cores
 if TYPE_CHECKING:
     from vigie.batch.model import BatchModel
     from vigie.batch.photo_scorer import PhotoScorer
-    from vigie.batch.photos import Order, Outcome
+    from vigie.batch.photos import BatchSummary, Order
     from vigie.settings import Settings
 
 SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
@@ -129,7 +129,7 @@ def _order(
     return Order(listing, target, facts, workers, options["restart"], options["watch"])
 
 
-def _tell(model: BatchModel, outcome: Outcome, order: Order) -> None:
+def _tell(model: BatchModel, outcome: BatchSummary, order: Order) -> None:
     answered = outcome.photos - outcome.failed
     rate = outcome.photos / max(outcome.seconds, 1e-3)
     click.echo(
@@ -149,7 +149,11 @@ def _tell(model: BatchModel, outcome: Outcome, order: Order) -> None:
 
 
 def _report(
-    model: BatchModel, outcome: Outcome, order: Order, options: dict[str, Any], settings: Settings
+    model: BatchModel,
+    outcome: BatchSummary,
+    order: Order,
+    options: dict[str, Any],
+    settings: Settings,
 ) -> None:
     """Tells others of the run; that one of them is away takes nothing from what was written."""
     try:

@@ -15,7 +15,7 @@ from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.training.imported.importing import Imported, MissingStatement, Wanted
-    from vigie.training.imported.photos import PhotoWish
+    from vigie.training.imported.photos import PhotoOptions
 
 _FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -69,9 +69,9 @@ def import_command(
     from vigie.training.imported.scaling import scaling_of
 
     rows = read_examples(examples) if examples else ()
-    wish = _wish(size, resize, fit, as_numbers)
-    wish = replace(wish, scaling=scaling_of(scaling, scale, offset))
-    wanted = Wanted(name, title, task, read_labels(labels), words(columns), rows, wish)
+    options = _photo_options(size, resize, fit, as_numbers)
+    options = replace(options, scaling=scaling_of(scaling, scale, offset))
+    wanted = Wanted(name, title, task, read_labels(labels), words(columns), rows, options)
     try:
         made = _import(path, wanted)
     except MissingStatement as missing:
@@ -80,14 +80,18 @@ def import_command(
     _report(name, made)
 
 
-def _wish(size: str | None, resize: str | None, fit: str | None, as_numbers: bool) -> PhotoWish:
+def _photo_options(
+    size: str | None, resize: str | None, fit: str | None, as_numbers: bool
+) -> PhotoOptions:
     """What is said of photos but their scaling."""
     from vigie.models.document import Resize
-    from vigie.training.imported.photos import PhotoWish, size_of
+    from vigie.training.imported.photos import PhotoOptions, size_of
 
     given = {"filter": resize, "fit": fit}
     said = {key: value for key, value in given.items() if value}
-    return PhotoWish(None, size_of(size), Resize.model_validate(said) if said else None, as_numbers)
+    return PhotoOptions(
+        None, size_of(size), Resize.model_validate(said) if said else None, as_numbers
+    )
 
 
 def _import(path: str, wanted: Wanted) -> Imported:
@@ -107,7 +111,7 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _asked(missing: MissingStatement, wish: PhotoWish) -> PhotoWish:
+def _asked(missing: MissingStatement, options: PhotoOptions) -> PhotoOptions:
     from vigie.training.imported.photos import size_of
     from vigie.training.imported.scaling import NAMED
 
@@ -115,14 +119,14 @@ def _asked(missing: MissingStatement, wish: PhotoWish) -> PhotoWish:
     click.echo(f"{missing}.", err=True)
     if question.size is None:
         size = size_of(click.prompt("Height and width of photos", default="224x224", err=True))
-        wish = replace(wish, size=size)
+        options = replace(options, size=size)
     if question.wants_scaling:
         for named in NAMED.values():
             click.echo(f"  {named.name:<15} {named.what}", err=True)
         proposed = question.finding.name if question.finding else None
         chosen = click.prompt("Scaling", type=click.Choice([*NAMED]), default=proposed, err=True)
-        wish = replace(wish, scaling=NAMED[chosen])
-    return wish
+        options = replace(options, scaling=NAMED[chosen])
+    return options
 
 
 def _tell(missing: MissingStatement, context: click.Context) -> None:

@@ -25,8 +25,11 @@ TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
 }
 """Each kind of live error: the figure of training it compares with, and how that becomes one."""
 
-MOST_NUMBERS_AT_ONCE = 2_000_000
-"""Of the inputs in one call of a graph: what it computes from them takes many times as much."""
+MOST_NUMBERS_AT_ONCE = 620_000
+"""Of the inputs in one call of a graph: four photos of 224 pixels, of which each takes least then.
+
+What a graph computes from them takes many times their memory.
+"""
 
 Task = Literal["regression", "classification", "embedding"]
 Number = int | float

@@ -21,7 +21,7 @@ from vigie.training.imported import keras_model, saved_model
 from vigie.training.imported.inputs import describe_inputs
 from vigie.training.imported.keras_photos import find_scaling
 from vigie.training.imported.parts import parts_of, tried_rows
-from vigie.training.imported.photos import PhotoWish, Question, decide
+from vigie.training.imported.photos import PhotoOptions, Question, decide
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
@@ -40,12 +40,14 @@ def to_package(
 
     Where something must be said of its photos first, it is the `question` alone.
     """
-    path, wish = Path(source), PhotoWish.from_dict(photos) if photos else PhotoWish()
+    path, options = Path(source), PhotoOptions.from_dict(photos) if photos else PhotoOptions()
     if path.is_dir():
-        return _saved_model_to_package(folder, path, tuple(labels), columns, list(examples), wish)
+        return _saved_model_to_package(
+            folder, path, tuple(labels), columns, list(examples), options
+        )
     model = keras_model.load_keras(path, folder)
     tensors = keras_model.tensors_of(model)
-    taken = decide(tensors, wish, lambda: find_scaling(model))
+    taken = decide(tensors, options, lambda: find_scaling(model))
     if isinstance(taken, Question):
         return {"question": taken.to_dict()}
     inputs = describe_inputs(tensors, columns) if taken is None else (taken.item,)
@@ -78,11 +80,11 @@ def _saved_model_to_package(
     labels: tuple[str, ...],
     columns: Sequence[str],
     examples: list[dict[str, Any]],
-    wish: PhotoWish,
+    options: PhotoOptions,
 ) -> dict[str, Any]:
     graph = saved_model.load_saved_model(path)
     # what a signature computes first lies in functions within functions: it tells its type alone
-    taken = decide(graph.tensors, wish, lambda: None)
+    taken = decide(graph.tensors, options, lambda: None)
     if isinstance(taken, Question):
         return {"question": taken.to_dict()}
     graph.photos = taken

@@ -31,7 +31,7 @@ from vigie.training.imported.files import take, take_arrays, write_documents
 from vigie.training.imported.inputs import TRIED_ROWS
 from vigie.training.imported.labels import words
 from vigie.training.imported.memory import limits_for
-from vigie.training.imported.photos import NAME, PhotoWish, Question
+from vigie.training.imported.photos import NAME, PhotoOptions, Question
 from vigie.training.imported.sources import fetch
 from vigie.training.tracking import Tracking
 
@@ -57,7 +57,7 @@ class Wanted:
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
-    photos: PhotoWish = field(default_factory=PhotoWish)
+    photos: PhotoOptions = field(default_factory=PhotoOptions)
 
 
 @dataclass(frozen=True)

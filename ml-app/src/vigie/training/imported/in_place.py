@@ -27,14 +27,14 @@ from vigie.training.imported.document import describe_imported
 from vigie.training.imported.files import take, take_arrays, write_documents
 from vigie.training.imported.logged_model import SAVED_MODEL_FOLDERS, find_model
 from vigie.training.imported.memory import limits_for
-from vigie.training.imported.photos import PhotoWish, size_of
+from vigie.training.imported.photos import PhotoOptions, size_of
 from vigie.training.imported.scaling import scaling_of
 
 if TYPE_CHECKING:
     from vigie.settings import Settings
 
 OWN = "vigie"
-UNASKED = PhotoWish(asks=False)
+UNASKED = PhotoOptions(asks=False)
 """Nobody is there to be asked: without a tag that states a scaling, photos stay numbers."""
 
 
@@ -44,7 +44,7 @@ def add_package(
     begun: bool,
     settings: Settings,
     limits: Limits,
-    photos: PhotoWish = UNASKED,
+    photos: PhotoOptions = UNASKED,
 ) -> Made:
     """Adds a package to the files of a version in `root`, and verifies it as the service will.
 
@@ -71,7 +71,7 @@ def add_package(
     return Made(digest, tuple(sorted(path.relative_to(root).as_posix() for path in added)))
 
 
-def _convert(root: Path, limits: Limits, photos: PhotoWish) -> dict[str, Any]:
+def _convert(root: Path, limits: Limits, photos: PhotoOptions) -> dict[str, Any]:
     """Puts the graph, and a Keras model where one is needed, below `root`; gives what to say."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -106,10 +106,12 @@ class _WrongTag(DataError):
     """A tag that says of photos what cannot be: logging the model again would not mend it."""
 
 
-def _tagged(order: dict[str, Any]) -> PhotoWish:
+def _tagged(order: dict[str, Any]) -> PhotoOptions:
     """What the tags of the version say of its photos."""
     try:
-        return PhotoWish(scaling_of(order.get("scaling")), size_of(order.get("size")), asks=False)
+        return PhotoOptions(
+            scaling_of(order.get("scaling")), size_of(order.get("size")), asks=False
+        )
     except DataError as wrong:
         raise _WrongTag(f"its tags vigie.scaling and vigie.size: {wrong}") from None
 

@@ -10,7 +10,7 @@ from vigie.training.imported import conversion, keras_model, saved_model
 from vigie.training.imported.inputs import example_rows
 from vigie.training.imported.logged_inputs import columns_of, inputs_of, rows_of
 from vigie.training.imported.logged_model import find_model, read_columns, read_example
-from vigie.training.imported.photos import PhotoWish, Question, decide
+from vigie.training.imported.photos import PhotoOptions, Question, decide
 
 
 def to_package(folder: Path, root: str, photos: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def to_package(folder: Path, root: str, photos: dict[str, Any]) -> dict[str, Any
     else:
         model = keras_model.load_keras(source, folder)
         tensors = keras_model.tensors_of(model)
-    taken = decide(tensors, PhotoWish.from_dict(photos), lambda: None)
+    taken = decide(tensors, PhotoOptions.from_dict(photos), lambda: None)
     if isinstance(taken, Question):
         raise DataError(
             "the model leaves the size of its photos open; state it in the tag vigie.size, such as "

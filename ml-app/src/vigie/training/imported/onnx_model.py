@@ -22,7 +22,7 @@ from vigie.training.imported.onnx_photos import find_scaling
 from vigie.training.imported.onnx_rewrite import package_graph
 from vigie.training.imported.onnx_versions import too_new
 from vigie.training.imported.parts import parts_of, tried_rows
-from vigie.training.imported.photos import PhotoWish, Question, decide
+from vigie.training.imported.photos import PhotoOptions, Question, decide
 
 if TYPE_CHECKING:
     import onnx
@@ -50,8 +50,8 @@ def to_package(
     path = Path(source)
     model = _plain_model(path)
     tensors = describe_tensors(model.graph, columns)
-    wish = PhotoWish.from_dict(photos) if photos else PhotoWish()
-    taken = decide(tensors, wish, lambda: find_scaling(model.graph, tensors[0].name))
+    options = PhotoOptions.from_dict(photos) if photos else PhotoOptions()
+    taken = decide(tensors, options, lambda: find_scaling(model.graph, tensors[0].name))
     if isinstance(taken, Question):
         return {"question": taken.to_dict()}
     if taken is None:

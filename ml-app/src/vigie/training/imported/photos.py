@@ -22,7 +22,7 @@ MOST_SIDE = 2048
 
 
 @dataclass(frozen=True)
-class PhotoWish:
+class PhotoOptions:
     """What the user says of photos: their scaling and size, how they are fitted, or that none are.
 
     `asks` says that somebody can be asked for what is neither said nor certain.
@@ -35,14 +35,14 @@ class PhotoWish:
     asks: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The wish as JSON has it."""
+        """The options as JSON has it."""
         scaling = self.scaling.to_dict() if self.scaling else None
         resize = self.resize.model_dump() if self.resize else None
         return {**asdict(self), "scaling": scaling, "resize": resize}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
-        """The wish that `to_dict` wrote."""
+        """The options that `to_dict` wrote."""
         return cls(
             Scaling.from_dict(found["scaling"]) if found["scaling"] else None,
             tuple(found["size"]) if found["size"] else None,
@@ -122,33 +122,33 @@ def size_of(text: str | None) -> tuple[int, int] | None:
 
 
 def decide(
-    tensors: Sequence[InputTensor], wish: PhotoWish, find: Callable[[], Finding | None]
+    tensors: Sequence[InputTensor], options: PhotoOptions, find: Callable[[], Finding | None]
 ) -> TakenPhotos | Question | None:
     """The photo input of a model with these inputs; `None` where it takes none.
 
     `find` looks for what the model itself tells. Raises `DataError` for options that do not fit.
     """
-    found = None if wish.as_numbers else _sizes(tensors, wish.scaling is not None)
-    if wish.as_numbers and wish.stated:
-        raise DataError(f"{wish.stated} is for photos; --as-numbers takes none")
+    found = None if options.as_numbers else _sizes(tensors, options.scaling is not None)
+    if options.as_numbers and options.stated:
+        raise DataError(f"{options.stated} is for photos; --as-numbers takes none")
     if found is None:
-        if wish.stated:
+        if options.stated:
             raise DataError(
-                f"{wish.stated} is for a model that takes photos, one input [height, width, 3]; "
+                f"{options.stated} is for a model that takes photos, one input [height, width, 3]; "
                 f"this one takes {_shapes(tensors)}"
             )
         return None
     own, first = found
-    if not wish.asks and wish.scaling is None:
+    if not options.asks and options.scaling is None:
         return None
-    size = _settled(own, wish.size)
+    size = _settled(own, options.size)
     finding = _of_type(tensors[0]) or find()
     certain = finding if finding and finding.certain else None
-    scaling = wish.scaling or (NAMED[certain.name] if certain else None)
+    scaling = options.scaling or (NAMED[certain.name] if certain else None)
     if scaling is None or size is None:
         return Question(size, scaling is None, finding)
-    sign = None if wish.scaling or not certain else certain.sign
-    return TakenPhotos(_input(size, wish.resize or Resize()), scaling, first, sign)
+    sign = None if options.scaling or not certain else certain.sign
+    return TakenPhotos(_input(size, options.resize or Resize()), scaling, first, sign)
 
 
 def _sizes(

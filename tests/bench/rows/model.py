@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from bench.homes import DISTRICTS, KINDS, MODEL, NUMBERS, TARGET, TEXTS
+from bench.rows.homes import DISTRICTS, KINDS, MODEL, NUMBERS, TARGET, TEXTS
 from vigie.models.document import Choices, Input
 from vigie.models.interval import Interval
 from vigie.training.dataset import Dataset, split

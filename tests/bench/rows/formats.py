@@ -11,9 +11,10 @@ import tensorflow as tf
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Schema
 
-from bench.forms import Forms, require_close
-from bench.homes import MODEL, NUMBERS, TEXTS
-from bench.model import Trial, train_model
+from bench.forms import Forms, Question, require_close
+from bench.rows.homes import MODEL, NUMBERS, TEXTS
+from bench.rows.loads import BULK_ROWS, ONE_ROW
+from bench.rows.model import Trial, train_model
 from vigie.engines.onnx import OnnxEngine
 from vigie.models.package import ONNX_MODEL
 from vigie.registry.cache import ModelCache
@@ -21,7 +22,7 @@ from vigie.training.encoding import network_columns
 from vigie.training.packaging import write_package
 
 MANY = 100
-PYFUNC = Path(__file__).parent / "peers" / "mlflow_pyfunc.py"
+PYFUNC = Path(__file__).parents[1] / "peers" / "mlflow_pyfunc.py"
 
 
 def write_forms(folder: Path) -> Forms:
@@ -29,8 +30,9 @@ def write_forms(folder: Path) -> Forms:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     trial = train_model()
-    rows = trial.held_out.take(np.arange(MANY))
-    forms = Forms(folder, rows.rows(), trial.answers[:MANY].tolist())
+    rows, answers = trial.held_out.take(np.arange(MANY)).rows(), trial.answers[:MANY].tolist()
+    asked = {ONE_ROW: Question(rows[:1], answers[:1]), BULK_ROWS: Question(rows, answers)}
+    forms = Forms(folder, asked)
     package = _install(trial, forms.cache)
     trial.model.save(forms.keras)
     shutil.copy(package / ONNX_MODEL, forms.onnx)
@@ -95,4 +97,4 @@ def _check(trial: Trial, forms: Forms) -> None:
     packed = saved.serve(tf.constant(numbers), tf.constant(texts))
     (graph,) = OnnxEngine(forms.onnx).run(feeds).values()
     for name, answers in (("SavedModel", packed.numpy()), ("ONNX", graph)):
-        require_close(name, answers.reshape(-1).tolist(), forms.answers)
+        require_close(name, answers.reshape(-1).tolist(), forms.questions[BULK_ROWS].answers)

@@ -1,0 +1,1 @@
+"""Photos: the model, its forms, and who serves them."""

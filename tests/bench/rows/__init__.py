@@ -1,0 +1,1 @@
+"""Table rows: the model, its forms, and who serves them."""

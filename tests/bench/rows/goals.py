@@ -1,0 +1,53 @@
+"""What Vigie promises of its speed with table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.figures import Cost, Results, ServiceFigures
+from bench.goals import Goal, median, ratio_goal
+from bench.rows.contenders import CONTENDERS, LIMIT
+from bench.rows.loads import BULK, MANY, ONE
+
+TITLES = {contender.name: contender.title for contender in CONTENDERS}
+PEERS = tuple(contender.name for contender in CONTENDERS if contender.is_peer)
+AT_LEAST = ((LIMIT, 0.5), ("mlflow", 40), ("mlserver", 40), ("bentoml", 12), ("litserve", 12),
+            ("fastapi-tensorflow", 6), ("fastapi-onnx", 2.5))  # fmt: skip
+BULK_AT_LEAST = 1.5
+ALONE_AT_LEAST = 1.0
+ENGINE_AT_LEAST = 3.0
+P99_MOST_MS = 10.0
+MEMORY_MOST_MB = 190.0
+START_MOST_SECONDS = 1.0
+WATCHING_MOST = 1.1
+
+
+def row_goals(results: Results) -> Iterator[Goal]:
+    """Every promise about rates and waits with what these results say of it."""
+    for other, limit in AT_LEAST:
+        yield ratio_goal(results, f"Vigie against {TITLES[other]}", "vigie", (other,), MANY, limit)
+    p99 = results.figure("vigie", MANY, "p99_ms")
+    yield Goal(f"{MANY}: 99 of 100 within", P99_MOST_MS, median(p99), False, " ms")
+    best = "Vigie against the best peer"
+    yield ratio_goal(results, best, "vigie", PEERS, BULK, BULK_AT_LEAST)
+    yield ratio_goal(results, best, "vigie", PEERS, ONE, ALONE_AT_LEAST)
+    yield ratio_goal(
+        results, "Vigie's TensorFlow engine against FastAPI + TensorFlow",
+        "tensorflow-engine", ("fastapi-tensorflow",), MANY, ENGINE_AT_LEAST,
+    )  # fmt: skip
+
+
+def service_goals(service: ServiceFigures | None, watching: Cost | None) -> Iterator[Goal]:
+    """What is promised of the service as people run it, and of what watching it costs."""
+    yield Goal(
+        "memory of master, 2 workers and publisher", MEMORY_MOST_MB,
+        service.memory_mb if service else None, False, " MB",
+    )  # fmt: skip
+    yield Goal(
+        "start to first prediction", START_MOST_SECONDS,
+        median(service.start) if service else None, False, " s",
+    )  # fmt: skip
+    yield Goal(
+        f"{MANY}: computing time with monitoring and logs, against without", WATCHING_MOST,
+        watching.mean if watching else None, False, " times",
+    )  # fmt: skip
