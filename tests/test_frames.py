@@ -125,6 +125,32 @@ def test_what_is_missing_is_absent(value: object) -> None:
     assert values_of([value], "a") == [None]
 
 
+def test_files_become_base64_and_photos_stay_where_they_are_taken() -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    encoded = {"b64": "/9gA"}
+    files: list[Any] = [
+        [{"photo": b"\xff\xd8\0"}, {"photo": bytearray(b"\xff\xd8\0")}],
+        {"photo": [b"\xff\xd8\0"] * 2},
+        pd.DataFrame({"photo": [b"\xff\xd8\0", encoded]}),
+    ]
+    for table in files:
+        assert rows_of(table) == [{"photo": encoded}] * 2
+    tables: list[Any] = [
+        [{"photo": pixels, "a": np.int8(1)}],
+        {"photo": pixels[None], "a": [1]},
+        {"photo": [pixels], "a": [1]},
+        pd.DataFrame({"photo": [pixels], "a": [True]}),
+    ]
+    for table in tables:
+        (row,) = rows_of(table, {"photo"})
+        assert np.array_equal(row["photo"], pixels)
+        assert row["photo"].dtype == np.uint8
+        assert row["a"] == 1
+    assert rows_of([{"photo": b"a"}, {"photo": None}], {"photo"}) == [{"photo": b"a"}, {}]
+    with pytest.raises(DataError, match="column photo is a bytes"):
+        rows_of({"photo": b"a"}, {"photo"})
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

@@ -38,6 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
         VIGIE_MODELS="colours,warm",
         VIGIE_WORKERS="1",
         VIGIE_MAX_PHOTOS="4",
+        VIGIE_MAX_BODY_BYTES=str(MOST_BYTES),
         VIGIE_MAX_PHOTO_BODY_BYTES=str(MOST_BYTES),
     )
     service.start()
@@ -290,3 +291,19 @@ def test_it_works_without_scripts(visit: Open, photos: list[Path], tmp_path: Pat
     page.get_by_role("button", name="FR").click()
     expect(page.get_by_role("heading", name="Vos photos")).to_be_visible()
     expect(page.locator("#error-photo")).to_have_count(0)
+
+
+def test_too_large_photos_are_named_on_the_page_without_scripts(
+    visit: Open, photos: list[Path], tmp_path: Path
+) -> None:
+    large = tmp_path / "large.jpg"
+    large.write_bytes(photo_bytes("red") + bytes(6 * MOST_BYTES))
+    page = visit(java_script_enabled=False)
+    choose(page, large)
+    predict(page)
+    expect(page.locator("#error-photo")).to_have_text(
+        "Together these photos are above 1 MB: choose fewer or smaller ones."
+    )
+    choose(page, photos[1])
+    predict(page)
+    assert answers(page) == ["green"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from click.testing import CliRunner
 from urllib3.filepost import encode_multipart_formdata
 
 import vigie
+from support.photo_ways import photo_ways, scores_in
 from support.photos import (
     LABELS,
     in_base64,
@@ -68,44 +68,13 @@ def photos(make_service: MakeService, request: pytest.FixtureRequest) -> LiveSer
     return service
 
 
-def scores(said: dict[str, object]) -> list[float]:
-    """The scores of the first row, in any of the dialects."""
-    rows = said.get("predictions") or said["outputs"]
-    assert isinstance(rows, list)
-    row = rows[0]
-    if isinstance(row, dict):
-        found = row.get("scores") or row.get("data") or row
-        return list(found.values() if isinstance(found, dict) else found)
-    return list(row)
-
-
 def test_one_photo_gets_the_same_answer_by_each_way(photos: LiveService) -> None:
     photo = photo_bytes("green", (800, 600))
-    form, form_type = encode_multipart_formdata([("photo", ("a.jpg", photo, "image/jpeg"))])
-    row = in_base64(photo)
-    data = len(photo).to_bytes(4, "little") + photo
-    tensor = {"name": "photo", "shape": [1], "datatype": "BYTES"}
-    head = json.dumps(
-        {"inputs": [{**tensor, "parameters": {"binary_data_size": len(data)}}]}
-    ).encode()
-    length = {"Inference-Header-Content-Length": str(len(head))}
-    text = {"inputs": [{**tensor, "data": [base64.b64encode(photo).decode()]}]}
-    ways: list[tuple[str, bytes, dict[str, str]]] = [
-        ("/predict", photo, {"Content-Type": "image/jpeg"}),
-        (COLOURS, photo, {"Content-Type": "application/octet-stream"}),
-        (COLOURS, form, {"Content-Type": form_type}),
-        (COLOURS, json.dumps({"photo": row}).encode(), {"Content-Type": JSON}),
-        ("/v1/models/colours:predict", json.dumps({"instances": [row]}).encode(), {}),
-        ("/v1/models/colours:predict", json.dumps({"inputs": {"photo": [row]}}).encode(), {}),
-        ("/invocations", json.dumps({"dataframe_records": [{"photo": row}]}).encode(), {}),
-        ("/v2/models/colours/infer", json.dumps(text).encode(), {}),
-        ("/v2/models/colours/infer", head + data, length),
-    ]
     answers = []
-    for path, body, headers in ways:
+    for way, (path, body, headers) in photo_ways("colours", photo).items():
         answer = photos.ask("POST", path, body, headers)
-        assert answer.status == 200, (path, answer.body)
-        answers.append(scores(answer.json()))
+        assert answer.status == 200, (way, answer.body)
+        answers.append(scores_in(answer.json()))
     for found in answers:
         assert found == pytest.approx(answers[0], abs=1e-6)
     assert answers[0][1] > 0.8

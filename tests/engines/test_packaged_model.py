@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import get_overloads
+from typing import Any, get_overloads
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from support.packages import (
     HOUSING_ROWS,
@@ -20,13 +22,22 @@ from support.packages import (
     sensors_graph,
     write_package,
 )
-from support.worker import FLOWER, HOME, post
+from support.photos import (
+    in_base64,
+    install_colours,
+    photo_bytes,
+    photo_pixels,
+    write_colours,
+    write_photos,
+)
+from support.worker import FLOWER, HOME, loaded, post, settings_for
 from vigie.client import Client
-from vigie.engines.packaged_model import ROWS_AT_ONCE, PackagedModel
+from vigie.engines.packaged_model import PHOTOS_AT_ONCE, ROWS_AT_ONCE, PackagedModel
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError, InvalidInput
 from vigie.models.interval import Interval
 from vigie.models.package import read_package
+from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
 
 
@@ -127,7 +138,80 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
 def test_it_asks_as_the_client_does() -> None:
     """What is typed for one is typed for the other."""
     mine, theirs = (get_overloads(kind.predict) for kind in (PackagedModel, Client))
-    assert [one.__annotations__["table"] for one in mine] == [
-        one.__annotations__["table"] for one in theirs
+    asked = [one.__annotations__["table"] for one in mine]
+    assert asked[:3] == [one.__annotations__["table"] for one in theirs[:3]]
+    assert asked[3] == theirs[3].__annotations__["table"].replace("]", " | np.ndarray]")
+    assert len(mine) == len(theirs) == 4
+
+
+def colours(root: Path, extra: bool = False) -> PackagedModel:
+    write_colours(root, extra=extra)
+    return PackagedModel(open_predictor(read_package(root, "")), "1")
+
+
+def test_photos_get_the_answers_of_the_service(tmp_path: Path, cache: ModelCache) -> None:
+    files = write_photos(tmp_path / "photos", each=7)
+    contents = [file.read_bytes() for file in files]
+    install_colours(cache)
+    state = loaded(settings_for(cache, tmp_path / "state", models=("colours",)))
+    rows = [{"photo": in_base64(one)} for one in contents]
+    said = [
+        answer
+        for some in (rows[:11], rows[11:])
+        for answer in post(state, "/predict/colours", {"instances": some}).json()["predictions"]
     ]
-    assert len(mine) == 3
+    model = colours(tmp_path / "package")
+    mixed: list[Any] = [
+        str(files[0]),
+        files[1],
+        BytesIO(contents[2]),
+        bytearray(contents[3]),
+        *contents[4:],
+    ]
+    frame = model.predict(pd.DataFrame({"photo": contents}))
+    for found in (model.predict(mixed), model.predict([{"photo": one} for one in contents])):
+        assert [row["label"] for row in found] == [row["label"] for row in said]
+        for one, other in zip(found, said, strict=True):
+            assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
+    assert frame["label"].tolist() == ["red"] * 7 + ["green"] * 7 + ["blue"] * 7
+
+
+def test_pixels_are_photos_too(tmp_path: Path) -> None:
+    model = colours(tmp_path)
+    pixels = photo_pixels("blue", (32, 32))
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    taken: list[Any] = [pixels, file.getvalue()]
+    first, second = model.predict(taken)
+    assert first["scores"] == pytest.approx(second["scores"])
+    assert model.predict({"photo": pixels[None]})["label"] == ["blue"]
+    with pytest.raises(InvalidInput, match=r"row 1, photo: .*got an array that is no uint8"):
+        model.predict([pixels, pixels / 255])
+
+
+def test_a_broken_photo_is_named_by_its_place(tmp_path: Path) -> None:
+    model = colours(tmp_path)
+    good = photo_bytes("red")
+    photos: list[Any] = [*[good] * PHOTOS_AT_ONCE, good, b"<html>"]
+    with pytest.raises(InvalidInput) as refused:
+        model.predict(photos)
+    (field,) = refused.value.fields
+    assert (field.row, field.field, field.got) == (PHOTOS_AT_ONCE + 1, "photo", "an HTML page")
+    assert f"row {PHOTOS_AT_ONCE + 1}, photo: expected photo" in str(refused.value)
+    photos[-1] = tmp_path / "none.jpg"
+    with pytest.raises(DataError, match=f"photo {PHOTOS_AT_ONCE + 1} cannot be read: No such file"):
+        model.predict(photos)
+
+
+def test_other_inputs_are_the_same_for_every_photo(tmp_path: Path) -> None:
+    model = colours(tmp_path / "colours", extra=True)
+    photos = [photo_bytes("red"), photo_bytes("green")]
+    warm = model.predict(photos, {"warmth": np.float32(3)})
+    plain = model.predict([{"photo": photos[0], "warmth": 3}, {"photo": photos[1], "warmth": 3}])
+    assert warm == plain
+    assert warm[0]["scores"]["red"] > model.predict(photos)[0]["scores"]["red"]
+    rows: Any = [{"photo": photos[0]}]
+    with pytest.raises(DataError, match="values goes with photos"):
+        model.predict(rows, {"warmth": 1})
+    with pytest.raises(DataError, match="housing takes no photos; give its rows"):
+        housing(tmp_path / "housing").predict(photos)

@@ -127,6 +127,28 @@ def test_one_byte_above_the_limit_is_refused_before_the_body(
     assert in_progress(asgi) == 0
 
 
+def test_a_browser_is_refused_with_a_page(make_asgi: MakeAsgi) -> None:
+    asgi = make_asgi(max_photo_body_bytes=2**20, max_body_bytes_in_progress=2**21)
+    asked = {"accept": "text/html,*/*;q=0.8", "content_type": "multipart/form-data; boundary=a"}
+    above = "The body is above the limit of 200000 bytes."
+    for path, sentence in {
+        "/models/colours": "Together these photos are above 1 MB: choose fewer or smaller ones.",
+        "/models/housing": above, "/models/nothing": above, "/": above,
+    }.items():  # fmt: skip
+        wire = sent(asgi, path, b" ", content_length=str(2**20 + 1), **asked)
+        assert (wire.read, wire.answer.status) == (0, 413), path
+        assert wire.answer.headers["content-type"].startswith("text/html"), path
+        assert sentence in wire.answer.body.decode(), path
+    pieces = sent(asgi, "/models/colours?lang=fr", *[b" " * 100_000] * 15, **asked)
+    assert pieces.read == 2**20 // 100_000 + 1
+    assert "choisissez-en moins" in pieces.answer.body.decode()
+    program = sent(asgi, "/models/colours", b" ", content_length=str(2**20 + 1))
+    assert program.answer.headers["content-type"] == "application/problem+json"
+    rejected = {"method": "POST", "route": "/models/<model>", "code": "413"}
+    registry = asgi.worker_state.metrics.registry
+    assert registry.get_sample_value("vigie_http_requests_total", rejected) == 5
+
+
 def test_an_unknown_model_is_named_before_the_body(make_asgi: MakeAsgi) -> None:
     wire = sent(make_asgi(), "/predict/nothing", b" " * LIMIT, content_length=str(LIMIT))
     assert (wire.read, wire.answer.status) == (0, 404)

@@ -6,10 +6,11 @@ pandas is never imported to look at one: who has a DataFrame has imported it.
 
 from __future__ import annotations
 
+import base64
 import math
 import numbers
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,18 +34,19 @@ _LARGEST_FLOAT = 8
 """Bytes of a Python number; a wider one of numpy becomes such a one."""
 
 
-def rows_of(table: Any) -> Rows:
+def rows_of(table: Any, photos: Collection[str] = ()) -> Rows:
     """The rows of a table, as JSON values by the name of their column.
 
     A name that no input can have becomes one (`input_name`), as it did when the model was logged.
     What is missing (`None`, NaN, NaT, `pd.NA`) is absent. Numbers are Python's, and whole ones stay
-    so; true and false are 1 and 0, categories their values, dates ISO 8601, arrays lists. Infinity
-    stays. `DataError` names the column and the row of what none of this is.
+    so; true and false are 1 and 0, categories their values, dates ISO 8601, arrays lists, bytes
+    `{"b64": …}`. Infinity stays. In the columns `photos`, bytes and arrays stay as they are, which
+    is no JSON. `DataError` names the column and the row of what none of this is.
     """
     if is_frame(table) or isinstance(table, Mapping):
-        columns = _columns_of(table)
+        columns = _columns_of(table, photos)
     elif isinstance(table, Iterable) and not isinstance(table, str | bytes | np.ndarray):
-        return [_row(row, place) for place, row in enumerate(table)]
+        return [_row(row, place, photos) for place, row in enumerate(table)]
     else:
         raise DataError(f"this is {_kind(table)} and no table; {_TAKEN}")
     return _rows_of_columns(columns)
@@ -85,13 +87,15 @@ def in_form_of(table: Any, predictions: Rows) -> Any:
     return _columns_of_predictions(predictions) if isinstance(table, Mapping) else predictions
 
 
-def _columns_of(table: pd.DataFrame | Mapping[str, Any]) -> dict[str, list[Any]]:
+def _columns_of(
+    table: pd.DataFrame | Mapping[str, Any], photos: Collection[str]
+) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for name, values in table.items():
         called = input_name(_named(name))
         if called in columns:
             raise DataError(f"the table has the column {called} twice")
-        columns[called] = values_of(values, str(name))
+        columns[called] = (_photos_of if called in photos else values_of)(values, str(name))
     return columns
 
 
@@ -112,11 +116,25 @@ def _rows_of_columns(columns: Mapping[str, list[Any]]) -> Rows:
     ]
 
 
-def _row(row: Any, place: int) -> dict[str, Any]:
+def _row(row: Any, place: int, photos: Collection[str]) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise DataError(f"row {place} is {_kind(row)}; {_TAKEN}")
-    found = {_named(name): _plain(value, f"{name} in row {place}") for name, value in row.items()}
+    found = {
+        _named(name): (_photo if name in photos else _plain)(value, f"{name} in row {place}")
+        for name, value in row.items()
+    }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _photos_of(values: Any, name: str) -> list[Any]:
+    is_array = isinstance(values, np.ndarray) and values.ndim > 0
+    if not is_array and not _names_of_pandas(values) and not isinstance(values, list | tuple):
+        return values_of(values, name)
+    return [_photo(value, f"{name} in row {place}") for place, value in enumerate(values)]
+
+
+def _photo(value: Any, where: str) -> Any:
+    return value if type(value) in (bytes, np.ndarray) else _plain(value, where)
 
 
 def _named(name: Any) -> str:
@@ -190,13 +208,16 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def _plain_whole(value: Any, where: str) -> Any:
-    """A date, or what holds several values."""
+    """A date, bytes, or what holds several values."""
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item() if value.dtype != "M8[D]" else value.item()
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
+    # numpy's kind loses zeros at its end
+    if type(value) in (bytes, bytearray):
+        return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, np.ndarray):
         return _plain(list(value) if value.ndim else value[()], where)
     if isinstance(value, list | tuple):

@@ -18,10 +18,11 @@ _PART = "photo"
 
 def are_photos(table: Any) -> bool:
     """True for a list of photos; it says nothing of what they hold."""
-    return isinstance(table, list | tuple) and bool(table) and all(map(_is_photo, table))
+    return isinstance(table, list | tuple) and bool(table) and all(map(is_photo_file, table))
 
 
-def _is_photo(value: Any) -> bool:
+def is_photo_file(value: Any) -> bool:
+    """True for a `PhotoFile`; it says nothing of what it holds."""
     return isinstance(value, str | os.PathLike | bytes | bytearray) or hasattr(value, "read")
 
 
@@ -51,11 +52,12 @@ class Photos:
     def _content(self, place: int) -> bytes:
         # what is asked for again in smaller parts was read, and an open file gives it once
         if place not in self._read:
-            self._read[place] = _content_of(self._photos[place], place)
+            self._read[place] = content_of(self._photos[place], place)
         return self._read[place]
 
 
-def _content_of(photo: PhotoFile, place: int) -> bytes:
+def content_of(photo: PhotoFile, place: int) -> bytes:
+    """The bytes of a photo; `DataError` names the place of one that cannot be read."""
     if isinstance(photo, bytes | bytearray):
         return bytes(photo)
     try:

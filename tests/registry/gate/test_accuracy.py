@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -16,8 +18,11 @@ from support.packages import (
     open_housing,
     write_package,
 )
+from support.photos import SIDE, photo_pixels, write_colours
 from vigie.engines.predictor import open_predictor
+from vigie.models import document as document_module
 from vigie.models.package import read_package
+from vigie.models.reference_rows import write_arrays
 from vigie.registry.gate import accuracy
 from vigie.registry.gate.accuracy import (
     against_constant,
@@ -106,3 +111,35 @@ def test_a_slow_version_is_judged_on_the_rows_there_is_time_for(
     compared = against_live(live, live)
     assert compared is not None
     assert compared.rows == 15
+
+
+def test_photos_are_decoded_as_many_at_once_as_the_graph_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document_module, "MOST_NUMBERS_AT_ONCE", 7 * SIDE * SIDE * 3)
+    write_colours(tmp_path)
+    # mostly wrong, but the rare label is ranked above the other: that takes the scores of all
+    colours = ["green"] * 6 + ["red"] * 14 + ["blue"] * 40
+    pixels = [photo_pixels(colour, (SIDE, SIDE), seed) for seed, colour in enumerate(colours)]
+    write_arrays(tmp_path / "vigie/held_out.npz", {"photo": np.stack(pixels)})
+    truths = ["green"] * 6 + ["red"] * 54
+    (tmp_path / "vigie/held_out.json").write_bytes(
+        orjson.dumps({"rows": [{}] * len(truths), "actual": truths})
+    )
+    predictor = open_predictor(read_package(tmp_path, ""))
+    decoded: list[int] = []
+    decode = predictor.decoder.decode
+
+    def watched(rows: Sequence[Any]) -> Any:
+        decoded.append(len(rows))
+        return decode(rows)
+
+    monkeypatch.setattr(predictor.decoder, "decode", watched)
+    assert against_constant(predictor) is None
+    assert (sum(decoded), max(decoded)) == (2 * len(truths), 7)
+    # and the time is looked at after each of these parts
+    monkeypatch.setattr(accuracy, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(accuracy, "FEWEST_ROWS", 7)
+    compared = against_live(predictor, predictor)
+    assert compared is not None
+    assert compared.rows == 7

@@ -21,6 +21,7 @@ from vigie.errors import (
 )
 from vigie.serving.api import compat, feedback, operations, predictions
 from vigie.serving.auth.access import OPEN_ROUTES
+from vigie.serving.http.wsgi import REFUSAL
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status
@@ -96,10 +97,11 @@ def _admit(worker_state: WorkerState) -> Callable[[], None]:
         if request.endpoint == "predictions.predict" and request.method == "POST":
             # the pipeline asks for the key, behind both transports
             return
-        if request.url_rule and request.url_rule.rule in OPEN_ROUTES:
-            return
         try:
-            g.key = worker_state.pipeline.access.admit(g.headers)
+            if not (request.url_rule and request.url_rule.rule in OPEN_ROUTES):
+                g.key = worker_state.pipeline.access.admit(g.headers)
+            if refusal := request.environ.get(REFUSAL):
+                raise refusal
         except (Denied, Unavailable) as refused:
             worker_state.metrics.http.rejected.labels(refused.reason).inc()
             raise
@@ -133,7 +135,7 @@ def _count(worker_state: WorkerState, status: int) -> None:
 
 
 def _explain(error: VigieError) -> Response:
-    if response := predictions.refuse(error):
+    if response := predictions.refuse(error) or pages.refuse(error):
         return response
     if _wants_page():
         return error_page(error, g.request_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from vigie.errors import InvalidInput, ModelFailure
 from vigie.models.package import read_held_out
 
 if TYPE_CHECKING:
-    from vigie.engines.predictor import Predictor
+    from vigie.engines.predictor import Answers, Predictor
+    from vigie.models.document import PackageDocument
     from vigie.models.reference_rows import HeldOut
 
 FEWEST_ROWS = 10
@@ -102,8 +103,9 @@ def _discriminates(predictor: Predictor, answered: Sequence[Truth]) -> bool:
     document = predictor.package.document
     if document.task != "classification":
         return False
-    columns = predictor.decoder.decode([row for row, _ in answered]).columns
-    scores = predictor.predict(columns).outputs[document.outputs[0].name]
+    output = document.outputs[0].name
+    parts = _answers(predictor, [row for row, _ in answered])
+    scores = np.concatenate([part.outputs[output] for part in parts])
     return discriminates(scores, np.array([t for _, t in answered], object), document.labels)
 
 
@@ -121,14 +123,19 @@ def answers_to(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.nd
     document = predictor.package.document
     known = {item.name for item in document.inputs}
     asked = [{k: v for k, v in row.items() if k in known} for row in rows]
-    most = document.rows_at_once
-    parts = [_answer(predictor, asked[at : at + most]) for at in range(0, len(asked), most)]
+    parts = [_first_output(document, answers) for answers in _answers(predictor, asked)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _answer(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    document = predictor.package.document
-    answers = predictor.predict(predictor.decoder.decode(rows).columns)
+def _answers(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> Iterator[Answers]:
+    """The answers to rows in their order, no more of them decoded at once than the graph takes."""
+    most = predictor.package.document.rows_at_once
+    for start in range(0, len(rows), most):
+        decoded = predictor.decoder.decode(rows[start : start + most])
+        yield predictor.predict(decoded.columns)
+
+
+def _first_output(document: PackageDocument, answers: Answers) -> np.ndarray:
     if document.task == "classification":
         return np.array(answers.labels(document), object)
     values: np.ndarray = answers.outputs[document.outputs[0].name].astype(np.float64)
@@ -156,8 +163,10 @@ def _errors_together(
     errors: list[np.ndarray] = [np.zeros((len(predictors), 0))]
     answered: list[Truth] = []
     started = time.monotonic()
-    for start in range(0, len(truths), ROWS_AT_ONCE):
-        found, kept = _errors_of_part(predictors, truths[start : start + ROWS_AT_ONCE])
+    # the time is looked at between parts: large networks take long for photos
+    most = min(ROWS_AT_ONCE, *(one.package.document.rows_at_once for one in predictors))
+    for start in range(0, len(truths), most):
+        found, kept = _errors_of_part(predictors, truths[start : start + most])
         errors.append(found)
         answered.extend(kept)
         if time.monotonic() - started > MOST_SECONDS:

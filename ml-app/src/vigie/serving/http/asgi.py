@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import RETRY_SECONDS, TooLarge, Unavailable, VigieError
+from vigie.errors import RETRY_SECONDS, VigieError
 from vigie.serving.admission import IncomingBody
 from vigie.serving.caller import ClientGone
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import base_headers, refusal
-from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
+from vigie.serving.pipeline import base_headers
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
 
@@ -110,11 +109,11 @@ class AsgiApplication:
         except VigieError as error:
             if route is not None:
                 return self._pipeline.refuse(request, route, error)
-            if isinstance(error, TooLarge) or getattr(error, "reason", "") == "full":
-                return self._refuse(request, error)
             # it asks for the key itself, and says it as every other error is said
             request.body = b""
-            return await loop.run_in_executor(self._threads, call_wsgi, self._app, request, scope)
+            return await loop.run_in_executor(
+                self._threads, call_wsgi, self._app, request, scope, error
+            )
         finally:
             incoming.let_go()
 
@@ -138,22 +137,6 @@ class AsgiApplication:
             incoming.grow(len(request.body))
         if message["type"] == "http.disconnect":
             raise ClientGone
-
-    def _refuse(self, request: Request, error: VigieError) -> Response:
-        request_id = request_id_of(request)
-        route = self._pipeline.route(request.path)
-        template = route.template if route else "(none)"
-        metrics = self.worker_state.metrics.http
-        metrics.count_request(request.known_method, template, error.status, 0.0)
-        if isinstance(error, Unavailable):
-            metrics.rejected.labels(error.reason).inc()
-        self._note(request, template, request_id, error.status)
-        dialect = self._pipeline.routes.dialect_of(request.path)
-        if dialect is not None:
-            return refusal(dialect, request, None, error, request_id)
-        body = problem_body(error, request_id)
-        headers = [*base_headers(MEDIA_TYPE, body, request_id), *problem_headers(error)]
-        return Response(error.status, headers, body)
 
     def _health(self, request: Request) -> Response:
         status, body = 200, b'{"status":"alive"}'

@@ -12,9 +12,13 @@ from vigie.serving.admission import AdmittedBody
 from vigie.serving.runtime.messages import Response
 
 if TYPE_CHECKING:
+    from vigie.errors import VigieError
     from vigie.serving.runtime.messages import Request
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+REFUSAL = "vigie.refusal"
+"""In the environ, the `VigieError` that is answered instead of a request."""
 
 
 class LateApp:
@@ -40,14 +44,22 @@ class LateApp:
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
-def call_wsgi(app: WsgiApp, request: Request, scope: dict[str, Any]) -> Response:
-    """The application's whole answer. `scope` is the request's ASGI scope."""
+def call_wsgi(
+    app: WsgiApp, request: Request, scope: dict[str, Any], refusal: VigieError | None = None
+) -> Response:
+    """The application's whole answer; to a `refusal`, where the body was not let in.
+
+    `scope` is the request's ASGI scope.
+    """
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
         started.append((status, headers))
 
-    parts = app(_environ(request, scope), start_response)
+    environ = _environ(request, scope)
+    if refusal is not None:
+        environ[REFUSAL] = refusal
+    parts = app(environ, start_response)
     try:
         body = b"".join(parts)
     finally:

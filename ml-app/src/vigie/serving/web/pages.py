@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from vigie.engines.predictions import predictions_of
 from vigie.errors import (
@@ -87,12 +86,7 @@ def predict(model: str | None = None) -> Response:
 def _predict_photos(live: LoadedModel) -> Response:
     """The predictions for the photos of a form, each with what is wrong with it, if anything."""
     settings, language = current_worker_state().settings, asked_language()
-    request.max_content_length = settings.max_photo_body_bytes
-    try:
-        typed = request.form.to_dict()
-    except RequestEntityTooLarge:
-        wrong = too_large(live.document.images, settings.max_photo_body_bytes, language)
-        return _model_page(live, TooLarge.status, wrong=wrong)
+    typed = request.form.to_dict()
     uploads = uploads_of(request.files, live.document.images)
     if not uploads and _AGAIN in typed:
         # another language was asked for, of a browser that does not keep chosen files
@@ -117,6 +111,21 @@ def _predict_photos(live: LoadedModel) -> Response:
         curl=curl_with_photos(f"{_root()}/predict/{live.name}", row, sent),
     )
     return _with_headers(page, answered.response)
+
+
+def refuse(error: VigieError) -> Response | None:
+    """The form again where its photos were too large together; `None` for what is no such form."""
+    is_form = request.endpoint == "pages.predict" and request.mimetype in _FORM_TYPES
+    if not is_form or not isinstance(error, TooLarge):
+        return None
+    try:
+        live = _live((request.view_args or {}).get("model"))
+    except NotFound:
+        return None
+    if live is None or not live.document.images:
+        return None
+    wrong = too_large(live.document.images, _most_bytes(live), asked_language())
+    return _model_page(live, error.status, wrong=wrong)
 
 
 @blueprint.get("/docs")
@@ -202,7 +211,7 @@ def _model_page(
     wrong = wrong or wrong_fields(asked, error, language)
     told = wrong or (broken and isinstance(error, InvalidInput))
     fields = fields_of(document.inputs, typed, wrong, language)
-    settings = current_worker_state().settings
+    images, most_photos = document.images, current_worker_state().settings.max_photos
     page = render_page(
         "model.html",
         status,
@@ -218,11 +227,16 @@ def _model_page(
         answers=answers,
         curl=curl,
         request_id=g.request_id if typed is not None else "",
-        chooser=chooser_of(document.images, settings) if document.images else None,
+        chooser=chooser_of(images, most_photos, _most_bytes(live)) if images else None,
     )
-    if document.images:
+    if images:
         page.headers["Content-Security-Policy"] = PHOTO_POLICY
     return page
+
+
+def _most_bytes(live: LoadedModel) -> int:
+    """What a form may have in all, bytes."""
+    return current_worker_state().pipeline.admission.most_bytes(f"/models/{live.name}")
 
 
 def _not_ready(model: str | None) -> Response:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from vigie.models.document import Input
     from vigie.serving.web.language import Language
-    from vigie.settings import Settings
 
 _LONGEST_NAME = 255
 _MEDIA_TYPES = {
@@ -75,8 +74,11 @@ class Chooser:
         return self.most_bytes // 2**20
 
 
-def chooser_of(images: Sequence[Input], settings: Settings) -> Chooser:
-    """What the form of a model says of photos: several at once where it has one input for them."""
+def chooser_of(images: Sequence[Input], most: int, most_bytes: int) -> Chooser:
+    """What the form of a model says of photos: several at once where it has one input for them.
+
+    `most` photos may come, of `most_bytes` together.
+    """
     # HEIC is named by no form, also where it can be opened: an iPhone sends its photos as JPEG to
     # a form that lists types without it, and leaves to `image/*` what it likes
     formats = [name for name in photo_formats() if name in _MEDIA_TYPES]
@@ -84,8 +86,8 @@ def chooser_of(images: Sequence[Input], settings: Settings) -> Chooser:
         types=",".join(_MEDIA_TYPES[name] for name in formats),
         formats=", ".join(formats),
         several=len(images) == 1,
-        most=settings.max_photos if len(images) == 1 else 1,
-        most_bytes=settings.max_photo_body_bytes,
+        most=most if len(images) == 1 else 1,
+        most_bytes=most_bytes,
     )
 
 
