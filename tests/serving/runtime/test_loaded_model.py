@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vigie.serving.runtime.loaded_model import QUICK_SECONDS, LatencyModel
+from vigie.serving.runtime.loaded_model import QUICK_SECONDS, LatencyModel, useful_rows
 
 
 def test_time_grows_by_rows_and_by_calls() -> None:
@@ -73,3 +73,20 @@ def test_a_pause_of_the_machine_is_not_believed_for_long() -> None:
     latency = LatencyModel(0.001, 0.001, 64)
     observe(latency, 60.0)
     assert latency.seconds(1) < 0.002
+
+
+@pytest.mark.parametrize(
+    ("one_row", "full_batch", "rows"),
+    [
+        (0.006, 4 * 0.0058, 1),
+        (0.006, 4 * 0.007, 1),
+        (0.006, 4 * 0.004, 4),
+        # in the loop, calls of one row each would hold up everybody
+        (QUICK_SECONDS / 2, 4 * QUICK_SECONDS / 2, 4),
+        (0.00005, 0.0004, 4),
+    ],
+)
+def test_rows_share_a_call_where_that_gains_something(
+    one_row: float, full_batch: float, rows: int
+) -> None:
+    assert useful_rows(one_row, full_batch, 4) == rows

@@ -27,6 +27,8 @@ QUICK_SECONDS = 0.002
 SHORTEST_QUEUE_SECONDS = 0.05
 SHORTEST_PHOTO_QUEUE_SECONDS = 2.0
 """Photos take so long to send and to decode that more of a wait for the model does no harm."""
+LEAST_GAIN = 0.9
+"""Rows are put together where one of many takes at most so much of what it takes alone."""
 SMOOTHING = 0.1
 WINDOW_CALLS = 32
 LARGEST_STEP = 4.0
@@ -139,12 +141,24 @@ def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -
 
 def _measure(predictor: Predictor, batch_rows: int) -> LatencyModel:
     images = predictor.package.document.images
+    one_row, full_batch = _time_call(predictor, 1), _time_call(predictor, batch_rows)
+    rows = useful_rows(one_row, full_batch, batch_rows)
     return LatencyModel(
-        _time_call(predictor, 1),
-        _time_call(predictor, batch_rows),
-        batch_rows,
+        one_row,
+        full_batch if rows == batch_rows else one_row,
+        rows,
         SHORTEST_PHOTO_QUEUE_SECONDS if images else SHORTEST_QUEUE_SECONDS,
     )
+
+
+def useful_rows(one_row: float, full_batch: float, batch_rows: int) -> int:
+    """The most rows of a call: one for a slow model that gains less than a tenth by more of them.
+
+    Each caller has his answer as soon as it can be had then, and the memory of one row is enough.
+    """
+    if one_row > QUICK_SECONDS and full_batch > LEAST_GAIN * batch_rows * one_row:
+        return 1
+    return batch_rows
 
 
 def _time_call(predictor: Predictor, batch_rows: int) -> float:
