@@ -158,6 +158,10 @@ def test_one_file_has_one_answer(package: Path, service: LiveService, tmp_path: 
         name: list(one["scores"].values()) for name, one in zip(files, answers, strict=True)
     }
     service.wait_ready()
+    with vigie.Client(f"http://127.0.0.1:{service.port}") as client:
+        table = client.predict("pixels", {"photo": list(files.values())})
+    columns = zip(*(table[f"score_{label}"] for label in LABELS), strict=True)
+    found["client"] = {name: list(row) for name, row in zip(files, columns, strict=True)}
     for name, content in files.items():
         for way, (path, body, headers) in photo_ways("pixels", content).items():
             said = service.ask("POST", path, body, headers)

@@ -67,14 +67,14 @@ def test_a_graph_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_largest_batch_of_a_worker_must_fit_the_memory(tmp_path: Path) -> None:
-    # a row becomes 5 MB and its mean: a few rows fit into a gigabyte, 651 do not
+    # a row becomes 16 MB and its mean: a few rows fit into a gigabyte, 201 do not
     shape = [32, 32, 3]
     nodes = [
         helper.make_node("Tile", ["x", "times"], ["wide"]),
         helper.make_node("ReduceMean", ["wide"], ["mean"], axes=[1, 2, 3], keepdims=0),
         helper.make_node("Reshape", ["mean", "column"], ["y"]),
     ]
-    constants = {"times": [1, 20, 20, 1], "column": [-1, 1]}
+    constants = {"times": [1, 36, 36, 1], "column": [-1, 1]}
     graph = helper.make_graph(
         nodes, "wide",
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, *shape])],
@@ -92,8 +92,8 @@ def test_the_largest_batch_of_a_worker_must_fit_the_memory(tmp_path: Path) -> No
     rows = [{"x": np.ones(shape).tolist()}] * 2
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     package = read_package(root, write_package(root, document, model, rows))
-    assert package.document.rows_at_once == 651
-    told = "answering 651 rows at once, as a worker does, takes more memory than it may have"
+    assert package.document.rows_at_once == 201
+    told = "answering 201 rows at once, as a worker does, takes more memory than it may have"
     with pytest.raises(RefusedPackage, match=told):
         SandboxProbe(Limits(memory_bytes=2**30)).run(package, "onnx")
 
