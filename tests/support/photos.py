@@ -56,6 +56,16 @@ def large_photo(colour: str, size: int, pixels: tuple[int, int] = (4000, 3000)) 
     return made + np.random.default_rng(11).bytes(size - len(made))
 
 
+def grainy_photo(colour: str, pixels: tuple[int, int] = (4000, 3000), quality: int = 90) -> bytes:
+    """A JPEG with the grain of a camera: 6 MB at these 12 megapixels, all of it to be decoded."""
+    smooth = photo_pixels(colour, pixels).astype(np.float32)
+    grain = np.random.default_rng(3).normal(0, 22, (*smooth.shape[:2], 1)).astype(np.float32)
+    made = BytesIO()
+    seen = np.clip(smooth + grain, 0, 255).astype(np.uint8)
+    Image.fromarray(seen).save(made, "JPEG", quality=quality)
+    return made.getvalue()
+
+
 def in_base64(photo: bytes) -> dict[str, str]:
     """A photo as JSON carries it."""
     return {"b64": base64.b64encode(photo).decode()}
