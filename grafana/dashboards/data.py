@@ -79,8 +79,8 @@ def _shares(board: Dashboard) -> None:
     )).with_panel(distribution(
         Face("Input: $feature", "Share of the rows in each bin of the chosen input: live over "
              "the window, and in training.", "percentunit", width=12, height=9),
-        Query(_live("vigie_feature_bin_total", f'{VERSION}, feature=~"$feature"'), "live"),
-        Query(_reference("vigie_feature_reference_ratio", f'{VERSION}, feature=~"$feature"'),
+        Query(_live("vigie_feature_bin_total", f'{VERSION}, feature="$feature"'), "live"),
+        Query(_reference("vigie_feature_reference_ratio", f'{VERSION}, feature="$feature"'),
               "training"),
     ))  # fmt: skip
 

@@ -36,6 +36,13 @@ def test_the_committed_files_are_what_the_code_makes() -> None:
         assert (FOLDER / name).read_text("utf-8") == text, "make dashboards writes them anew"
 
 
+def test_the_chosen_input_is_meant_by_its_whole_name() -> None:
+    # as a pattern, the figure photo.brightness would be an input photo_brightness as well
+    asked = [query for page in PAGES.values() for _, query in queries(page) if "$feature" in query]
+    assert asked
+    assert all('feature="$feature"' in query for query in asked)
+
+
 def test_make_dashboards_writes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboards.__main__.FOLDER", tmp_path)
     monkeypatch.setattr("sys.argv", ["dashboards", "https://mlflow.example.org"])

@@ -13,6 +13,7 @@ from io import BytesIO
 import numpy as np
 import orjson
 import pytest
+import requests
 from PIL import Image
 from urllib3 import encode_multipart_formdata
 
@@ -146,10 +147,10 @@ def test_one_byte_too_many_is_refused_before_the_body(
 
 
 class Caller:
-    """Has a key, and asks one question after another."""
+    """Has a key, and asks one question after another; 0 is a question without an answer."""
 
-    def __init__(self, running: PhotoStack) -> None:
-        self._running = running
+    def __init__(self, running: PhotoStack, address: tuple[str, int]) -> None:
+        self._running, self._address = running, address
         self._stop = threading.Event()
         self.statuses: Counter[int] = Counter()
 
@@ -165,16 +166,24 @@ class Caller:
     def _ask(self) -> None:
         photo = large_photo("red", 200_000, (400, 300))
         while not self._stop.is_set():
-            answer = self._running.post("/predict/colours", photo, "image/jpeg")
-            self.statuses[answer.status_code] += 1
+            try:
+                answer = self._running.post("/predict/colours", photo, "image/jpeg", self._address)
+            except requests.RequestException:
+                self.statuses[0] += 1
+            else:
+                self.statuses[answer.status_code] += 1
 
 
 @pytest.mark.parametrize("place", ["gateway", "replica"])
 def test_many_callers_without_a_key_take_no_memory(running: PhotoStack, place: str) -> None:
     address = running.gateway_address if place == "gateway" else running.replica_address
     limit = running.stack.inspect(running.replica)["HostConfig"]["Memory"]
-    with PeakMemory(running.replica) as memory, Caller(running) as answers:
-        refused = press(address, callers=150, size=8 * 2**20, seconds=8)
+    with Caller(running, address) as answers:
+        # what its own questions need is there by then
+        wait_until(lambda: answers[200] >= 20)
+        before = answers.total()
+        with PeakMemory(running.replica) as memory:
+            refused = press(address, callers=150, size=8 * 2**20, seconds=8)
     tell(
         f"{place}: {memory.grown / 2**20:.0f} MiB more at most in {memory.looks} looks, "
         f"without a key {dict(refused)}, with one {dict(answers)}"
@@ -185,7 +194,7 @@ def test_many_callers_without_a_key_take_no_memory(running: PhotoStack, place: s
     assert memory.looks > 20
     assert memory.grown <= 128 * 2**20
     assert answers.keys() == {200}
-    assert answers[200] > 20
+    assert answers[200] > before
 
 
 def test_prometheus_names_what_of_the_photos_has_moved(running: PhotoStack) -> None:
@@ -213,7 +222,7 @@ def test_prometheus_names_what_of_the_photos_has_moved(running: PhotoStack) -> N
         [sys.executable, "-m", "vigie", *words], capture_output=True, text=True, check=True
     ).stdout
     (brightness,) = (line for line in shown.splitlines() if "photo.brightness" in line)
-    assert brightness.split()[-1] == "shifted"
+    assert "shifted" in brightness.split()
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -46,10 +46,13 @@ class PhotoStack:
         self.gateway_address = ("127.0.0.1", running.port)
         self.replica_address = (networks[f"{running.name}_app"]["IPAddress"], 5000)
 
-    def post(self, path: str, content: bytes, media_type: str) -> requests.Response:
-        """A request with the key, through the gateway."""
+    def post(
+        self, path: str, content: bytes, media_type: str, address: tuple[str, int] | None = None
+    ) -> requests.Response:
+        """A request with the key, through the gateway or to another address."""
+        host, port = address or self.gateway_address
         headers = {"X-Api-Key": self.key, "Content-Type": media_type}
-        return requests.post(f"{self.stack.url}{path}", content, headers=headers, timeout=60)
+        return requests.post(f"http://{host}:{port}{path}", content, headers=headers, timeout=60)
 
 
 @contextmanager
