@@ -1,27 +1,23 @@
-"""Photos through the gateway of the real stack: large ones, too large ones, many without a key."""
+"""Photos through the gateway of the real stack: large ones, too large ones, their drift."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import sys
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
 import orjson
 import pytest
-import requests
 from PIL import Image
 from urllib3 import encode_multipart_formdata
 
 from support.compose import require_engine
-from support.crowd import press
 from support.memory import tell
 from support.packages import install
-from support.photo_stack import PeakMemory, PhotoStack, photo_stack
+from support.photo_stack import PhotoStack, open_to_all, photo_stack
 from support.photos import (
     LABELS,
     colours_document,
@@ -52,10 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhotoStack]:
     for name in ("dark", "same"):
         install_colours(cache, name, profile=profile())
     install(cache, "housing")
-    # pytest's own folders are for its user alone
-    for path in (folder.parents[1], folder.parent, folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
+    open_to_all(folder)
     with photo_stack(folder, cache) as made:
         yield made
 
@@ -144,57 +137,6 @@ def test_one_byte_too_many_is_refused_before_the_body(
     with socket.create_connection(address, 30) as connection:
         connection.sendall(head.encode() + bytes(sent))
         assert connection.recv(12) == b"HTTP/1.1 413"
-
-
-class Caller:
-    """Has a key, and asks one question after another; 0 is a question without an answer."""
-
-    def __init__(self, running: PhotoStack, address: tuple[str, int]) -> None:
-        self._running, self._address = running, address
-        self._stop = threading.Event()
-        self.statuses: Counter[int] = Counter()
-
-    def __enter__(self) -> Counter[int]:
-        self._thread = threading.Thread(target=self._ask)
-        self._thread.start()
-        return self.statuses
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(120)
-
-    def _ask(self) -> None:
-        photo = large_photo("red", 200_000, (400, 300))
-        while not self._stop.is_set():
-            try:
-                answer = self._running.post("/predict/colours", photo, "image/jpeg", self._address)
-            except requests.RequestException:
-                self.statuses[0] += 1
-            else:
-                self.statuses[answer.status_code] += 1
-
-
-@pytest.mark.parametrize("place", ["gateway", "replica"])
-def test_many_callers_without_a_key_take_no_memory(running: PhotoStack, place: str) -> None:
-    address = running.gateway_address if place == "gateway" else running.replica_address
-    limit = running.stack.inspect(running.replica)["HostConfig"]["Memory"]
-    with Caller(running, address) as answers:
-        # what its own questions need is there by then
-        wait_until(lambda: answers[200] >= 20)
-        before = answers.total()
-        with PeakMemory(running.replica) as memory:
-            refused = press(address, callers=150, size=8 * 2**20, seconds=8)
-    tell(
-        f"{place}: {memory.grown / 2**20:.0f} MiB more at most in {memory.looks} looks, "
-        f"without a key {dict(refused)}, with one {dict(answers)}"
-    )
-    assert limit == 2**30
-    assert refused[401] >= 150
-    assert refused.keys() <= {401, 0}
-    assert memory.looks > 20
-    assert memory.grown <= 128 * 2**20
-    assert answers.keys() == {200}
-    assert answers[200] > before
 
 
 def test_prometheus_names_what_of_the_photos_has_moved(running: PhotoStack) -> None:
