@@ -27,6 +27,8 @@ SPARE_PARTS = 32
 _PIECE = 64 * 1024
 """A form is read in pieces: the interpreter is held for each of them."""
 _LONGEST_VALUE = 64 * 1024
+_LONGEST_HEAD = 256 * 1024
+"""Of a part, and of what stands before the first: nothing else is kept until it is whole."""
 _FILE_TYPES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Beside `image/…`; curl sends files under the last one unless it is told otherwise."""
 
@@ -104,7 +106,10 @@ def _parts(request: Request, most: int) -> list[tuple[str, bool, bytearray]]:
                 continue
             parts.append((part.name or "", isinstance(part, File), content))
     except RequestEntityTooLarge:
-        raise TooLarge(f"The form has more than {most} parts.") from None
+        raise TooLarge(
+            f"The form has more than {most} parts, or a part with headers of more than "
+            f"{_LONGEST_HEAD // 1024} KiB."
+        ) from None
     except (ValueError, LookupError, AttributeError):
         raise MalformedRequest(f"The body is no {FORM} as it is written down.") from None
     return parts
@@ -112,7 +117,8 @@ def _parts(request: Request, most: int) -> list[tuple[str, bool, bytearray]]:
 
 def _read(request: Request, most: int) -> list[tuple[Field | File, bytearray]]:
     _, options = parse_options_header(request.header(b"content-type"))
-    decoder = MultipartDecoder(options["boundary"].encode("latin-1"), max_parts=most)
+    boundary = options["boundary"].encode("latin-1")
+    decoder = MultipartDecoder(boundary, _LONGEST_HEAD, max_parts=most)
     body = memoryview(request.body)
     read: list[tuple[Field | File, bytearray]] = []
     start = 0
