@@ -302,7 +302,7 @@ def test_a_form_of_very_many_parts_is_refused_cheaply(caller: Caller) -> None:
     assert answer.status == 413
     timing = answer.json()["detail"]
     assert timing == (
-        "The form has more than 36 parts, or a part with headers of more than 256 KiB."
+        "The form has more than 36 parts, or a part with headers of more than 128 KiB."
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -27,7 +29,7 @@ SPARE_PARTS = 32
 _PIECE = 64 * 1024
 """A form is read in pieces: the interpreter is held for each of them."""
 _LONGEST_VALUE = 64 * 1024
-_LONGEST_HEAD = 256 * 1024
+_LONGEST_HEAD = 128 * 1024
 """Of a part, and of what stands before the first: nothing else is kept until it is whole."""
 _FILE_TYPES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Beside `image/…`; curl sends files under the last one unless it is told otherwise."""
@@ -128,7 +130,8 @@ def _read(request: Request, most: int) -> list[tuple[Field | File, bytearray]]:
             decoder.receive_data(bytes(body[start : start + _PIECE]) if start < len(body) else None)
             start += _PIECE
         elif isinstance(event, Field | File):
-            read.append((event, bytearray()))
+            # headers are many times as large in memory
+            read.append((replace(event, headers=Headers()), bytearray()))
         elif isinstance(event, Data):
             read[-1][1].extend(event.data)
         elif isinstance(event, Epilogue):
