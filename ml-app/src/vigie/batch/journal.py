@@ -79,9 +79,11 @@ class Journal:
                 if entry["format"] != _FORMAT:
                     raise ValueError
                 record, wanted = Record(dict(entry["facts"])), int(entry["names"])
-            elif record is not None and "names" in entry:
+            elif record is None:
+                raise ValueError
+            elif "names" in entry:
                 record.names += entry["names"]
-            elif record is not None:
+            else:
                 record.marks.append(Mark(**entry))
             end += size
         os.ftruncate(self._file, end)
