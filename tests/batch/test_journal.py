@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert written(tmp_path / "j") == reread(tmp_path / "j")
     many = [f"{number}.jpg" for number in range(1201)]
     assert written(tmp_path / "k", many) == reread(tmp_path / "k")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"facts": {}}',
+        b"[1]",
+        b"nothing",
+        b'{"format": 2, "facts": {}, "names": 0}',
+        b'{"format": 1, "facts": [1], "names": 0}',
+        b'{"format": 1, "facts": {}, "names": "a"}',
+    ],
+)
+def test_what_no_run_has_written_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "j").write_bytes(b"%08x %b\n" % (zlib.crc32(content), content))
+    with pytest.raises(DataError, match="j is of another release; give --restart"):
+        reread(tmp_path / "j")
 
 
 def test_every_cut_leaves_what_was_whole(tmp_path: Path) -> None:

@@ -101,3 +101,22 @@ def test_a_table_without_paths(
 def test_an_input_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="give a folder, a list"):
         open_listing(str(tmp_path / "absent"))
+
+
+def test_a_photo_is_a_list_of_one(tmp_path: Path) -> None:
+    (tmp_path / "a.JPG").write_bytes(b"x\ny")
+    assert open_listing(str(tmp_path / "a.JPG")).names() == [str(tmp_path / "a.JPG")]
+
+
+def test_a_table_without_columns_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    with pytest.raises(DataError, match="no columns"):
+        open_listing(str(tmp_path / "empty.csv"))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_is_that_of_the_first_line(tmp_path: Path, separator: str) -> None:
+    lines = (("path", "note"), ("a, b.jpg" if separator != "," else "a.jpg", "x"))
+    text = "\n".join(map(separator.join, lines))
+    (tmp_path / "photos.csv").write_text(text, encoding="utf-8-sig")
+    assert open_listing(str(tmp_path / "photos.csv")).names() == [lines[1][0]]

@@ -153,6 +153,33 @@ def test_the_output_is_no_photo_of_its_own_input(predictor: Predictor, photos: P
     assert run(predictor, inside).photos == 30
 
 
+def test_a_photo_is_never_written_over(predictor: Predictor, photos: Path) -> None:
+    photo = min(photos.iterdir())
+    content = photo.read_bytes()
+    link = photos.parent / "link" / photo.name
+    link.parent.mkdir()
+    link.symlink_to(photo)
+    paths = PhotoList(Path(), (str(photo),))
+    for wanted in (
+        Order(PhotoFolder(photos), photo, FACTS),
+        Order(PhotoFolder(photos), link, FACTS),
+        Order(paths, photo, FACTS),
+    ):
+        with pytest.raises(DataError, match="OUTPUT is a photo of INPUT"):
+            run(predictor, wanted)
+    assert photo.read_bytes() == content
+    assert len(list(photos.iterdir())) == 30
+
+
+def test_an_earlier_table_among_the_photos_is_written_anew(
+    predictor: Predictor, photos: Path
+) -> None:
+    wanted = Order(PhotoFolder(photos, ("*",)), photos / "out.csv", FACTS)
+    first, again = run(predictor, wanted), run(predictor, wanted)
+    assert (first.photos, first.failed) == (again.photos, again.failed) == (30, 0)
+    assert not wanted.journal.exists()
+
+
 def test_nothing_to_do_leaves_nothing(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no photo in the input"):

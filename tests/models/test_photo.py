@@ -198,6 +198,75 @@ def test_what_is_no_photo_is_told_apart(data: bytes, what: str) -> None:
     assert what in str(refused.value)
 
 
+def jpeg_of_segments() -> bytes:
+    data = file_of(scene(64, 48))
+    return data[:2] + b"\xff\xe5\x00\x02" * 500_000 + data[2:]
+
+
+def jpeg_of_passes() -> bytes:
+    """Of 16 megapixels: its last scan, without a bit in it, again and again."""
+    data = file_of(Image.new("L", (4000, 4000)), progressive=True)
+    start, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    length = 2 + int.from_bytes(data[start + 2 : start + 4])
+    return data[:end] + (data[start : start + length] + b"\0") * 20_000 + data[end:]
+
+
+def png_of_chunks(before: bool) -> bytes:
+    data = file_of(scene(64, 48), "PNG")
+    chunk = struct.pack(">I", 0) + b"prVt" + struct.pack(">I", zlib.crc32(b"prVt"))
+    place = 33 if before else len(data) - 12
+    return data[:place] + chunk * 200_000 + data[place:]
+
+
+def gif_of_comments() -> bytes:
+    data = file_of(scene(64, 48).quantize(256), "GIF")
+    place = 13 + 3 * 256
+    return data[:place] + b"\x21\xfe\x01a\x00" * 500_000 + data[place:]
+
+
+def tiff_of_one_tile(side: int) -> bytes:
+    """16 x 16 pixels of a far larger tile."""
+    content = zlib.compress(bytes(side * side))
+    tags = {
+        256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 284: 1, 322: side, 323: side,
+        324: 8 + 2 + 11 * 12 + 4, 325: len(content),
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + content
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg_of_segments(),
+        jpeg_of_passes(),
+        png_of_chunks(before=True),
+        png_of_chunks(before=False),
+        gif_of_comments(),
+        tiff_of_one_tile(4096),
+    ],
+    ids=["segments", "passes", "chunks before", "chunks behind", "comments", "tile"],
+)
+def test_what_keeps_a_reader_busy_is_no_photo(data: bytes) -> None:
+    with pytest.raises(BrokenPhoto, match="a broken photo"):
+        read_photo(data, image_input())
+    with pytest.raises(BrokenPhoto, match="a broken photo"):
+        read_photo(memoryview(data), image_input())
+
+
+@pytest.mark.parametrize("compression", ["tiff_ccitt", "group3", "group4"])
+def test_a_fax_is_no_photo(compression: str, capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(file_of(scene().convert("1"), "TIFF", compression=compression))
+    data[300:3000:2] = bytes(len(data[300:3000:2]))
+    with pytest.raises(BrokenPhoto, match="a fax"):
+        read_photo(bytes(data), image_input())
+    assert capfd.readouterr().err == ""
+
+
+def test_a_tile_may_be_larger_than_a_small_picture() -> None:
+    assert pixels_of(tiff_of_one_tile(256)).shape == (48, 64, 3)
+
+
 def test_a_narrow_photo_is_one() -> None:
     line = Image.new("RGB", (50_000, 1), "green")
     for fit in ("stretch", "crop", "pad"):

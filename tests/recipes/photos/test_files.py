@@ -24,7 +24,7 @@ def test_a_folder_per_label_whatever_lies_deeper(tmp_path: Path) -> None:
     (root / ".git").mkdir()
     (root / "dots" / ".DS_Store").touch()
     files = find(root)
-    assert [(file.name, file.label) for file in files][:2] == [
+    assert [(file.name, file.label) for file in files if file.label == "dots"] == [
         ("dots/001.jpg", "dots"), ("dots/more/000.jpg", "dots"),
     ]  # fmt: skip
     assert {file.label for file in files} == set(LABELS)
@@ -57,6 +57,14 @@ def test_a_table_of_paths_and_labels(tmp_path: Path, header: str) -> None:
     files = find(table)
     assert [file.label for file in files] == list(LABELS)
     assert all(file.path.is_file() for file in files)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_is_that_of_the_first_line(tmp_path: Path, separator: str) -> None:
+    table = tmp_path / "photos.csv"
+    lines = (("path", "label"), ("a.jpg", "dots"), ("b.jpg", "bars"))
+    table.write_text("\n".join(map(separator.join, lines)), encoding="utf-8-sig")
+    assert [(file.name, file.label) for file in find(table)] == list(lines[1:])
 
 
 def test_columns_of_other_names_are_named_in_the_recipe(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,19 @@ def test_broken_files_are_named_counted_and_left_out(tmp_path: Path) -> None:
         assert reason in line
     broken = [rule for rule in photos.rules if rule.name.startswith("broken: ")]
     assert sum(rule.dropped for rule in broken) == 3
+
+
+def test_nothing_but_a_plain_file_is_opened(tmp_path: Path) -> None:
+    root = draw_folder(tmp_path / "photos", 3)
+    os.mkfifo(root / "dots" / "pipe.jpg")
+    (root / "dots" / "device.jpg").symlink_to("/dev/zero")
+    files = find_photos(PhotosSpec(), (root,), lambda _: None)
+    files.append(replace(files[0], path=root / "a\0.jpg", name="zero.jpg"))
+    said: list[str] = []
+    photos = read_photos(files, ITEM, "drawn", tmp_path / "data", said.append)
+    assert len(photos) == 9
+    for told in ("pipe.jpg (no plain file)", "device.jpg (no plain file)", "zero.jpg (not there)"):
+        assert told in said[0]
 
 
 def test_a_copy_is_left_out_and_a_contradiction_altogether(tmp_path: Path) -> None:

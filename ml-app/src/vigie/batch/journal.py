@@ -64,18 +64,26 @@ class Journal:
     def read(self) -> Record | None:
         """What it says; `None` where it is new or was not whole when its run was stopped.
 
-        A last line that was torn is taken away.
+        A last line that was torn is taken away. `DataError` for what no run here wrote.
         """
+        try:
+            return self._read()
+        except (ValueError, TypeError, KeyError):
+            raise DataError(f"{self.path.name} is of another release; give --restart") from None
+
+    def _read(self) -> Record | None:
         record: Record | None = None
         end = wanted = 0
         for size, entry in self._entries():
             if "facts" in entry:
                 if entry["format"] != _FORMAT:
-                    raise DataError(f"{self.path.name} is of another release; give --restart")
-                record, wanted = Record(entry["facts"]), entry["names"]
-            elif record is not None and "names" in entry:
+                    raise ValueError
+                record, wanted = Record(dict(entry["facts"])), int(entry["names"])
+            elif record is None:
+                raise ValueError
+            elif "names" in entry:
                 record.names += entry["names"]
-            elif record is not None:
+            else:
                 record.marks.append(Mark(**entry))
             end += size
         os.ftruncate(self._file, end)

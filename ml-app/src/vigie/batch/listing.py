@@ -81,7 +81,9 @@ Listing = PhotoFolder | PhotoList
 def open_listing(
     source: str, patterns: Sequence[str] = (), recursive: bool = False, column: str | None = None
 ) -> Listing:
-    """What `source` names; `-` is a list on standard input. `DataError` where it names nothing.
+    """What `source` names, a photo itself too; `-` is a list on standard input.
+
+    `DataError` where it names nothing.
 
     Paths in a list are taken from the folder that the command was started in, paths in a table from
     the folder of the table.
@@ -93,6 +95,8 @@ def open_listing(
         return PhotoFolder(path, tuple(patterns) or PATTERNS, recursive)
     if not path.is_file():
         raise DataError(f"there is no {source}: give a folder, a list (.txt), .csv or .parquet")
+    if any(fnmatch.fnmatch(path.name.lower(), pattern) for pattern in PATTERNS):
+        return PhotoList(Path(), (source,))
     try:
         if path.suffix.lower() == ".csv":
             return PhotoList(path.parent, tuple(_csv_paths(path, column)))
@@ -115,7 +119,11 @@ def _lines(content: bytes) -> tuple[str, ...]:
 
 def _csv_paths(path: Path, column: str | None) -> Iterator[str]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        start = file.readline()
+        file.seek(0)
+        # Excel writes semicolons where the comma is for numbers
+        separator = max(",;\t", key=start.count)
+        reader = csv.DictReader(file, strict=True, delimiter=separator)
         try:
             name = _chosen(reader.fieldnames or (), column)
             for row in reader:
@@ -129,6 +137,8 @@ def _csv_paths(path: Path, column: str | None) -> Iterator[str]:
 def _chosen(names: Iterable[str], column: str | None) -> str:
     """The column of paths: the one that was asked for, one of a known name, or the only one."""
     given = list(names)
+    if not given:
+        raise DataError("the table has no columns; its first line names them")
     if column is not None and column not in given:
         raise DataError(f"the table has no column {column}; it has {', '.join(given)}")
     known = [name for name in given if name.lower() in _COLUMNS]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _AHEAD = 3
 """Parts that are under way or done per worker while the first of them is waited for."""
+_TABLES = (b"name,", b"PAR1")
+"""How a table begins that a run has written."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -196,7 +198,20 @@ class _Run:
 
     def _names(self) -> list[str]:
         own = set(self._own_files())
-        return [name for name in self._order.listing.names() if name not in own]
+        names = self._order.listing.names()
+        self._require_no_photo(names)
+        return [name for name in names if name not in own]
+
+    def _require_no_photo(self, names: Sequence[str]) -> None:
+        """Refuses an output that is one of the photos; an earlier table among them is none."""
+        output, root = self._order.output, self._order.listing.root
+        called_so = [root / name for name in names if Path(name).name == output.name]
+        if not any(path.exists() and path.samefile(output) for path in called_so):
+            return
+        with output.open("rb") as file:
+            start = file.read(len(_TABLES[0]))
+        if start and not start.startswith(_TABLES):
+            raise DataError("OUTPUT is a photo of INPUT: name another file")
 
     def _own_files(self) -> Iterator[str]:
         """The output and what stands beside it, where they lie in the input."""

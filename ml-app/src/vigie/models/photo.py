@@ -14,8 +14,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from vigie.models.bounded_file import BoundedFile, TooBusy
 from vigie.models.photo_figures import photo_figures
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ LARGE_PIXELS = 12_500_000
 """Photos of which more would be held at once are decoded one at a time."""
 _DRAFT = 2
 """A JPEG is opened at a reduced scale that leaves at least so many times the target."""
+_MOST_TILE_PIXELS = 2**20
+_TILE = (0x0142, 0x0143)
+"""The tags of a TIFF that say how wide and high its tiles are."""
+_FAXES = frozenset({"tiff_ccitt", "group3", "group4"})
+"""No photos; and libtiff writes a line to the log for each line of one that is broken."""
 _ORIENTATION = 0x0112
 _TURNS = dict(enumerate((
     Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
@@ -69,8 +75,10 @@ class Photo:
 
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
+    file = _file_of(data)
     try:
-        with Image.open(_file_of(data), formats=_formats()) as image:
+        with Image.open(file, formats=_formats()) as image:
+            file.opened = True
             return _read(image, item)
     except BrokenPhoto:
         raise
@@ -84,11 +92,11 @@ def read_photo(data: bytes | memoryview, item: Input) -> Photo:
         raise BrokenPhoto(what) from None
 
 
-def _file_of(data: bytes | memoryview) -> BytesIO:
+def _file_of(data: bytes | memoryview) -> BoundedFile:
     """The file of some bytes; copied in pieces where it must be, so that other threads go on."""
     if isinstance(data, bytes):
-        return BytesIO(data)
-    file = BytesIO()
+        return BoundedFile(data)
+    file = BoundedFile()
     for start in range(0, len(data), _PIECE):
         file.write(data[start : start + _PIECE])
     file.seek(0)
@@ -117,10 +125,21 @@ def _read(image: Image.Image, item: Input) -> Photo:
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise BrokenPhoto(_too_large())
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_tiff(image)
     if width * height > LARGE_PIXELS:
         with _large:
             return _decode(image, item)
     return _decode(image, item)
+
+
+def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
+    if image.info.get("compression") in _FAXES:
+        raise BrokenPhoto("a fax")
+    # a tile is decoded whole, however small the picture
+    wide, high = (int(image.tag_v2.get(tag, 0)) for tag in _TILE)
+    if wide * high > max(image.width * image.height, _MOST_TILE_PIXELS):
+        raise BrokenPhoto("a broken photo")
 
 
 def _decode(image: Image.Image, item: Input) -> Photo:
@@ -145,6 +164,8 @@ def _turn_of(image: Image.Image) -> Image.Transpose | None:
         return None
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except TooBusy:
+        raise
     except Exception:
         return None
 

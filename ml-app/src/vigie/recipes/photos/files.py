@@ -86,7 +86,11 @@ def _shown(name: str) -> str:
 def _in_table(spec: PhotosSpec, table: Path) -> list[PhotoFile]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            start = file.readline()
+            file.seek(0)
+            # Excel writes semicolons where the comma is for numbers
+            separator = max(",;\t", key=start.count)
+            rows = list(csv.DictReader(file, delimiter=separator))
     except OSError as failure:
         raise DataError(f"{table.name} cannot be read ({failure.strerror})") from None
     except (UnicodeDecodeError, csv.Error):

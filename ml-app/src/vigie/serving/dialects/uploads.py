@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -27,6 +29,8 @@ SPARE_PARTS = 32
 _PIECE = 64 * 1024
 """A form is read in pieces: the interpreter is held for each of them."""
 _LONGEST_VALUE = 64 * 1024
+_LONGEST_HEAD = 128 * 1024
+"""Of a part, and of what stands before the first: nothing else is kept until it is whole."""
 _FILE_TYPES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Beside `image/…`; curl sends files under the last one unless it is told otherwise."""
 
@@ -104,7 +108,10 @@ def _parts(request: Request, most: int) -> list[tuple[str, bool, bytearray]]:
                 continue
             parts.append((part.name or "", isinstance(part, File), content))
     except RequestEntityTooLarge:
-        raise TooLarge(f"The form has more than {most} parts.") from None
+        raise TooLarge(
+            f"The form has more than {most} parts, or a part with headers of more than "
+            f"{_LONGEST_HEAD // 1024} KiB."
+        ) from None
     except (ValueError, LookupError, AttributeError):
         raise MalformedRequest(f"The body is no {FORM} as it is written down.") from None
     return parts
@@ -112,7 +119,8 @@ def _parts(request: Request, most: int) -> list[tuple[str, bool, bytearray]]:
 
 def _read(request: Request, most: int) -> list[tuple[Field | File, bytearray]]:
     _, options = parse_options_header(request.header(b"content-type"))
-    decoder = MultipartDecoder(options["boundary"].encode("latin-1"), max_parts=most)
+    boundary = options["boundary"].encode("latin-1")
+    decoder = MultipartDecoder(boundary, _LONGEST_HEAD, max_parts=most)
     body = memoryview(request.body)
     read: list[tuple[Field | File, bytearray]] = []
     start = 0
@@ -122,7 +130,8 @@ def _read(request: Request, most: int) -> list[tuple[Field | File, bytearray]]:
             decoder.receive_data(bytes(body[start : start + _PIECE]) if start < len(body) else None)
             start += _PIECE
         elif isinstance(event, Field | File):
-            read.append((event, bytearray()))
+            # headers are many times as large in memory
+            read.append((replace(event, headers=Headers()), bytearray()))
         elif isinstance(event, Data):
             read[-1][1].extend(event.data)
         elif isinstance(event, Epilogue):

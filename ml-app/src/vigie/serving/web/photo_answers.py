@@ -122,6 +122,7 @@ def broken_text(reason: str, language: Language) -> str:
         "an XML file": t("This is an XML file, not a photo."),
         "a PDF": t("This is a PDF, not a photo."),
         "a PostScript file": t("This is a PostScript file, not a photo."),
+        "a fax": t("This is a fax, not a photo."),
         "a FITS file": t("This is a FITS file, not a photo."),
         "a Git LFS pointer, not the photo: run git lfs pull": t(
             "This is a Git LFS pointer, not the photo itself."

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vigie.serving.web.language import Language
 
 _LONGEST_NAME = 255
+_MOST_BESIDE_FILES = 256 * 1024
 _MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -30,7 +31,23 @@ _MEDIA_TYPES = {
 
 
 class FormRequest(Request):
-    """A request whose files stay in memory: no photo of a caller is written to a disk."""
+    """A request whose files stay in memory: no photo of a caller is written to a disk.
+
+    What is no file in a form with files, headers and values, is small: a header takes many times
+    its size.
+    """
+
+    @property
+    def max_form_memory_size(self) -> int | None:
+        """The most bytes of what is no file, in a form that may have files or in another."""
+        most = super().max_form_memory_size
+        if most is None or self.mimetype != "multipart/form-data":
+            return most
+        return min(most, _MOST_BESIDE_FILES)
+
+    @max_form_memory_size.setter
+    def max_form_memory_size(self, value: int | None) -> None:
+        self._max_form_memory_size = value
 
     def _get_file_stream(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -191,15 +192,17 @@ def _decoded(files: Sequence[PhotoFile], item: Input) -> Iterator[tuple[PhotoFil
 
 def _decode(file: PhotoFile, item: Input) -> _Decoded | str:
     try:
-        if file.path.stat().st_size > MOST_FILE_BYTES:
+        found = file.path.stat()
+        # a pipe would be waited for, and a device may never end
+        if not stat.S_ISREG(found.st_mode):
+            return "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file"
+        if found.st_size > MOST_FILE_BYTES:
             return f"a file of more than {MOST_FILE_BYTES // 2**20} MiB"
         data = file.path.read_bytes()
         photo = read_photo(data, item)
     except BrokenPhoto as reason:
         return str(reason)
-    except IsADirectoryError:
-        return "a folder"
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return "not there"
     except OSError:
         return "a file that cannot be read"
