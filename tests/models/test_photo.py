@@ -296,6 +296,17 @@ def test_a_phone_s_photo_is_opened_or_named(monkeypatch: pytest.MonkeyPatch) -> 
         read_photo(file_of(scene(), "AVIF"), image_input())
 
 
+def test_a_broken_photo_of_a_format_that_is_taken_is_called_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = file_of(scene(), "AVIF")[:40]
+    with pytest.raises(BrokenPhoto, match="a broken photo"):
+        read_photo(data, image_input())
+    monkeypatch.setattr(photo_module, "_formats", lambda: photo_module.FORMATS)
+    with pytest.raises(BrokenPhoto, match="an AVIF photo, which is not taken here"):
+        read_photo(data, image_input())
+
+
 def test_a_colour_profile_changes_nothing(expected: np.ndarray) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert np.abs(pixels_of(file_of(scene(), icc_profile=profile)) - expected).max() <= 6

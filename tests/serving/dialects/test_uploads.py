@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib3.filepost import encode_multipart_formdata
 from support.asgi import Answer, AskAsgi, ask_asgi
 from support.photos import LABELS, in_base64, install_colours, photo_bytes, photo_pixels
 from support.worker import JSON, filled_cache, loaded, settings_for
+from vigie.models.bounded_file import BoundedFile
 from vigie.models.photo import photo_formats
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
@@ -239,6 +241,17 @@ def test_a_broken_photo_is_named_by_its_place(caller: Caller) -> None:
         assert expected in said(answer)
     binary = caller.send(V2, whole, JSON, inference_header_content_length=str(head))
     assert binary.json()["error"].startswith("inputs[0].data[1]: ")
+
+
+def test_a_photo_that_is_refused_is_let_go(caller: Caller) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert caller.send(NATIVE, BROKEN, "image/jpeg").status == 422
+        held = [one for one in gc.get_objects() if isinstance(one, BoundedFile)]
+    finally:
+        gc.enable()
+    assert not held
 
 
 def test_base64_that_is_none_is_named(caller: Caller) -> None:

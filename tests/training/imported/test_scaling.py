@@ -46,6 +46,8 @@ def test_figures_of_ones_own_are_one_number_or_three() -> None:
         ("unit", "1", None, "not both"),
         (None, "1,2", None, "--scale is one number, or three"),
         (None, "nan", None, "--scale is one number, or three"),
+        (None, "1e39", None, "--scale is one number, or three"),
+        (None, "1,0,1", None, "a --scale of 0 makes all photos the same"),
         (None, None, "much", "--offset is one number, or three"),
     ],
 )

@@ -262,8 +262,12 @@ def _what_it_is(start: bytes) -> str:
     if start[4:8] == b"ftyp":
         brand = start[8:12]
         if brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"hevx"):
+            if "HEIF" in _formats():
+                return "a broken photo"
             return "a HEIC photo, which is not taken here: send JPEG, or install pillow-heif"
         if brand in (b"avif", b"avis"):
+            if "AVIF" in _formats():
+                return "a broken photo"
             return "an AVIF photo, which is not taken here: send JPEG"
         return "a film"
     return "an empty file" if not start else "no photo"

@@ -84,7 +84,9 @@ class Pipeline:
             return Answered(self._complete(context, slot, result), context, result)
         except Exception as failure:
             error = _explained(failure)
-            return Answered(self._refuse(context, error), context, error=error)
+            response = self._refuse(context, error)
+            _let_go(failure)
+            return Answered(response, context, error=error)
         finally:
             self._close()
 
@@ -113,7 +115,10 @@ class Pipeline:
             self._metrics.rejected.labels("gone").inc()
             raise
         except Exception as failure:
-            return self._refuse(context, _explained(failure))
+            response = self._refuse(context, _explained(failure))
+            request.body = b""
+            _let_go(failure)
+            return response
         finally:
             self._close()
 
@@ -286,6 +291,17 @@ def _explained(failure: Exception) -> VigieError:
     error = VigieError("The service failed; its log has the cause.")
     error.__cause__ = failure
     return error
+
+
+def _let_go(failure: BaseException) -> None:
+    """Lets go of what the failure's frames hold, bodies of megabytes, once it is told.
+
+    A future holds its failure, whose frames hold the future: a circle that may stay for hours.
+    """
+    told: BaseException | None = failure
+    while told is not None:
+        told.__traceback__ = None
+        told = told.__context__
 
 
 def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:

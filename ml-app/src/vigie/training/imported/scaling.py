@@ -101,6 +101,9 @@ def _figures(text: str, option: str) -> Channels:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) not in (1, 3) or not np.isfinite(numbers).all():
+    # graphs hold them in single precision
+    if len(numbers) not in (1, 3) or not (np.abs(numbers) < np.finfo(np.float32).max).all():
         raise DataError(f"{option} is one number, or three with commas: red, green, blue")
+    if option == "--scale" and 0 in numbers:
+        raise DataError("a --scale of 0 makes all photos the same")
     return _channels(numbers * (3 // len(numbers)))
