@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import platform
@@ -106,6 +107,10 @@ class WorkerState:
         self.metrics.workers.set(1)
         self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
         self.manager.refresh()
+        if any(slot.live and slot.live.images for slot in self.manager.slots.values()):
+            # Flask's late start and a first photo would else import the same at once, in two
+            # threads, and one of them would find a module that is half there
+            importlib.import_module("vigie.serving.dialects.uploads")
         self.prediction_log.start()
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
