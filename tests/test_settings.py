@@ -230,7 +230,10 @@ def _environment_uses(path: Path) -> Iterator[tuple[str, str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb"):
+        if not (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")):
+            continue
+        # that of a WSGI request is called so too
+        if ast.unparse(node.value) == "os":
             yield str(path.relative_to(SOURCE)), ast.unparse(parents[node])
 
 
