@@ -7,6 +7,7 @@ from io import BytesIO
 
 import litserve
 import numpy as np
+from litserve_run import serve
 from PIL import Image
 from scenes import SceneModel, at_size
 
@@ -41,17 +42,4 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(
-        Api(api_path="/predict", max_batch_size=8, batch_timeout=0.01),
-        accelerator="cpu",
-        workers_per_device=2,
-        timeout=60,
-        fast_queue=True,
-    )
-    server.run(
-        host="127.0.0.1",
-        port=int(os.environ["BENCH_PORT"]),
-        num_api_servers=2,
-        log_level="warning",
-        generate_client_file=False,
-    )
+    serve(Api(api_path="/predict", max_batch_size=8, batch_timeout=0.01))

@@ -1,9 +1,8 @@
 """LitServe with two workers over a TensorFlow concrete function."""
 
-import os
-
 import litserve
 from homes import Home, Request, SavedModel
+from litserve_run import serve
 
 
 class Api(litserve.LitAPI):
@@ -23,17 +22,4 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(
-        Api(api_path="/predict"),
-        accelerator="cpu",
-        workers_per_device=2,
-        timeout=60,
-        fast_queue=True,
-    )
-    server.run(
-        host="127.0.0.1",
-        port=int(os.environ["BENCH_PORT"]),
-        num_api_servers=2,
-        log_level="warning",
-        generate_client_file=False,
-    )
+    serve(Api(api_path="/predict"))
