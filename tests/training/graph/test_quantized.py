@@ -64,7 +64,7 @@ def photos(count: int, seed: int = 5) -> dict[str, np.ndarray]:
 
 def test_it_answers_nearly_alike_and_is_a_third_of_the_size(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
-    quantize_graph(source, target, [photos(24), photos(3)])
+    quantize_graph(source, target, photos(27))
     unseen = photos(20, seed=6)
     exact, close = (OnnxEngine(path).run(unseen)["scores"] for path in (source, target))
     assert 0 < np.abs(exact - close).max() < 0.02
@@ -81,8 +81,8 @@ def test_both_are_timed_in_turns(source: Path) -> None:
 def test_what_cannot_be_quantised_is_told(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
     with pytest.raises(DataError, match="at least 4 rows"):
-        quantize_graph(source, target, [photos(3)])
+        quantize_graph(source, target, photos(3))
     source.write_bytes(b"no graph")
     with pytest.raises(DataError, match="cannot make an int8 graph"):
-        quantize_graph(source, target, [photos(8)])
+        quantize_graph(source, target, photos(8))
     assert not target.exists()

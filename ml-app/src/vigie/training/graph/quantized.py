@@ -37,13 +37,13 @@ class Int8Graph:
     figures: Quantization
 
 
-def quantize_graph(source: Path, target: Path, feeds: Sequence[Feeds]) -> None:
+def quantize_graph(source: Path, target: Path, feeds: Feeds) -> None:
     """Writes the graph of `source` with int8 weights, one scale per channel, and uint8 activations.
 
-    The range of each activation is what it takes on `feeds`, calls of input arrays [rows, …], at
-    least 4 rows in one of them. Raises `DataError` where ONNX Runtime cannot quantise it.
+    The range of each activation is what it takes on `feeds`, at least 4 rows. Raises
+    `DataError` where ONNX Runtime cannot quantise it.
     """
-    if not any(len(next(iter(call.values()))) >= CALIBRATION_ROWS for call in feeds):
+    if len(next(iter(feeds.values()))) < CALIBRATION_ROWS:
         raise DataError(f"an int8 graph needs at least {CALIBRATION_ROWS} rows for its ranges")
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -114,7 +114,7 @@ def _tail_of(path: Path) -> list[str]:
 class _Calibration:
     """What ONNX Runtime takes its rows from: calls by their place, one after the other."""
 
-    def __init__(self, feeds: Sequence[Feeds]) -> None:
+    def __init__(self, feeds: Feeds) -> None:
         self._calls = list(_calls(feeds))
         self._next, self._end = 0, len(self._calls)
 
@@ -131,9 +131,8 @@ class _Calibration:
         return self._calls[self._next - 1]
 
 
-def _calls(feeds: Sequence[Feeds]) -> Iterator[Feeds]:
+def _calls(feeds: Feeds) -> Iterator[Feeds]:
     # all of one size: ranges of calls of different sizes cannot be put together
-    for call in feeds:
-        rows = len(next(iter(call.values())))
-        for start in range(0, rows - CALIBRATION_ROWS + 1, CALIBRATION_ROWS):
-            yield {name: array[start : start + CALIBRATION_ROWS] for name, array in call.items()}
+    rows = len(next(iter(feeds.values())))
+    for start in range(0, rows - CALIBRATION_ROWS + 1, CALIBRATION_ROWS):
+        yield {name: array[start : start + CALIBRATION_ROWS] for name, array in feeds.items()}

@@ -57,7 +57,7 @@ def try_int8(
     exact, small = folder / "float.onnx", folder / "int8.onnx"
     network.write_graph(exact)
     some = np.unique(np.linspace(0, len(training) - 1, CALIBRATION_PHOTOS).astype(int))
-    quantize_graph(exact, small, list(_feeds(training.take(some))))
+    quantize_graph(exact, small, {training.item.name: training.pixels(some)})
     before, after = (_accuracy(path, labels, held_out) for path in (exact, small))
     one = {held_out.item.name: held_out.pixels([0])}
     slow, quick = row_milliseconds([exact, small], one)
