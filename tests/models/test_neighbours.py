@@ -42,10 +42,9 @@ def test_the_most_alike_come_first_whatever_their_length() -> None:
     ]
 
 
-def test_a_row_of_the_references_is_no_neighbour_of_its_own() -> None:
-    places, _ = THREE.nearest(THREE.vectors, 5, without=[0, 1, 2])
-    assert places.shape == (3, 2)
-    assert [row for row in range(3) if row in places[row]] == []
+def test_there_are_no_more_neighbours_than_references() -> None:
+    places, similarities = THREE.nearest(THREE.vectors, 5)
+    assert places.shape == similarities.shape == (3, 3)
 
 
 def test_many_rows_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
 def train(training: Training) -> None:
     """Train RECIPE, register it in MLflow, make it champion if it earns it.
 
-    RECIPE is housing, iris, king_county, california, weather, or a YAML file.
+    RECIPE is housing, iris, king_county, california, weather, fruits, or a YAML file.
     """
     from vigie.recipes.catalogue import find_recipe
 
@@ -231,6 +231,10 @@ def _run(training: Training, recipe: Recipe | PhotoRecipe, settings: Settings) -
 def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> None:
     from vigie.training.steps import Steps
 
+    if training.quantize and recipe.spec.task == "embedding":
+        raise ConfigurationError(
+            "--quantize is judged by accuracy, which an embedding has none of; leave it out"
+        )
     steps = Steps()
     photos = _load_photos(recipe, training.data, settings, steps)
     plan = _photo_plan(recipe, training.base)
@@ -257,7 +261,7 @@ def _load_photos(
     for rule in photos.rules:
         if rule.dropped:
             steps.say(f"    {rule.name}: {rule.dropped} photos left out")
-    labels = len(set(photos.labels.tolist()))
+    labels = len(set(photos.labels.tolist()) - {""})
     source = text_in(photos.source, "en")
     steps.say(f"    {len(photos)} photos of {labels} labels: {source}")
     return photos
@@ -327,6 +331,8 @@ def evaluate(
     training = Training(recipe, data, None, 1, None, False, base, weights)
     training.require_photos(isinstance(found, PhotoRecipe))
     if isinstance(found, PhotoRecipe):
+        if found.spec.task == "embedding":
+            raise ConfigurationError("an embedding has no right and wrong answers to judge it by")
         photos = _load_photos(found, data, settings, steps)
         figures = _evaluate_photos(training, found, photos, settings, steps, folds, repeats)
     else:

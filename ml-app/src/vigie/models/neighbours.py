@@ -71,9 +71,7 @@ class Neighbours:
     def _directions(self) -> np.ndarray:
         return _directions(self.vectors)
 
-    def nearest(
-        self, vectors: np.ndarray, count: int, without: Sequence[int] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The `count` rows most alike each of `vectors` [asked, width], the most alike first.
 
         Gives places int64 and similarities float32, both [asked, count]; fewer where there are not
@@ -81,14 +79,12 @@ class Neighbours:
         names one row per vector that is not to be answered: the vector's own.
         """
         asked, most = _directions(vectors), max(_COMPARED_TOGETHER // len(self), 1)
-        count = min(count, len(self) - (without is not None))
+        count = min(count, len(self))
         places = np.empty((len(asked), count), np.int64)
         similarities = np.empty((len(asked), count), np.float32)
         for start in range(0, len(asked), most):
             part = slice(start, start + most)
             found = asked[part] @ self._directions.T
-            if without is not None:
-                found[np.arange(len(found)), without[part]] = -np.inf
             # by place where two are equally alike
             places[part] = np.argsort(-found, axis=1, kind="stable")[:, :count]
             similarities[part] = np.take_along_axis(found, places[part], axis=1)

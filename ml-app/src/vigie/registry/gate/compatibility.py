@@ -27,7 +27,7 @@ def breaking_changes(old: PackageDocument, new: PackageDocument) -> list[str]:
         if other is None:
             found.append(f"output {output.name} is gone")
         else:
-            found += _output(output, other, labelled=bool(old.labels) and place == 0)
+            found += _output(output, other, labelled=old.task == "classification" and place == 0)
     found += _labels(old.labels, new.labels)
     if old.interval and not new.interval:
         found.append("the answers have no interval any more")
