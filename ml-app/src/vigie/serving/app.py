@@ -19,7 +19,7 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.serving.api import compat, feedback, operations, predictions
+from vigie.serving.api import compat, feedback, neighbours, operations, predictions
 from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.http.wsgi import REFUSAL
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
     app.register_blueprint(feedback.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(compat.blueprint)
+    app.register_blueprint(neighbours.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(status.blueprint)
     app.before_request(_start_clock)
