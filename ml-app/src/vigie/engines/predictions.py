@@ -35,20 +35,8 @@ def predictions_of(
         names = [output.name for output in document.shown_outputs]
         values = [answers.outputs[name].tolist() for name in names]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    if answers.nearest is not None:
-        for row, found in zip(rows, answers.nearest.told(document.labels), strict=True):
-            row.setdefault(NEIGHBOURS, found)
-    if document.label_notes and document.task == "classification":
-        for row in rows:
-            row.setdefault(NOTE, _note(document, row["label"]))
-    if answers.lower is None or answers.upper is None:
-        for row in rows:
-            row["warnings"] = []
-    else:
-        ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
-        for row, low, high in ends:
-            row["interval"] = [low, high]
-            row["warnings"] = []
+    _add_found(rows, document, answers)
+    _bound(rows, answers)
     if outside:
         _warn(rows, document, outside)
     return rows
@@ -72,6 +60,28 @@ def _add_outputs(rows: list[dict[str, Any]], document: PackageDocument, answers:
         for row, value in zip(rows, answers.outputs[output.name].tolist(), strict=True):
             # an output that is called as a part of every answer does not take its place
             row.setdefault(output.name, value)
+
+
+def _add_found(rows: list[dict[str, Any]], document: PackageDocument, answers: Answers) -> None:
+    """Adds what the package knows: the reference rows that are most alike, the label's note."""
+    if answers.nearest is not None:
+        for row, found in zip(rows, answers.nearest.told(document.labels), strict=True):
+            row.setdefault(NEIGHBOURS, found)
+    if document.label_notes and document.task == "classification":
+        for row in rows:
+            row.setdefault(NOTE, _note(document, row["label"]))
+
+
+def _bound(rows: list[dict[str, Any]], answers: Answers) -> None:
+    """Adds the interval, where there is one, and behind it room for warnings."""
+    if answers.lower is None or answers.upper is None:
+        for row in rows:
+            row["warnings"] = []
+        return
+    ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
+    for row, low, high in ends:
+        row["interval"] = [low, high]
+        row["warnings"] = []
 
 
 def _note(document: PackageDocument, label: str) -> dict[str, Any] | None:

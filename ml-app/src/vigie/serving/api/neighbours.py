@@ -39,7 +39,8 @@ def thumbnail(model: str, place: int) -> Response:
     response = Response(picture, content_type="image/jpeg")
     response.set_etag(f"{live.digest}-{place}")
     response.headers["Cache-Control"] = _FOR_GOOD if asked else "private, no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _version(model: str, digest: str | None) -> LoadedModel:

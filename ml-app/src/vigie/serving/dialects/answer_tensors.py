@@ -95,7 +95,10 @@ def _note_links(document: PackageDocument, answers: Answers) -> np.ndarray:
 
 def _photos(document: PackageDocument, answers: Answers) -> np.ndarray | None:
     nearest = answers.nearest
-    return None if nearest is None else np.array(nearest.among.names, object)[nearest.places]
+    if nearest is None:
+        return None
+    names: np.ndarray = np.array(nearest.among.names, object)[nearest.places]
+    return names
 
 
 def _neighbour_labels(document: PackageDocument, answers: Answers) -> np.ndarray | None:
@@ -103,7 +106,9 @@ def _neighbour_labels(document: PackageDocument, answers: Answers) -> np.ndarray
     if nearest is None:
         return None
     # the last one, which -1 takes, stands for no label
-    return np.array([*document.labels, ""], object)[nearest.among.labels[nearest.places]]
+    known = np.array([*document.labels, ""], object)
+    labels: np.ndarray = known[nearest.among.labels[nearest.places]]
+    return labels
 
 
 def _similarities(document: PackageDocument, answers: Answers) -> np.ndarray | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """What a page may load: nothing of others, no scripts in its text."""
 PHOTO_POLICY = CONTENT_POLICY.replace("data:;", "data: blob:; connect-src 'self';")
