@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from vigie.models.document import Input
     from vigie.models.interval import Interval
     from vigie.models.profile import Profile
-    from vigie.models.reduction import Reduction
+    from vigie.models.vectors import Reduction
     from vigie.training.dataset import Dataset
     from vigie.training.graph.quantized import Int8Graph
     from vigie.training.network import Network
