@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from support.broken_photos import BROKEN, line_of_pixels
+from support.fruits import COMPONENTS, write_fruits
 from support.packages import open_housing
 from support.photos import LABELS, photo_bytes, write_colours, write_photos
 from vigie.batch.photo_scorer import PhotoScorer, Scored
@@ -68,6 +69,20 @@ def test_a_line_of_pixels_is_a_photo(predictor: Predictor, photos: Path) -> None
     line_of_pixels(photos / "x.jpg")
     scorer = PhotoScorer(predictor, photos)
     assert rows(scorer, scorer.score(["x.jpg"]))[0]["label"] == "red"
+
+
+def test_the_most_alike_photo_and_the_vector_are_written(photos: Path, tmp_path: Path) -> None:
+    write_fruits(tmp_path / "package")
+    predictor = open_predictor(read_package(tmp_path / "package", ""))
+    scorer = PhotoScorer(predictor, photos, vectors=True)
+    (row,) = rows(scorer, scorer.score(["green-0.jpg"]))
+    assert (row["label"], row["nearest_label"]) == ("green", "green")
+    assert row["nearest"] == "green/0.jpg"
+    assert float(row["nearest_similarity"]) > 0.99
+    vector = [float(row[name]) for name in scorer.lists["vector"]]
+    assert len(vector) == COMPONENTS
+    (broken,) = rows(scorer, scorer.score(["nowhere.jpg"]))
+    assert broken["vector_0"] == broken["nearest"] == ""
 
 
 class Refuses:

@@ -71,9 +71,11 @@ def decoded(recipe: PhotoSpec, root: Path, folder: Path) -> PhotoSet:
 
 
 def trained(recipe: PhotoSpec, photos: PhotoSet, settings: Settings) -> TrainingResult:
+    from vigie.training.photos.embedding import train_embedding
     from vigie.training.photos.train import train_photos
 
-    return train_photos(recipe.plan(), photos, settings, Steps(), "random")
+    train = train_photos if recipe.task == "classification" else train_embedding
+    return train(recipe.plan(), photos, settings, Steps(), "random")
 
 
 def followed(result: TrainingResult, settings: Settings) -> Predictor:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from support.fruits import fruits_document
 from support.packages import housing_document, iris_document
-from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, PackageDocument, text_in
+from vigie.models.document import Input, PackageDocument, text_in
+from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
 
 
 def test_the_test_packages_are_good_documents() -> None:

@@ -242,11 +242,15 @@ def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> 
         head = replace(plan.head, epochs=training.epochs)
         plan = replace(plan, head=head, fine_tune_epochs=training.epochs)
     with steps.step("TensorFlow and MLflow"):
+        from vigie.training.photos.embedding import train_embedding
         from vigie.training.photos.train import train_photos
         from vigie.training.train import summary_lines
-    result = train_photos(
-        plan, photos, settings, steps, training.weights, quantize=training.quantize
-    )
+    if plan.plan.task == "embedding":
+        result = train_embedding(plan, photos, settings, steps, training.weights)
+    else:
+        result = train_photos(
+            plan, photos, settings, steps, training.weights, quantize=training.quantize
+        )
     for line in summary_lines(result, None):
         steps.say(line)
 

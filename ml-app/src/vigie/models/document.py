@@ -9,12 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigie.models.neighbours import Neighbourhood
-from vigie.models.reduction import Reduction
-
-FLOAT32_MAX = 3.4028234663852886e38
-INT64_MAX = float(2**63 - 1024)
-"""The largest number of int64 that a float holds."""
+from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
+from vigie.models.vectors import Neighbourhood, Reduction
 
 Text = str | dict[str, str]
 """A text for people: one for every language, or one per language code (`en`, `fr`)."""

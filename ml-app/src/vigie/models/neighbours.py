@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from vigie.errors import RefusedPackage
 
@@ -35,20 +34,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-class Neighbourhood(BaseModel):
-    """What `package.json` says of them: `count` are answered, compared by the output `output`.
-
-    They are compared by the cosine of the angle between the vectors. `thumbnails` says that there
-    are small pictures of them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    output: str
-    count: int = Field(default=5, ge=1, le=100)
-    thumbnails: bool = False
 
 
 @dataclass(frozen=True)

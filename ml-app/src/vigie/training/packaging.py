@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from vigie.models.document import Input
     from vigie.models.interval import Interval
     from vigie.models.profile import Profile
-    from vigie.models.reduction import Reduction
+    from vigie.models.vectors import Reduction
     from vigie.training.dataset import Dataset
     from vigie.training.graph.quantized import Int8Graph
     from vigie.training.network import Network
@@ -210,20 +210,31 @@ def source_revision() -> str | None:
 def _golden(document: PackageDocument, sample: Dataset, answers: dict[str, np.ndarray]) -> Golden:
     """Rows spread over the data, with the answers of the network itself."""
     chosen = np.unique(np.linspace(0, len(sample) - 1, min(GOLDEN_ROWS, len(sample))).astype(int))
-    outputs = {}
-    tolerance = 0.0
+    outputs, tolerances = {}, {}
+    int8 = document.provenance.quantization is not None
     for output in document.outputs:
         values = answers[output.tensor][chosen].reshape(-1, *output.shape)
         outputs[output.name] = tuple(values.tolist())
-        tolerance = max(tolerance, absolute_tolerance(values))
-        if output.decimals is not None:
-            tolerance = max(tolerance, 10.0**-output.decimals)
-    if document.provenance.quantization is not None:
-        # a sum that is rounded to the next of 256 levels moves a score by more than float32 does
-        largest = max(np.abs(values).max(initial=1) for values in answers.values())
-        tolerance = max(tolerance, INT8_TOLERANCE * float(largest))
+        tolerances[output.name] = _tolerance(values, output.decimals, int8)
+    first, *others = tolerances.items()
     rows = tuple(sample.take(chosen).rows())
-    return Golden(rows=rows, outputs=outputs, absolute_tolerance=tolerance)
+    return Golden(
+        rows=rows,
+        outputs=outputs,
+        absolute_tolerance=first[1],
+        absolute_tolerances=dict(others),
+    )
+
+
+def _tolerance(values: np.ndarray, decimals: int | None, int8: bool) -> float:
+    """How far the golden answers of an output may be off."""
+    tolerance = absolute_tolerance(values)
+    if decimals is not None:
+        tolerance = max(tolerance, 10.0**-decimals)
+    if int8:
+        # a sum that is rounded to the next of 256 levels moves a score by more than float32 does
+        tolerance = max(tolerance, INT8_TOLERANCE * float(np.abs(values).max(initial=1)))
+    return tolerance
 
 
 def _held_out(rows: Dataset) -> HeldOut:

@@ -11,7 +11,8 @@ from vigie.models.neighbours import THUMBNAILS, thumbnail_path, write_neighbours
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vigie.models.neighbours import Neighbourhood, Neighbours
+    from vigie.models.neighbours import Neighbours
+    from vigie.models.vectors import Neighbourhood
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,9 @@ def absolute_tolerance(answers: np.ndarray) -> float:
 def _sizes(answers: np.ndarray) -> np.ndarray:
     """What a difference is relative to: each answer, or the largest number of its vector."""
     sizes: np.ndarray = np.abs(answers)
-    if not _are_vectors(answers):
-        return sizes
-    return sizes.max(axis=tuple(range(1, sizes.ndim)), keepdims=True)
+    if _are_vectors(answers):
+        sizes = sizes.max(axis=tuple(range(1, sizes.ndim)), keepdims=True)
+    return sizes
 
 
 def _are_vectors(answers: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ from vigie.training.photos.network import joined
 from vigie.training.photos.photo_run import PhotoRun
 from vigie.training.photos.reduction import fit_reduction
 from vigie.training.photos.vectors import features_output
-from vigie.training.publishing import Judged, Publication
+from vigie.training.publishing import Judged, Publication, check_signing_key
 from vigie.training.train import TrainingResult
 
 if TYPE_CHECKING:
@@ -43,9 +43,13 @@ class _Embedding:
 
 
 def train_embedding(
-    plan: PhotoPlan, photos: PhotoSet, settings: Settings, steps: Steps, weights: str | None
+    plan: PhotoPlan, photos: PhotoSet, settings: Settings, steps: Steps, weights: str | None = None
 ) -> TrainingResult:
-    """Registers a network that answers a vector for a photo; champion where there is none yet."""
+    """Registers a network that answers a vector for a photo; champion where there is none yet.
+
+    `weights` as in `train_photos`.
+    """
+    check_signing_key(settings)
     run = EmbeddingRun(plan, photos, settings, steps, weights)
     with run.tracking.run(f"{plan.plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
         run.log_data()

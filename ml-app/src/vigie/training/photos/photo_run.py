@@ -22,7 +22,6 @@ from vigie.training.photos.reference_photos import (
 from vigie.training.photos.retrieval import retrieval_figures
 from vigie.training.photos.split import split_photos
 from vigie.training.photos.vectors import Vectors
-from vigie.training.publishing import check_signing_key
 from vigie.training.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ class PhotoRun:
         steps: Steps,
         weights: str | None,
     ) -> None:
-        check_signing_key(settings)
         self._photos = photos
         self._sha256 = photos.digest()
         self._split = split_photos(photos)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from vigie.models.neighbours import LONGEST_NAME, MOST_NUMBERS, Neighbourhood, Neighbours
+from vigie.models.neighbours import LONGEST_NAME, MOST_NUMBERS, Neighbours
 from vigie.models.photo import photo_file
 from vigie.models.photo_figures import FIGURES
+from vigie.models.vectors import Neighbourhood
 from vigie.training.references import References
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from vigie.training.model_card import model_card
 from vigie.training.network import KerasNetwork
 from vigie.training.photos.baselines import predict_baselines
 from vigie.training.photos.champion_photos import as_champion_takes
-from vigie.training.photos.embedding import train_embedding
 from vigie.training.photos.evaluation import (
     accuracy_by_photos,
     confusion,
@@ -32,7 +31,7 @@ from vigie.training.photos.plan import FEATURES, VECTOR
 from vigie.training.photos.quantization import int8_vectors, quantization_lines, try_int8
 from vigie.training.photos.report import write_confusion_table, write_curve, write_worst_photos
 from vigie.training.photos.vectors import features_output, vector_output
-from vigie.training.publishing import Judged, Publication
+from vigie.training.publishing import Judged, Publication, check_signing_key
 from vigie.training.report import write_plots
 from vigie.training.train import TrainingResult
 
@@ -78,10 +77,9 @@ def train_photos(
     """Trains one model and registers it; it becomes champion where the gate lets it.
 
     `weights` is a file, or `random`; without it the settings and Keras are asked. With `quantize`
-    an int8 graph is served where it costs at most a point of accuracy, which embeddings have not.
+    an int8 graph is served where it costs at most a point of accuracy.
     """
-    if plan.plan.task == "embedding":
-        return train_embedding(plan, photos, settings, steps, weights)
+    check_signing_key(settings)
     run = ClassificationRun(plan, photos, settings, steps, weights)
     with run.tracking.run(f"{plan.plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
         run.log_data()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.models.document import Output
-from vigie.models.reduction import Reduction
+from vigie.models.vectors import Reduction
 from vigie.training.photos.plan import FEATURES, VECTOR
 from vigie.training.photos.retrieval import COSINE, retrieval_lines
 from vigie.training.report import plot_shares

@@ -1,4 +1,4 @@
-"""The principal components of a vector: what `package.json` says of those that are in a graph."""
+"""What `package.json` says of vectors: their principal components, what they are compared with."""
 
 from __future__ import annotations
 
@@ -37,3 +37,17 @@ class Reduction(BaseModel):
     def share(self) -> float:
         """The share of the variance that all components have together."""
         return sum(self.explained_variance)
+
+
+class Neighbourhood(BaseModel):
+    """The reference rows of a package are compared by `output`, and `count` of them are answered.
+
+    They are compared by the cosine of the angle between the vectors. `thumbnails` says that there
+    are small pictures of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: str
+    count: int = Field(default=5, ge=1, le=100)
+    thumbnails: bool = False
