@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """What a page may load: nothing of others, no scripts in its text."""
-PHOTO_POLICY = CONTENT_POLICY.replace("data:;", "data: blob:; connect-src 'self';")
-"""A page that takes photos shows the chosen ones from memory, and asks without leaving."""
+PHOTO_POLICY = CONTENT_POLICY.replace(
+    "data:;", "data: blob:; connect-src 'self'; manifest-src 'self';"
+)
+"""A page that takes photos shows the chosen ones from memory, asks without leaving, is an app."""
 
 
 def code_spans(text: str) -> Markup:

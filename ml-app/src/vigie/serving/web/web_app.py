@@ -1,4 +1,4 @@
-"""The page of a model as an app of its own on a phone or a desk: what browsers install it by."""
+"""The page of a model that takes photos as an app of its own: what browsers install it by."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 from flask import Blueprint, Response, url_for
 
+from vigie.errors import NotFound
 from vigie.models.document import text_in
 from vigie.serving.web.render import asked_language
 from vigie.serving.worker_state import current_worker_state
@@ -30,8 +31,13 @@ _LONGEST_SHORT_NAME = 12
 
 @blueprint.get("/models/<model>/manifest.webmanifest")
 def manifest(model: str) -> Response:
-    """The web app manifest of a model's page, in the language that is asked for."""
+    """The web app manifest of a model's page, in the language that is asked for.
+
+    404 for a model that takes no photos: its page is no app.
+    """
     _, live = current_worker_state().pipeline.routes.serving(model)
+    if not live.images:
+        raise NotFound("Only the page of a model that takes photos is an app.")
     language = asked_language()
     response = Response(
         orjson.dumps(_manifest(live, language)), content_type="application/manifest+json"
