@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
+from urllib3.filepost import encode_multipart_formdata
 
-from support.fruits import COMPONENTS, SHOWN, install_fruits
+from support.fruits import (
+    COMPONENTS,
+    SHOWN,
+    fruits_document,
+    fruits_graph,
+    install_fruits,
+    known_photos,
+)
+from support.packages import write_package
 from support.photos import LABELS, in_base64, photo_bytes
 from support.worker import loaded, post, settings_for
+from vigie.models.manifest import write_manifest
+from vigie.models.neighbours import Neighbours, write_neighbours
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.dialects.answer_tensors import answer_tensors, goes_by_name
@@ -156,6 +168,52 @@ def test_metadata_list_what_is_answered(fruits: WorkerState) -> None:
         "-1",
         str(COMPONENTS),
     ]
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> WorkerState:
+    """A service of vectors without labels, whose reference rows have none either."""
+    folder = tmp_path_factory.mktemp("vectors")
+    cache = ModelCache(folder / "cache")
+    document = fruits_document("vectors")
+    document["outputs"] = document["outputs"][1:]
+    for name in ("labels", "label_texts", "label_notes"):
+        del document[name]
+    document |= {"task": "embedding", "neighbours": {"output": "vector", "count": 20}}
+    pixels = [pixels for _, _, pixels in known_photos()[:2]]
+    with cache.lock("vectors") as incoming:
+        write_package(incoming, document, fruits_graph(), [{"photo": one} for one in pixels])
+        known = np.eye(2, COMPONENTS, dtype=np.float32)
+        write_neighbours(incoming, Neighbours(known, np.array([-1, -1]), ("a.jpg", "b.jpg")))
+        digest = write_manifest(incoming)
+        cache.install("vectors", incoming, digest, "1", "run1")
+        cache.point("vectors", digest)
+    return loaded(settings_for(cache, folder / "state", models=("vectors",)))
+
+
+def test_vectors_without_labels_have_neighbours_too(vectors: WorkerState) -> None:
+    instances = {"instances": PHOTOS[:1]}
+    (ours,) = post(vectors, "/predict/vectors", instances).json()["predictions"]
+    assert list(ours) == ["vector", "neighbours", "warnings"]
+    # fewer than were asked for are known
+    assert [set(one) for one in ours["neighbours"]] == [{"label", "similarity", "photo"}] * 2
+    assert [one["label"] for one in ours["neighbours"]] == [None, None]
+    (row,) = post(vectors, "/v1/models/vectors:predict", instances).json()["predictions"]
+    assert list(row) == ["vector", "neighbours_photo", "neighbours_similarity"]
+    assert row["neighbours_photo"] == [one["photo"] for one in ours["neighbours"]]
+    (row,) = post(vectors, "/invocations", instances).json()["predictions"]
+    assert row == {"vector": ours["vector"], "neighbours": ours["neighbours"]}
+    client = create_app(worker_state=vectors).test_client()
+    outputs = client.get("/v2/models/vectors").get_json()["outputs"]
+    assert [one["shape"] for one in outputs] == [[-1, COMPONENTS], [-1, 2], [-1, 2]]
+    schema = client.get("/openapi.json").get_json()["components"]["schemas"]["vectors.Answer"]
+    assert Draft202012Validator(schema).is_valid(ours)
+    files = [("photo", ("a.jpg", photo_bytes("red"), "image/jpeg"))]
+    body, content_type = encode_multipart_formdata(files)
+    page = client.post("/models/vectors", data=body, content_type=content_type)
+    assert page.status_code == 200
+    assert "3 numbers" in page.text
+    assert '<span class="file">a.jpg</span>' in page.text
 
 
 def test_an_answer_of_one_output_has_no_names(shared_worker_state: WorkerState) -> None:
