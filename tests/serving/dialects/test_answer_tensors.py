@@ -21,11 +21,14 @@ from support.fruits import (
 from support.packages import write_package
 from support.photos import LABELS, in_base64, photo_bytes
 from support.worker import loaded, post, settings_for
+from vigie.engines.predictor import Answers
+from vigie.errors import InvalidInput
+from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
-from vigie.models.neighbours import Neighbours, write_neighbours
+from vigie.models.neighbours import Nearest, Neighbours, write_neighbours
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.dialects.answer_tensors import answer_tensors, goes_by_name
+from vigie.serving.dialects.answer_tensors import answer_tensors, answer_values, goes_by_name
 from vigie.serving.worker_state import WorkerState
 
 PHOTOS = [in_base64(photo_bytes(label, seed=1)) for label in LABELS]
@@ -214,6 +217,17 @@ def test_vectors_without_labels_have_neighbours_too(vectors: WorkerState) -> Non
     assert page.status_code == 200
     assert "3 numbers" in page.text
     assert '<span class="file">a.jpg</span>' in page.text
+
+
+def test_a_reference_row_without_a_label_has_an_empty_one() -> None:
+    known = Neighbours(np.eye(2, COMPONENTS), np.array([-1, 1]), ("a.jpg", "b.jpg"))
+    nearest = Nearest(known, np.array([[1, 0], [0, 1]]), np.ones((2, 2), np.float32))
+    answers = Answers({}, nearest=nearest)
+    document = PackageDocument.model_validate(fruits_document())
+    found = answer_values(document, answers, "neighbours_label")
+    assert found.tolist() == [["green", ""], ["", "green"]]
+    with pytest.raises(InvalidInput, match="no output castle"):
+        answer_values(document, answers, "castle")
 
 
 def test_an_answer_of_one_output_has_no_names(shared_worker_state: WorkerState) -> None:
