@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from vigie.models import photo as photo_module
 from vigie.models.document import Input, Resize
 from vigie.models.photo import BrokenPhoto, photo_file, photo_of, read_photo
-from vigie.models.photo_figures import FIGURES
+from vigie.models.photo_figures import FIGURES, photo_figures
 
 
 def image_input(height: int = 48, width: int = 64, **resize: Any) -> Input:
@@ -350,3 +350,17 @@ def test_figures_say_what_they_are_called_after() -> None:
     sharp = Image.fromarray(np.repeat(noise, 3, axis=2))
     assert figures_of(sharp)["sharpness"] > 5 * figures_of(scene())["sharpness"]
     assert figures_of(sharp)["colourfulness"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_part_of_the_pixels_tells_what_all_of_them_would() -> None:
+    pixels = np.asarray(scene().resize((448, 336)))
+    grain = np.random.default_rng(7).integers(-20, 20, pixels.shape)
+    pixels = np.clip(pixels + grain, 0, 255).astype(np.uint8)
+    figures = dict(zip(FIGURES, photo_figures(pixels, (448, 336)), strict=True))
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    assert figures["brightness"] == pytest.approx(luma.mean() / 255, rel=0.02)
+    assert figures["contrast"] == pytest.approx(luma.std() / 255, rel=0.03)
+    green = pixels[:, :, 1].astype(float)
+    around = green[:-2, 1:-1] + green[2:, 1:-1] + green[1:-1, :-2] + green[1:-1, 2:]
+    sharpness = np.abs(around - 4 * green[1:-1, 1:-1]).mean() / green.std()
+    assert figures["sharpness"] == pytest.approx(sharpness, rel=0.05)
