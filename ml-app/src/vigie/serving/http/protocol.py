@@ -15,8 +15,8 @@ from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_c
 from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
 from vigie.serving.caller import ClientGone
 from vigie.serving.http.parser import Parser
-from vigie.serving.pipeline import NOSNIFF
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
+from vigie.serving.responses import NOSNIFF
 from vigie.serving.runtime.messages import Request
 
 if TYPE_CHECKING:
