@@ -261,6 +261,18 @@ def test_watch_takes_what_arrives_and_goes_on_later(predictor: Predictor, photos
     assert wanted.output.read_text().splitlines()[-1].startswith("01.jpg,green,")
 
 
+def test_watch_waits_for_a_folder_that_is_away(predictor: Predictor, photos: Path) -> None:
+    wanted = replace(order(photos), watch=True)
+    away = photos.with_name("away")
+    stop = Arrives(
+        lambda: photos.rename(away), lambda: None, lambda: away.rename(photos),
+        lambda: (photos / "new.jpg").write_bytes(photo_bytes("blue")), lambda: None, lambda: None,
+    )  # fmt: skip
+    outcome = run(predictor, wanted, stop)
+    assert (outcome.photos, outcome.failed, outcome.whole) == (31, 0, True)
+    assert wanted.output.read_text().splitlines()[-1].startswith("new.jpg,blue,")
+
+
 def test_no_file_is_held_open(predictor: Predictor, photos: Path) -> None:
     before = sum(1 for _ in Path("/proc/self/fd").iterdir())
     run(predictor, order(photos))

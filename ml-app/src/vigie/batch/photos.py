@@ -16,7 +16,7 @@ from vigie.batch.arrivals import POLL_SECONDS, Arrivals
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.journal import Journal, Record
 from vigie.batch.listing import PhotoFolder
-from vigie.batch.progress import shown
+from vigie.batch.progress import say, shown
 from vigie.errors import DataError
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ class _Run:
     def watch(self, record: Record, console: Console) -> None:
         """Scores what is there and what comes, until a stop."""
         assert isinstance(self._order.listing, PhotoFolder)
-        arrivals = Arrivals(self._order.listing, [*record.names, *self._own_files()])
+        known = [*record.names, *self._own_files()]
+        arrivals = Arrivals(self._order.listing, known, lambda text: say(console, text))
         with shown(console, None, self.table.mark.photos) as show, self._pool() as pool:
             self._score(pool, record.names[self.table.mark.photos :], show)
             while not self._stop.wait(POLL_SECONDS):

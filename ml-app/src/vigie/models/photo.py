@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
@@ -52,7 +52,6 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_PIECE = 2**20
 _large = threading.Lock()
 
 
@@ -75,9 +74,9 @@ class Photo:
 
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
-    file = _file_of(data)
+    file = BoundedFile(data)
     try:
-        with Image.open(file, formats=_formats()) as image:
+        with Image.open(cast("IO[bytes]", file), formats=_formats()) as image:
             file.opened = True
             return _read(image, item)
     except BrokenPhoto:
@@ -90,17 +89,6 @@ def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     except Exception as broken:
         what = "a photo that ends too early" if "truncated" in str(broken) else "a broken photo"
         raise BrokenPhoto(what) from None
-
-
-def _file_of(data: bytes | memoryview) -> BoundedFile:
-    """The file of some bytes; copied in pieces where it must be, so that other threads go on."""
-    if isinstance(data, bytes):
-        return BoundedFile(data)
-    file = BoundedFile()
-    for start in range(0, len(data), _PIECE):
-        file.write(data[start : start + _PIECE])
-    file.seek(0)
-    return file
 
 
 def photo_of(pixels: np.ndarray, item: Input) -> Photo:
