@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -93,7 +94,7 @@ def test_it_is_left_where_it_costs_too_much(
         accuracy_float=0.9, accuracy=accuracy, milliseconds_float=4.0, milliseconds=milliseconds
     )
     assert quantization._reason(figures) == reason
-    trial = Int8Trial(Int8Graph(Path("int8.onnx"), figures), reason)
+    trial = Int8Trial(Int8Graph(Path("int8.onnx"), figures), Path("float.onnx"), reason)
     assert (trial.kept is None) == (reason is not None)
     assert (reason or "What is served is the int8 graph") in "\n".join(quantization_lines(trial))
     assert str(trial).endswith(f"kept: {reason}" if reason else "(float 4.00)")
@@ -106,8 +107,9 @@ def test_a_package_with_it_answers_as_it_does(
     inputs = (ITEM.model_copy(update={"example": example}),)
     plan = Plan("drawn", "Drawn", "classification", inputs, Target("probabilities", "Label"))
     rows = photos.dataset("0" * 64)
+    written = replace(network, graph=trial.exact)
     trained = Trained(
-        plan, network, rows, rows, None, LABELS, {"accuracy": 0.5}, None, "2026-01-01",
+        plan, written, rows, rows, None, LABELS, {"accuracy": 0.5}, None, "2026-01-01",
         int8=trial.graph,
     )  # fmt: skip
     digest = write_package(trained, tmp_path / "package", Model()).digest
