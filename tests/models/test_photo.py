@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from vigie.models import photo as photo_module
 from vigie.models.document import Input, Resize
 from vigie.models.photo import BrokenPhoto, photo_file, photo_of, read_photo
 from vigie.models.photo_figures import FIGURES, photo_figures
+from vigie.models.photo_format import FORMATS
 
 
 def image_input(height: int = 48, width: int = 64, **resize: Any) -> Input:
@@ -289,7 +289,8 @@ def test_a_phone_s_photo_is_opened_or_named(monkeypatch: pytest.MonkeyPatch) -> 
     made = BytesIO()
     pillow_heif.from_pillow(scene()).save(made, quality=95)
     read_photo(made.getvalue(), image_input())
-    monkeypatch.setattr(photo_module, "_formats", lambda: photo_module.FORMATS)
+    for module in ("photo", "photo_format"):
+        monkeypatch.setattr(f"vigie.models.{module}.taken_formats", lambda: FORMATS)
     with pytest.raises(BrokenPhoto, match=r"HEIC .* send JPEG, or install pillow-heif"):
         read_photo(made.getvalue(), image_input())
     with pytest.raises(BrokenPhoto, match="AVIF"):
@@ -302,7 +303,8 @@ def test_a_broken_photo_of_a_format_that_is_taken_is_called_so(
     data = file_of(scene(), "AVIF")[:40]
     with pytest.raises(BrokenPhoto, match="a broken photo"):
         read_photo(data, image_input())
-    monkeypatch.setattr(photo_module, "_formats", lambda: photo_module.FORMATS)
+    for module in ("photo", "photo_format"):
+        monkeypatch.setattr(f"vigie.models.{module}.taken_formats", lambda: FORMATS)
     with pytest.raises(BrokenPhoto, match="an AVIF photo, which is not taken here"):
         read_photo(data, image_input())
 
