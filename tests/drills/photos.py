@@ -29,8 +29,9 @@ from support.real_photos import data_for
 from support.service import MakeService
 from support.waiting import wait_until
 from vigie.batch.listing import PhotoFolder
+from vigie.batch.order import Order
 from vigie.batch.photo_scorer import BATCH_PHOTOS, PhotoScorer
-from vigie.batch.photos import Order, score_photos
+from vigie.batch.photos import score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.manifest import file_digest
