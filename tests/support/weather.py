@@ -10,7 +10,8 @@ import pytest
 
 from vigie.recipes.catalogue import PhotoRecipe, find_recipe
 from vigie.recipes.photos.files import find_photos
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.plan import PhotoPlan
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from support.drawn_photos import LABELS, draw_photo
 from vigie.training.photos.near_duplicates import difference_hashes, group_near_duplicates
-from vigie.training.photos.photo_set import THUMB
+from vigie.training.photos.photo_reader import THUMB
 
 
 def thumb(image: Image.Image) -> np.ndarray:

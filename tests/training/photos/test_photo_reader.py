@@ -13,7 +13,8 @@ from vigie.errors import DataError
 from vigie.models.photo import read_photo
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 
 ITEM = photo_input(32)
 

@@ -22,7 +22,8 @@ from vigie.training.graph.quantized import Int8Graph
 from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained, write_package
 from vigie.training.photos import quantization
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.quantization import Int8Trial, quantization_lines, try_int8
 from vigie.training.plan import Plan, Target
 

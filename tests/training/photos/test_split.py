@@ -11,7 +11,8 @@ from support.drawn_photos import LABELS, draw_folder, photo_input
 from vigie.errors import DataError
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.split import split_photos
 
 
