@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from support.colours_package import install_colours, write_colours
 from support.fake_mlflow import fake_mlflow
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from support.photos import install_colours, write_colours
 from support.registered import Registry
 from vigie.batch.model import open_model, photo_models
 from vigie.errors import NotFound, RefusedPackage

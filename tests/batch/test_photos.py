@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from support.broken_photos import write_many
-from support.photos import photo_bytes, write_colours, write_photos
+from support.colours_package import write_colours
+from support.photos import photo_bytes, write_photos
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.listing import PhotoFolder, PhotoList
 from vigie.batch.order import Order

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from support.colours_package import install_colours, write_colours
 from support.compose import ROOT, Stack, require_engine
 from support.photo_corpus import photo_corpus, write_files
 from support.photo_ways import scores_in_table
-from support.photos import install_colours, write_colours, write_photos
+from support.photos import write_photos
 from support.pixel_package import CLOSE, scores_in_training, write_pixels
 from support.waiting import wait_until
 from vigie.registry.cache import ModelCache

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from support.photos import image_file
 
 
 def scene(width: int = 200, height: int = 120) -> Image.Image:
@@ -18,12 +18,6 @@ def scene(width: int = 200, height: int = 120) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-def _file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
-    made = BytesIO()
-    image.save(made, kind, **options)
-    return made.getvalue()
-
-
 def photo_corpus() -> dict[str, bytes]:
     """By the name of a file, its bytes: what cameras, phones and programs of pictures write."""
     photo = scene()
@@ -31,24 +25,24 @@ def photo_corpus() -> dict[str, bytes]:
     clear = photo.convert("RGBA")
     clear.putalpha(photo.convert("L"))
     files = {
-        f"{share.replace(':', '')}.jpg": _file_of(photo, "JPEG", subsampling=share)
+        f"{share.replace(':', '')}.jpg": image_file(photo, "JPEG", subsampling=share)
         for share in ("4:4:4", "4:2:2", "4:2:0", "4:1:1")
     }
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        files[f"turned-{orientation}.jpg"] = _file_of(photo, "JPEG", exif=exif)
+        files[f"turned-{orientation}.jpg"] = image_file(photo, "JPEG", exif=exif)
     return files | {
-        "large.jpg": _file_of(photo.resize((2000, 1200)), "JPEG"),
-        "progressive.jpg": _file_of(photo, "JPEG", progressive=True),
-        "cmyk.jpg": _file_of(photo.convert("CMYK"), "JPEG"),
-        "grey.jpg": _file_of(photo.convert("L"), "JPEG"),
-        "16-bit.png": _file_of(Image.fromarray(grey * 257), "PNG"),
-        "palette.png": _file_of(photo.quantize(64), "PNG"),
-        "transparent-colour.png": _file_of(photo.quantize(8), "PNG", transparency=3),
-        "alpha.png": _file_of(clear, "PNG"),
-        "lossy.webp": _file_of(photo, "WEBP", quality=80),
-        "animated.gif": _file_of(
+        "large.jpg": image_file(photo.resize((2000, 1200)), "JPEG"),
+        "progressive.jpg": image_file(photo, "JPEG", progressive=True),
+        "cmyk.jpg": image_file(photo.convert("CMYK"), "JPEG"),
+        "grey.jpg": image_file(photo.convert("L"), "JPEG"),
+        "16-bit.png": image_file(Image.fromarray(grey * 257), "PNG"),
+        "palette.png": image_file(photo.quantize(64), "PNG"),
+        "transparent-colour.png": image_file(photo.quantize(8), "PNG", transparency=3),
+        "alpha.png": image_file(clear, "PNG"),
+        "lossy.webp": image_file(photo, "WEBP", quality=80),
+        "animated.gif": image_file(
             photo, "GIF", save_all=True, append_images=[Image.new("RGB", photo.size)] * 3
         ),
     }

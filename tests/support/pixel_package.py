@@ -9,9 +9,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 
+from support.colours_package import SIDE, colours_document
 from support.packages import write_package
 from support.photo_corpus import scene
-from support.photos import LABELS, SIDE, colours_document
+from support.photos import LABELS
 from vigie.models.document import PackageDocument
 from vigie.models.photo import photo_of, read_photo
 

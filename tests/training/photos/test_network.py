@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.drawn_photos import draw_folder, photo_input
+from support.drawn_photos import draw_folder
+from support.photos import photo_input
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
 from vigie.training.photos.extractor import build_extractor

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.drawn_photos import LABELS, draw_folder, photo_input
+from support.drawn_photos import LABELS, draw_folder
+from support.photos import photo_input
 from vigie.errors import DataError
 from vigie.models.photo import read_photo
 from vigie.recipes.photos.files import find_photos

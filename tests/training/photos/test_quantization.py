@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mlflow.models import Model
 
-from support.drawn_photos import LABELS, draw_folder, photo_input
+from support.drawn_photos import LABELS, draw_folder
+from support.photos import photo_input
 from vigie.engines.onnx import OnnxEngine
 from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.drawn_photos import LABELS, draw_folder, photo_input
+from support.drawn_photos import LABELS, draw_folder
+from support.photos import photo_input
 from vigie.errors import DataError
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
