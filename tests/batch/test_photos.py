@@ -11,11 +11,13 @@ import pytest
 from rich.console import Console
 
 from support.broken_photos import write_many
-from support.photos import photo_bytes, write_colours, write_photos
+from support.colours_package import write_colours
+from support.photos import photo_bytes, write_photos
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.listing import PhotoFolder, PhotoList
+from vigie.batch.order import Order
 from vigie.batch.photo_scorer import PhotoScorer, Scored
-from vigie.batch.photos import BatchSummary, Order, score_photos
+from vigie.batch.photos import BatchSummary, score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError

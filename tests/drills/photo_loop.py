@@ -16,8 +16,9 @@ from pathlib import Path
 import uvloop
 
 from support.asgi import Answer, Wire, body_messages, http_scope
+from support.colours_package import install_colours
 from support.memory import tell
-from support.photos import LABELS, in_base64, install_colours, large_photo
+from support.photos import LABELS, in_base64, large_photo
 from support.worker import JSON, loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app

@@ -22,15 +22,17 @@ from PIL import Image
 from rich.console import Console
 
 from support.broken_photos import BROKEN, write_many
+from support.colours_package import write_colours
 from support.memory import tell
 from support.mobilenet import write_mobilenet
-from support.photos import photo_pixels, write_colours
-from support.real_photos import data_for
+from support.photos import photo_pixels
+from support.real_data import data_for
 from support.service import MakeService
 from support.waiting import wait_until
 from vigie.batch.listing import PhotoFolder
+from vigie.batch.order import Order
 from vigie.batch.photo_scorer import BATCH_PHOTOS, PhotoScorer
-from vigie.batch.photos import Order, score_photos
+from vigie.batch.photos import score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.manifest import file_digest

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from support.asgi import Wire, body_messages, http_scope
-from support.photos import install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import photo_bytes
 from support.worker import JSON, filled_cache, loaded, settings_for
 from vigie.errors import Unavailable
 from vigie.registry.cache import ModelCache
