@@ -45,7 +45,7 @@ class Stack:
 
     def serve(self, logged: LoggedVersion) -> None:
         """Waits until a version that was promoted answers."""
-        wait_until(lambda: self.version_of(logged.name) == logged.version)
+        wait_until(lambda: self.version_of(logged.name) == logged.version, 600)
 
     def version_of(self, model: str) -> str | None:
         """The version that serves."""

@@ -152,7 +152,7 @@ def words() -> Program:
     """Texts through a TextVectorization layer."""
     rng = random()
     good, bad = ["fine", "great", "lovely"], ["poor", "awful", "broken"]
-    kind = rng.integers(0, 2, ROWS // 3)
+    kind = rng.integers(0, 2, ROWS)
     texts = [f"A {rng.choice(good if one else bad)} thing, indeed!" for one in kind]
     vectorize = keras.layers.TextVectorization(max_tokens=50, output_sequence_length=6)
     vectorize.adapt(texts)
