@@ -109,14 +109,18 @@ def test_the_recipe_in_the_documentation_is_one() -> None:
 
 
 def test_the_recipe_of_photos_in_the_documentation_names_every_key() -> None:
-    from vigie.recipes.photos.spec import PhotoSpec
+    from vigie.recipes.photos.spec import PhotoSpec, ReductionSpec
 
-    (block,) = re.findall(r"```yaml\n(.*?)```", read("training-photos.md"), re.DOTALL)
-    content = yaml.safe_load(block)
+    blocks = re.findall(r"```yaml\n(.*?)```", read("training-photos.md"), re.DOTALL)
+    tasks = [PhotoSpec.model_validate(yaml.safe_load(block)).task for block in blocks]
+    assert tasks == ["classification", "embedding"]
+    content = yaml.safe_load(blocks[0])
     spec = PhotoSpec.model_validate(content)
     assert content.keys() == PhotoSpec.model_fields.keys()
-    for part in ("photos", "target", "network", "augmentation", "head"):
+    for part in ("photos", "target", "network", "augmentation", "head", "neighbours"):
         assert content[part].keys() == type(getattr(spec, part)).model_fields.keys()
+    # of these, one of both is given
+    assert all(name in blocks[0] for name in ReductionSpec.model_fields)
 
 
 def test_what_the_tests_are_told_reaches_them_and_is_documented() -> None:

@@ -21,6 +21,20 @@ def test_a_table_becomes_parquet(tmp_path: Path) -> None:
     ]
 
 
+def test_the_places_of_a_vector_become_a_list(tmp_path: Path) -> None:
+    columns = ["name", "label", "nearest", "vector_0", "vector_1", "error"]
+    (tmp_path / "t.csv").write_text(
+        f"{','.join(columns)}\n1.jpg,red,7,0.5,-1.25,\n2.jpg,,,,,no photo\n3.jpg,blue,9,2,3,\n"
+    )
+    lists = {"vector": columns[3:5]}
+    write_parquet(tmp_path / "t.csv", tmp_path / "t.parquet", columns, lists)
+    table = pq.read_table(tmp_path / "t.parquet")
+    assert table.schema.field("vector").type == pa.list_(pa.float32())
+    assert table.column_names == ["name", "label", "nearest", "vector", "error"]
+    assert table.column("vector").to_pylist() == [[0.5, -1.25], None, [2.0, 3.0]]
+    assert table.column("nearest").to_pylist() == ["7", None, "9"]
+
+
 def test_paths_of_a_column(tmp_path: Path) -> None:
     table = pa.table({"path": ["a.jpg", "b.jpg"], "bytes": [b"a\xff", b"b"], "number": [1, 2]})
     pq.write_table(table, tmp_path / "t.parquet")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from support.broken_photos import BROKEN, line_of_pixels
 from support.colours_package import write_colours
+from support.fruits import COMPONENTS, write_fruits
 from support.packages import open_housing
 from support.photos import LABELS, photo_bytes, write_photos
 from vigie.batch.photo_scorer import PhotoScorer, Scored
@@ -70,6 +72,20 @@ def test_a_line_of_pixels_is_a_photo(predictor: Predictor, photos: Path) -> None
     assert rows(scorer, scorer.score(["x.jpg"]))[0]["label"] == "red"
 
 
+def test_the_most_alike_photo_and_the_vector_are_written(photos: Path, tmp_path: Path) -> None:
+    write_fruits(tmp_path / "package")
+    predictor = open_predictor(read_package(tmp_path / "package", ""))
+    scorer = PhotoScorer(predictor, photos, vectors=True)
+    (row,) = rows(scorer, scorer.score(["green-0.jpg"]))
+    assert (row["label"], row["nearest_label"]) == ("green", "green")
+    assert row["nearest"] == "green/0.jpg"
+    assert float(row["nearest_similarity"]) > 0.99
+    vector = [float(row[name]) for name in scorer.lists["vector"]]
+    assert len(vector) == COMPONENTS
+    (broken,) = rows(scorer, scorer.score(["nowhere.jpg"]))
+    assert broken["vector_0"] == broken["nearest"] == ""
+
+
 class Refuses:
     """An engine that fails on what is blue."""
 
@@ -78,7 +94,7 @@ class Refuses:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         mean = feeds["photo"].mean(axis=(1, 2))
         if (mean.argmax(axis=1) == 2).any():
             raise ModelFailure("The model failed on this input.", self.reason)

@@ -215,6 +215,24 @@ def test_an_option_of_the_other_kind_of_recipe_is_refused(command: str, named: s
     assert named in said.output
 
 
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("train looks.yaml --quantize", "--quantize is judged by accuracy, which an embedding has"),
+        ("evaluate looks.yaml", "an embedding has no right and wrong answers"),
+    ],
+)
+def test_what_an_embedding_cannot_do_is_said_before_a_photo_is_read(
+    command: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = "name: looks\ntitle: Looks\ntask: embedding\nphotos: {}\n"
+    (tmp_path / "looks.yaml").write_text(recipe)
+    said = CliRunner().invoke(main, shlex.split(f"{command} --data {tmp_path}"))
+    assert said.exit_code == 1
+    assert named in said.output
+
+
 def test_photos_are_cross_validated_by_the_same_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,17 @@ def test_equal_answers_are_accepted_within_the_tolerance() -> None:
     golden(0.0, absolute_tolerance=0.1).check({"y": np.array([0.09])})
 
 
+def test_an_output_of_larger_numbers_has_a_tolerance_of_its_own() -> None:
+    known = Golden(
+        rows=({"x": 1},), outputs={"y": (0.0,), "v": (0.0,)}, absolute_tolerances={"v": 0.1}
+    )
+    known.check({"y": np.array([0.0]), "v": np.array([0.09])})
+    with pytest.raises(RefusedPackage, match="output y differs"):
+        known.check({"y": np.array([0.09]), "v": np.array([0.0])})
+    with pytest.raises(RefusedPackage, match="output v differs"):
+        known.check({"y": np.array([0.0]), "v": np.array([0.2])})
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -103,6 +103,35 @@ def test_an_empty_label_and_no_label_are_errors(tmp_path: Path) -> None:
         find(tmp_path / "photos")
 
 
+def test_photos_without_labels_are_found_where_none_are_asked_for(tmp_path: Path) -> None:
+    root = draw_folder(tmp_path / "photos", 1)
+    (root / "dots" / "000.jpg").rename(root / "loose.jpg")
+    (root / ".hidden").mkdir()
+    (root / ".hidden" / "no.jpg").touch()
+    (root / "lines" / "deeper").mkdir()
+    (root / "lines" / "000.jpg").rename(root / "lines" / "deeper" / "000.jpg")
+    files = find_photos(PhotosSpec(), (root,), lambda text: None, labelled=False)
+    assert [(file.name, file.label) for file in files] == [
+        ("bars/000.jpg", "bars"), ("lines/deeper/000.jpg", "lines"), ("loose.jpg", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [("path\na.jpg\nb.jpg\n", ["", ""]), ("path,label\na.jpg,dots\nb.jpg,\n", ["dots", ""])],
+)
+def test_a_table_without_labels_where_none_are_asked_for(
+    tmp_path: Path, text: str, labels: list[str]
+) -> None:
+    table = tmp_path / "photos.csv"
+    table.write_text(text)
+    files = find_photos(PhotosSpec(), (table,), lambda text: None, labelled=False)
+    assert [file.label for file in files] == labels
+    spec = PhotosSpec(label_column="what")
+    with pytest.raises(DataError, match="no column what"):
+        find_photos(spec, (table,), lambda text: None, labelled=False)
+
+
 def test_one_folder_is_needed_and_no_more(tmp_path: Path) -> None:
     for paths in ((), (tmp_path, tmp_path)):
         with pytest.raises(DataError, match="--data"):

@@ -19,7 +19,7 @@ from openapi_spec_validator import validate
 from support.colours_package import install_colours
 from support.photos import in_base64, photo_bytes
 from support.worker import FLOWER, HOME, JSON, loaded, settings_for
-from vigie.models.document import FLOAT32_MAX
+from vigie.models.number_limits import FLOAT32_MAX
 from vigie.predictionlog.entry import TRUTH_LABEL
 from vigie.registry.cache import ModelCache
 from vigie.serving import openapi

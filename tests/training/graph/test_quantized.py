@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from vigie.engines.onnx import OnnxEngine
 from vigie.errors import DataError
+from vigie.sandbox.graph import check_graph
 from vigie.training.graph.quantized import quantize_graph, row_milliseconds
 
 SIDE, CHANNELS, LABELS = 32, 64, 3
@@ -65,6 +66,7 @@ def photos(count: int, seed: int = 5) -> dict[str, np.ndarray]:
 def test_it_answers_nearly_alike_and_is_a_third_of_the_size(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
     quantize_graph(source, target, photos(27))
+    check_graph(target)
     unseen = photos(20, seed=6)
     exact, close = (OnnxEngine(path).run(unseen)["scores"] for path in (source, target))
     assert 0 < np.abs(exact - close).max() < 0.02

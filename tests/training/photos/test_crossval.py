@@ -4,12 +4,14 @@ from pathlib import Path
 
 from support.real_data import data_for
 from support.real_photos import weather_photos, weather_plan
+from vigie.recipes.catalogue import PhotoRecipe, find_recipe
 from vigie.settings import load_settings
 from vigie.training.photos.crossval import (
     PhotoFold,
     cross_validate_photos,
     summarise_photos,
 )
+from vigie.training.steps import Steps
 
 
 def test_real_photos_of_the_weather_are_told_apart(tmp_path: Path) -> None:
@@ -24,6 +26,19 @@ def test_real_photos_of_the_weather_are_told_apart(tmp_path: Path) -> None:
     assert figures["accuracy"] >= 0.88
     assert figures["accuracy"] > figures["accuracy of colour_histogram"]
     assert figures["accuracy of majority"] == 0.25
+
+
+def test_real_fruits_are_told_apart_by_their_components(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path, weights=data_for("weights"))
+    recipe = find_recipe("fruits")
+    assert isinstance(recipe, PhotoRecipe)
+    with Steps().step("photos") as step:
+        photos = recipe.load((data_for("fruits"),), settings, lambda text: None, step)
+    plan = recipe.spec.plan()
+    assert plan.reduction is not None
+    results = cross_validate_photos(plan, photos, settings, 5, 3, lambda done, total, note: None)
+    assert len(results) == 15
+    assert summarise_photos(results)["accuracy"] >= 0.9
 
 
 def test_the_summary_has_means_and_the_spread() -> None:

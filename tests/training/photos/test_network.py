@@ -15,7 +15,7 @@ from vigie.training.photos.features import FeatureStore
 from vigie.training.photos.network import FittedPhotos, fit_photos
 from vigie.training.photos.photo_reader import read_photos
 from vigie.training.photos.photo_set import PhotoSet
-from vigie.training.photos.plan import HeadPlan, PhotoPlan
+from vigie.training.photos.plan import HeadPlan, NeighboursPlan, PhotoPlan, ReductionPlan
 from vigie.training.plan import Plan, Target
 
 PLAN = PhotoPlan(
@@ -71,3 +71,34 @@ def test_fine_tuning_trains_the_last_block_and_its_answers_are_the_models(
     assert 0 < layers < 10
     after = fitted.model.get_layer(fitted.model.layers[2].name).get_weights()
     assert np.array_equal(before[0], after[0]), "the first layers stay as they were"
+
+
+def test_a_network_with_a_reduction_answers_its_vector_and_its_features(
+    photos: PhotoSet, tmp_path: Path
+) -> None:
+    head = HeadPlan("linear")
+    plan = replace(PLAN, reduction=ReductionPlan(components=6), head=head)
+    fitted, store = fit(plan, photos, tmp_path)
+    assert fitted.model.output_names == ["probabilities", "vector", "features"]
+    assert fitted.chosen["components"] == 6
+    scores, vector, features = (np.asarray(one) for one in answers_of(fitted, photos))
+    kept = store.features(photos)[0]
+    np.testing.assert_allclose(features, kept, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(vector, fitted.vectors(kept), atol=1e-3)
+    np.testing.assert_allclose(scores, fitted.head.scores(vector), atol=1e-4)
+    assert fitted.scores(photos, store, lambda done, total, note: None).shape == (len(photos), 3)
+
+
+def test_neighbours_without_a_reduction_are_compared_by_the_features(
+    photos: PhotoSet, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, neighbours=NeighboursPlan(), head=HeadPlan("linear"))
+    fitted, store = fit(plan, photos, tmp_path)
+    assert fitted.model.output_names == ["probabilities", "features"]
+    kept = store.features(photos)[0]
+    assert fitted.vectors(kept) is kept
+
+
+def answers_of(fitted: FittedPhotos, photos: PhotoSet) -> list[np.ndarray]:
+    pixels = photos.pixels(np.arange(len(photos)))
+    return list(fitted.model.predict_on_batch({"photo": pixels}))

@@ -25,7 +25,12 @@ from vigie.training.packaging import Trained, write_package
 from vigie.training.photos import quantization
 from vigie.training.photos.photo_reader import read_photos
 from vigie.training.photos.photo_set import PhotoSet
-from vigie.training.photos.quantization import Int8Trial, quantization_lines, try_int8
+from vigie.training.photos.quantization import (
+    Int8Trial,
+    int8_vectors,
+    quantization_lines,
+    try_int8,
+)
 from vigie.training.plan import Plan, Target
 
 ITEM = photo_input(32)
@@ -77,6 +82,12 @@ def test_both_graphs_are_asked_the_held_out_photos(
     card = "\n".join(quantization_lines(trial))
     assert f"| float | {figures.accuracy_float:.3f} |" in card
     assert f"| int8 | {figures.accuracy:.3f} |" in card
+
+
+def test_what_it_answers_can_be_had_by_name(trial: Int8Trial, photos: PhotoSet) -> None:
+    found = int8_vectors(trial.graph, "probabilities", photos)
+    assert found.shape == (len(photos), len(LABELS))
+    assert found.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vigie.batch.answer_columns import LABEL
+import numpy as np
+
+from vigie.batch.answer_columns import LABEL, NEAREST, NEAREST_LABEL
 from vigie.errors import DataError, MissingExtra
 from vigie.files import replacing
 
@@ -18,7 +20,8 @@ try:
 except ImportError:
     raise MissingExtra("Parquet needs pyarrow: pip install 'vigie[parquet]'") from None
 
-_TEXTS = ("name", LABEL, "error")
+_TEXTS = ("name", LABEL, NEAREST, NEAREST_LABEL, "error")
+_NUMBERS = pa.list_(pa.float32())
 
 
 def read_column(path: Path, choose: Callable[[Sequence[str]], str]) -> list[str]:
@@ -35,15 +38,55 @@ def read_column(path: Path, choose: Callable[[Sequence[str]], str]) -> list[str]
     return texts
 
 
-def write_parquet(table: Path, target: Path, columns: Sequence[str]) -> None:
-    """Writes the CSV file `table` as Parquet, whole or not at all; memory does not grow with it."""
+def write_parquet(
+    table: Path,
+    target: Path,
+    columns: Sequence[str],
+    lists: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Writes the CSV file `table` as Parquet, whole or not at all; memory does not grow with it.
+
+    Columns that `lists` names together become one column of lists, called by its key.
+    """
     types = {name: pa.string() if name in _TEXTS else pa.float64() for name in columns}
     options = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=True)
-    schema = pa.schema(list(types.items()))
+    folded = _Folded(columns, lists or {})
+    schema = pa.schema(
+        [(name, _NUMBERS if name in folded.lists else types[name]) for name in folded.names]
+    )
     with (
         pa_csv.open_csv(table, convert_options=options) as reader,
         replacing(target) as made,
         pq.ParquetWriter(made, schema) as writer,
     ):
         for part in reader:
-            writer.write_batch(part)
+            writer.write_batch(folded.fold(part, schema))
+
+
+class _Folded:
+    """The columns of a table, those of one vector as one column in the place of the first."""
+
+    def __init__(self, columns: Sequence[str], lists: Mapping[str, Sequence[str]]) -> None:
+        self.lists = lists
+        firsts = {places[0]: name for name, places in lists.items()}
+        others = {place for places in lists.values() for place in places[1:]}
+        self.names = [firsts.get(column, column) for column in columns if column not in others]
+
+    def fold(self, part: Any, schema: Any) -> Any:
+        """A part of the table by the schema of the whole."""
+        arrays = [
+            self._lists(part, self.lists[name]) if name in self.lists else part.column(name)
+            for name in self.names
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _lists(self, part: Any, places: Sequence[str]) -> Any:
+        """The lists of rows; a row without an answer has none."""
+        values = np.column_stack(
+            [part.column(place).to_numpy(zero_copy_only=False) for place in places]
+        )
+        there = np.asarray(part.column(places[0]).is_valid().to_numpy(zero_copy_only=False), bool)
+        ends = np.concatenate([[0], np.cumsum(there * len(places))])
+        kept = pa.array(values[there].ravel().astype(np.float32))
+        offsets = pa.array(ends.astype(np.int32))
+        return pa.ListArray.from_arrays(offsets, kept, mask=pa.array(~there))

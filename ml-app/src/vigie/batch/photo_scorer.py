@@ -42,12 +42,19 @@ class PhotoScorer:
     Raises `DataError` for a model that takes no photo, or more than one photo.
     """
 
-    def __init__(self, predictor: Predictor, root: Path, every_score: bool = False) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        root: Path,
+        every_score: bool = False,
+        vectors: bool = False,
+    ) -> None:
         document = predictor.package.document
         self._item, self._others = _photo_input(predictor)
         self._predictor = predictor
         self._root = root
-        self._answers = AnswerColumns(document, every_score)
+        self._answers = AnswerColumns(document, every_score, vectors)
+        self.lists = self._answers.lists
         self.columns = [NAME, *self._answers.names, ERROR]
         self.at_once = min(BATCH_PHOTOS, document.rows_at_once)
 

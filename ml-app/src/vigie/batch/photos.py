@@ -131,7 +131,8 @@ class _Run:
         if self._order.is_parquet:
             from vigie.batch.parquet import write_parquet
 
-            write_parquet(self._order.table, self._order.output, self._scorer.columns)
+            columns, lists = self._scorer.columns, self._scorer.lists
+            write_parquet(self._order.table, self._order.output, columns, lists)
             self._order.table.unlink()
         self._journal.remove()
         return True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vigie.batch.photos import BatchSummary
     from vigie.settings import Settings
 
+PARQUET = ".parquet"
 SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
 
 
@@ -28,6 +29,7 @@ SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
 @click.option("--recursive", is_flag=True, help="Take those of the folders below, too.")
 @click.option("--column", help="Column of the paths, in a CSV or Parquet INPUT.")
 @click.option("--scores", is_flag=True, help="Write the score of every label.")
+@click.option("--vectors", is_flag=True, help="Write vectors too. [in Parquet always]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Photos at a time. [the cores]")
 @click.option("--restart", is_flag=True, help="Begin anew what was stopped.")
 @click.option("--watch", is_flag=True, help="Go on as photos arrive, until a signal.")
@@ -87,7 +89,8 @@ def _answer_photos(
     from vigie.batch.stop_signal import StopSignal
 
     listing = open_listing(source, options["pattern"], options["recursive"], options["column"])
-    scorer = PhotoScorer(model.predictor, listing.root, options["scores"])
+    vectors = options["vectors"] or target.suffix.lower() == PARQUET
+    scorer = PhotoScorer(model.predictor, listing.root, options["scores"], vectors)
     order = _order(model, scorer, (source, target), listing, options)
     with StopSignal() as stop:
         outcome = score_photos(scorer, order, stop, Console(stderr=True))
@@ -111,9 +114,9 @@ def _order(
     if options["watch"]:
         if not isinstance(listing, PhotoFolder):
             raise ConfigurationError("--watch needs a folder")
-        if target.suffix.lower() == ".parquet":
+        if target.suffix.lower() == PARQUET:
             raise ConfigurationError("--watch writes CSV: a Parquet file cannot grow")
-    if target.suffix.lower() == ".parquet":
+    if target.suffix.lower() == PARQUET:
         # what is missing is better known before the first photo than after the last
         import vigie.batch.parquet  # noqa: F401
     package = model.predictor.package
@@ -121,7 +124,7 @@ def _order(
         "model": [model.name, package.digest, model.predictor.engine.name],
         "input": source if source == STANDARD_INPUT else str(Path(source).resolve()),
         "choice of photos": [list(options["pattern"]), options["recursive"], options["column"]],
-        "choice of columns": options["scores"],
+        "choice of columns": [options["scores"], options["vectors"]],
         # its parts, and so the last digits, are others
         "release of Vigie": scorer.at_once,
         "--watch": options["watch"],

@@ -77,7 +77,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
 def train(training: Training) -> None:
     """Train RECIPE, register it in MLflow, make it champion if it earns it.
 
-    RECIPE is housing, iris, king_county, california, weather, or a YAML file.
+    RECIPE is housing, iris, king_county, california, weather, fruits, or a YAML file.
     """
     from vigie.recipes.catalogue import find_recipe
 

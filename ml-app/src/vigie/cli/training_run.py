@@ -75,6 +75,10 @@ def cross_validate(
 def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> None:
     from vigie.training.steps import Steps
 
+    if training.quantize and recipe.spec.task == "embedding":
+        raise ConfigurationError(
+            "--quantize is judged by accuracy, which an embedding has none of; leave it out"
+        )
     steps = Steps()
     photos = _load_photos(recipe, training.data, settings, steps)
     plan = _photo_plan(recipe, training.base)
@@ -82,11 +86,15 @@ def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> 
         head = replace(plan.head, epochs=training.epochs)
         plan = replace(plan, head=head, fine_tune_epochs=training.epochs)
     with steps.step("TensorFlow and MLflow"):
+        from vigie.training.photos.embedding import train_embedding
         from vigie.training.photos.train import train_photos
         from vigie.training.train import summary_lines
-    result = train_photos(
-        plan, photos, settings, steps, training.weights, quantize=training.quantize
-    )
+    if plan.plan.task == "embedding":
+        result = train_embedding(plan, photos, settings, steps, training.weights)
+    else:
+        result = train_photos(
+            plan, photos, settings, steps, training.weights, quantize=training.quantize
+        )
     for line in summary_lines(result, None):
         steps.say(line)
 
@@ -101,7 +109,7 @@ def _load_photos(
     for rule in photos.rules:
         if rule.dropped:
             steps.say(f"    {rule.name}: {rule.dropped} photos left out")
-    labels = len(set(photos.labels.tolist()))
+    labels = len(set(photos.labels.tolist()) - {""})
     source = text_in(photos.source, "en")
     steps.say(f"    {len(photos)} photos of {labels} labels: {source}")
     return photos
@@ -161,6 +169,8 @@ def _cross_validate_photos(
 ) -> dict[str, float]:
     from vigie.training.steps import Steps
 
+    if recipe.spec.task == "embedding":
+        raise ConfigurationError("an embedding has no right and wrong answers to judge it by")
     steps = Steps()
     photos = _load_photos(recipe, training.data, settings, steps)
     from vigie.training.photos.crossval import cross_validate_photos, summarise_photos

@@ -57,7 +57,8 @@ class PackagedModel:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of a classification, in the order of its scores; else none."""
-        return self._predictor.package.document.labels
+        document = self._predictor.package.document
+        return document.labels if document.task == "classification" else ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -67,7 +68,7 @@ class PackagedModel:
     def __repr__(self) -> str:
         document = self._predictor.package.document
         version = f"version {self.version}" if self.version else "of a folder"
-        answers = document.labels or [output.name for output in document.outputs]
+        answers = self.labels or [output.name for output in document.shown_outputs]
         lines = [f"{self.name} {version}: {text_in(document.title, 'en')} ({document.task})"]
         lines += [f"  takes    {item.name}: {describe(item)}" for item in self.inputs[:_MOST_SHOWN]]
         if more := len(self.inputs) - _MOST_SHOWN:

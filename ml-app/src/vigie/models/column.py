@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.models.document import FLOAT32_MAX, INT64_MAX
+from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
 from vigie.models.rows import Refused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,7 +20,10 @@ from vigie.errors import RefusedPackage
 
 
 class Golden(BaseModel):
-    """Rows as a caller sends them, and for each output its value per row."""
+    """Rows as a caller sends them, and for each output its value per row.
+
+    `absolute_tolerances` are those of outputs whose numbers are larger than others'.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,6 +31,7 @@ class Golden(BaseModel):
     outputs: dict[str, tuple[Any, ...]] = Field(min_length=1)
     relative_tolerance: float = Field(default=1e-4, gt=0, le=0.1)
     absolute_tolerance: float = Field(default=1e-6, ge=0)
+    absolute_tolerances: dict[str, Annotated[float, Field(ge=0)]] = {}
 
     def check(self, answered: dict[str, np.ndarray]) -> None:
         """Refuses unless `answered` (name -> [rows, ...]) equals the recorded outputs."""
@@ -38,7 +42,8 @@ class Golden(BaseModel):
             got = np.asarray(answered[name], np.float64)
             if got.shape != expected.shape:
                 raise RefusedPackage(f"golden rows: output {name} has another shape")
-            close = np.isclose(got, expected, self.relative_tolerance, self.absolute_tolerance)
+            absolute = self.absolute_tolerances.get(name, self.absolute_tolerance)
+            close = np.isclose(got, expected, self.relative_tolerance, absolute)
             if not close.all():
                 worst = float(np.nanmax(np.abs(got - expected)))
                 raise RefusedPackage(

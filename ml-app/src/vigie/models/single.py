@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import FLOAT32_MAX, INT64_MAX
+from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
 from vigie.models.rows import Decoded
 
 if TYPE_CHECKING:

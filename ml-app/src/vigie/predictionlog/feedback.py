@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from vigie.errors import FieldError, InvalidInput
-from vigie.models.document import FLOAT32_MAX
+from vigie.models.number_limits import FLOAT32_MAX
 from vigie.models.wording import kind_of
 from vigie.predictionlog.database import explained
 from vigie.predictionlog.entry import TRUTH_LABEL

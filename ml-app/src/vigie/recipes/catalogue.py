@@ -67,9 +67,10 @@ class PhotoRecipe:
         from vigie.recipes.photos.files import find_photos
         from vigie.training.photos.photo_reader import read_photos
 
-        files = find_photos(self.spec.photos, paths, say)
-        item = self.spec.plan().photo
-        return read_photos(files, item, self.spec.source, settings.data, say, step.advance)
+        labelled = self.spec.task == "classification"
+        files = find_photos(self.spec.photos, paths, say, labelled=labelled)
+        item, source = self.spec.plan().photo, self.spec.source
+        return read_photos(files, item, source, settings.data, say, step.advance, labelled=labelled)
 
 
 def recipe_names() -> list[str]:
@@ -140,4 +141,5 @@ _FILES: dict[str, tuple[str, Loader, Believable]] = {
     "california": ("tabular", _load_table, _all),
     # whoever has photos says so by its file: this has no loader of its own
     "weather": ("weather", _load_table, _all),
+    "fruits": ("fruits", _load_table, _all),
 }

@@ -23,7 +23,9 @@ RUNNING, FAILED, DONE = "running", "failed", "done"
 
 
 def figures_tags(metric: str, error: float, held_out_sha256: str) -> dict[str, str]:
-    """The tags by which later versions are compared with this one."""
+    """The tags by which later versions are compared with this one; none where `error` is NaN."""
+    if math.isnan(error):
+        return {}
     return {METRIC: metric, ERROR: repr(float(error)), HELD_OUT: held_out_sha256}
 
 

@@ -23,7 +23,8 @@ MOST_CHOICES = 10
 class Evaluation:
     """What a network answers for held-out rows, [rows] numbers or labels, and how good that is.
 
-    `error` is the one figure by which versions are compared; `slices` are rows of a table.
+    `error` is the one figure by which versions are compared, NaN where none can be told; `slices`
+    are rows of a table.
     """
 
     predicted: np.ndarray

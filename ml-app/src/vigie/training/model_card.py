@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ def model_card(
     `sections` are lines of its own that a kind of training adds.
     """
     plan, rules = trained.plan, trained.training.rules
-    errors = {"this network": evaluation.error, **baselines}
+    errors = {} if math.isnan(evaluation.error) else {"this network": evaluation.error, **baselines}
     parts = [
         f"# {text_in(plan.title, 'en')}\n",
         _origin(trained),
@@ -37,8 +38,7 @@ def model_card(
         ),
         f"\n## Quality on {held_out_rows} held-out rows\n",
         *table(("figure", "value"), _figures(trained.metrics)),
-        "",
-        *table(("model", "error"), _figures(errors)),
+        *(["", *table(("model", "error"), _figures(errors))] if errors else []),
     ]
     if evaluation.slices:
         parts.append("\n## Where it errs\n")

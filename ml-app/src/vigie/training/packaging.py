@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from vigie.models.document import Input
     from vigie.models.interval import Interval
     from vigie.models.profile import Profile
+    from vigie.models.vectors import Reduction
     from vigie.training.dataset import Dataset
     from vigie.training.graph.quantized import Int8Graph
     from vigie.training.network import Network
     from vigie.training.plan import Plan
+    from vigie.training.references import References
 
 GOLDEN_ROWS = 8
 INT8_TOLERANCE = 0.01
@@ -59,7 +61,8 @@ class Trained:
 
     `others` are the outputs behind the one that the plan's target describes; `kind` is what the
     model card calls the network; `profile` is that of the training rows, where it is known already.
-    `int8` is served in the place of the float graph.
+    `int8` is served in the place of the float graph. `reduction` says which output holds principal
+    components; `references` are the rows that the package keeps for their neighbours.
     """
 
     plan: Plan
@@ -77,6 +80,8 @@ class Trained:
     kind: str = "Keras network"
     profile: Profile | None = None
     int8: Int8Graph | None = None
+    reduction: Reduction | None = None
+    references: References | None = None
 
     @property
     def shown(self) -> Dataset:
@@ -91,7 +96,7 @@ class Trained:
             name=target.name,
             label=target.label,
             tensor=self.network.tensors[0],
-            shape=(len(self.labels),) if self.labels else self.shape,
+            shape=(len(self.labels),) if self.plan.task == "classification" else self.shape,
             unit=target.unit,
             decimals=target.decimals,
         )
@@ -129,6 +134,8 @@ def write_package(trained: Trained, root: Path, mlflow_model: Model) -> WrittenP
     document = describe(trained, difference, problem)
     _write(root / DOCUMENT, document)
     _write_rows(root, _golden(document, sample, answers))
+    if trained.references is not None:
+        trained.references.write(root)
     predictor = open_predictor(read_package(root, ""))
     predictor.check_golden()
     _write(root / PROFILE, trained.profile or _profile(trained, predictor))
@@ -163,6 +170,9 @@ def describe(
         outputs=trained.outputs,
         labels=trained.labels,
         label_texts=dict(plan.label_texts),
+        label_notes={k: note for k, note in plan.label_notes.items() if k in trained.labels},
+        reduction=trained.reduction,
+        neighbours=trained.references.described if trained.references else None,
         interval=trained.interval.to_dict() if trained.interval else None,
         provenance=_provenance(trained, difference),
         metrics=dict(trained.metrics),
@@ -200,19 +210,31 @@ def source_revision() -> str | None:
 def _golden(document: PackageDocument, sample: Dataset, answers: dict[str, np.ndarray]) -> Golden:
     """Rows spread over the data, with the answers of the network itself."""
     chosen = np.unique(np.linspace(0, len(sample) - 1, min(GOLDEN_ROWS, len(sample))).astype(int))
-    outputs = {}
-    tolerance = 0.0
+    outputs, tolerances = {}, {}
+    int8 = document.provenance.quantization is not None
     for output in document.outputs:
         values = answers[output.tensor][chosen].reshape(-1, *output.shape)
         outputs[output.name] = tuple(values.tolist())
-        tolerance = max(tolerance, absolute_tolerance(values))
-        if output.decimals is not None:
-            tolerance = max(tolerance, 10.0**-output.decimals)
-    if document.provenance.quantization is not None:
-        # a sum that is rounded to the next of 256 levels moves a score by more than float32 does
-        tolerance = max(tolerance, INT8_TOLERANCE)
+        tolerances[output.name] = _tolerance(values, output.decimals, int8)
+    first, *others = tolerances.items()
     rows = tuple(sample.take(chosen).rows())
-    return Golden(rows=rows, outputs=outputs, absolute_tolerance=tolerance)
+    return Golden(
+        rows=rows,
+        outputs=outputs,
+        absolute_tolerance=first[1],
+        absolute_tolerances=dict(others),
+    )
+
+
+def _tolerance(values: np.ndarray, decimals: int | None, int8: bool) -> float:
+    """How far the golden answers of an output may be off."""
+    tolerance = absolute_tolerance(values)
+    if decimals is not None:
+        tolerance = max(tolerance, 10.0**-decimals)
+    if int8:
+        # a sum that is rounded to the next of 256 levels moves a score by more than float32 does
+        tolerance = max(tolerance, INT8_TOLERANCE * float(np.abs(values).max(initial=1)))
+    return tolerance
 
 
 def _held_out(rows: Dataset) -> HeldOut:
@@ -224,7 +246,7 @@ def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
     data = trained.training.spread(fitting_rows(inputs, len(trained.training)))
     parts = answer_in_parts(lambda part: _predicted(predictor, part), data)
     answered = parts["prediction"]
-    prediction = answered.tolist() if trained.labels else answered
+    prediction = answered.tolist() if trained.plan.task == "classification" else answered
     return build_profile(inputs, data.columns, prediction)
 
 
@@ -232,7 +254,7 @@ def _predicted(predictor: Predictor, rows: Dataset) -> dict[str, np.ndarray]:
     """The label or the number of each row; of a vector, the mean."""
     document = predictor.package.document
     answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns)
-    if document.labels:
+    if document.task == "classification":
         return {"prediction": np.array(answers.labels(document), object)}
     values = answers.outputs[document.outputs[0].name]
     return {"prediction": values.reshape(len(values), -1).mean(axis=1)}

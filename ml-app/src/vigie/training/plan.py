@@ -11,7 +11,7 @@ import numpy as np
 from vigie.models.document import Choices, Input, Missing
 
 if TYPE_CHECKING:
-    from vigie.models.document import Scalar, Task, Text
+    from vigie.models.document import LabelNote, Scalar, Task, Text
     from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]
@@ -47,6 +47,7 @@ class Plan:
     fills: Mapping[str, Scalar] = field(default_factory=dict)
     slices: tuple[str, ...] = ()
     label_texts: Mapping[str, Text] = field(default_factory=dict)
+    label_notes: Mapping[str, LabelNote] = field(default_factory=dict)
     seed: int = 7
 
     def fitted_to(self, dataset: Dataset) -> Plan:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """How good a network is: its error and that of simple models on the same held-out rows."""
+    """How good a network is: its error and that of simple models on the same held-out rows.
+
+    The error is NaN where there is none to tell, as of an embedding.
+    """
 
     error: float
     baselines: Mapping[str, float]

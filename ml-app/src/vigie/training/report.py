@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vigie.training.evaluation import Evaluation
     from vigie.training.plan import Plan
 
+_MOST_LETTERS = 50
 _INK, _ACCENT, _SOFT = "#1f2937", "#0f766e", "#94a3b8"
 
 
@@ -79,6 +80,17 @@ def plot_curve(
     _save(axes, path)
 
 
+def plot_shares(path: Path, shares: np.ndarray) -> None:
+    """Draws the share of the variance of each component, and of all up to it (a scree plot)."""
+    axes = _axes("Explained variance", "component", "share of the variance")
+    numbers = np.arange(1, len(shares) + 1)
+    axes.bar(numbers, shares, color=_SOFT, label="each component")
+    axes.plot(numbers, np.cumsum(shares), color=_ACCENT, label="all up to it")
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, loc="center right")
+    _save(axes, path)
+
+
 def _plot_predicted_against_actual(
     predicted: np.ndarray, actual: np.ndarray, label: str, path: Path
 ) -> None:
@@ -111,7 +123,9 @@ def _plot_confusion(
     )
     axes = _axes("Confusion matrix", "predicted", "actual")
     axes.imshow(counts, cmap="BuGn")
-    axes.set_xticks(range(len(labels)), labels)
+    # names side by side run into each other
+    turned = 90 if sum(map(len, labels)) > _MOST_LETTERS else 0
+    axes.set_xticks(range(len(labels)), labels, rotation=turned)
     axes.set_yticks(range(len(labels)), labels)
     middle = counts.max() / 2
     for (row, column), count in np.ndenumerate(counts):

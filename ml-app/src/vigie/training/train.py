@@ -203,6 +203,12 @@ def _answerable(plan: Plan, held_out: Dataset) -> Dataset:
     return replace(held_out, columns={name: held_out.columns[name] for name in names})
 
 
+_OF_VECTORS = {
+    "nearest_accuracy": "the most alike reference row has the right label:",
+    "explained_variance_held_out": "variance that the components keep:",
+}
+
+
 def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
     """What a person wants to know at the end of a training."""
     error = result.metrics.get("mae")
@@ -210,9 +216,12 @@ def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
     if error is not None:
         lines.append(f"  mean absolute error {error:,.0f} {unit or ''} on held-out rows")
         lines += [f"    {name}: {value:,.0f}" for name, value in result.baselines.items()]
-    else:
+    elif "accuracy" in result.metrics:
         lines.append(f"  accuracy {result.metrics['accuracy']:.3f} on held-out rows")
         lines += [f"    {name}: {1 - value:.3f}" for name, value in result.baselines.items()]
+    for name, told in _OF_VECTORS.items():
+        if name in result.metrics:
+            lines.append(f"  {told} {result.metrics[name]:.3f} on held-out rows")
     if "interval_coverage" in result.metrics:
         lines.append(f"  interval holds {result.metrics['interval_coverage']:.1%} of the truths")
     found = result.comparison

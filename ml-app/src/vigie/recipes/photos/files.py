@@ -24,11 +24,12 @@ _SHOWN = 10
 
 
 def find_photos(
-    spec: PhotosSpec, paths: Sequence[Path], say: Callable[[str], None]
+    spec: PhotosSpec, paths: Sequence[Path], say: Callable[[str], None], *, labelled: bool = True
 ) -> list[PhotoFile]:
     """The files with their labels, in the order of their names; `say` is told what has none.
 
-    `paths` is one folder, or one CSV whose paths lead on from its own folder. Raises `DataError`.
+    `paths` is one folder, or one CSV whose paths lead on from its own folder. Without `labelled`
+    photos need no label: where they have none it is empty. Raises `DataError`.
     """
     if not paths:
         raise DataError("no photos were given; use --data FOLDER, a folder with one per label")
@@ -36,16 +37,31 @@ def find_photos(
         raise DataError("photos come from one folder or one CSV; give --data once")
     (path,) = paths
     if path.is_dir():
-        return _in_folder(path, say)
-    return _in_table(spec, path)
+        find = _labelled if labelled else _any
+        return _in_folder(path, lambda folder, side: find(path, folder, side, say))
+    return _in_table(spec, path, labelled)
 
 
-def _in_folder(root: Path, say: Callable[[str], None]) -> list[PhotoFile]:
+def _in_folder(
+    root: Path, find: Callable[[Path, Side | None], Iterator[PhotoFile]]
+) -> list[PhotoFile]:
     split = {folder.name.lower(): folder for folder in _folders(root)}
     if TRAINING in split and TEST in split:
         sides: tuple[tuple[str, Side], ...] = ((TRAINING, "training"), (TEST, "held out"))
-        return [file for name, side in sides for file in _labelled(root, split[name], side, say)]
-    return list(_labelled(root, root, None, say))
+        return [file for name, side in sides for file in find(split[name], side)]
+    return list(find(root, None))
+
+
+def _any(
+    root: Path, folder: Path, side: Side | None, say: Callable[[str], None]
+) -> Iterator[PhotoFile]:
+    """Every file below `folder`; the label is that of the first folder on the way, or empty."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_dir() or any(part.startswith(".") for part in parts):
+            continue
+        label = _label(_shown(parts[0])) if len(parts) > 1 else ""
+        yield PhotoFile(path, _shown(str(path.relative_to(root))), label, side)
 
 
 def _labelled(
@@ -90,7 +106,7 @@ def _label(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _in_table(spec: PhotosSpec, table: Path) -> list[PhotoFile]:
+def _in_table(spec: PhotosSpec, table: Path, labelled: bool) -> list[PhotoFile]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             start = file.readline()
@@ -106,11 +122,15 @@ def _in_table(spec: PhotosSpec, table: Path) -> list[PhotoFile]:
         raise DataError(f"{table.name} has no rows")
     names = list(rows[0])
     path_of = _column(spec.path_column, PATHS, names, "path_column", table.name)
-    label_of = _column(spec.label_column, LABELS, names, "label_column", table.name)
+    if labelled or spec.label_column is not None:
+        label_of = _column(spec.label_column, LABELS, names, "label_column", table.name)
+    else:
+        label_of = next((name for name in names if name and name.strip().lower() in LABELS), "")
+    labels = [_label((row.get(label_of) or "").strip()) for row in rows]
     files = [
-        PhotoFile(table.parent / row[path_of], row[path_of], _label(row[label_of].strip()))
-        for row in rows
-        if row[path_of] and (row[label_of] or "").strip()
+        PhotoFile(table.parent / row[path_of], row[path_of], label)
+        for row, label in zip(rows, labels, strict=True)
+        if row[path_of] and (label or not labelled)
     ]
     return sorted(files, key=lambda file: file.name)
 

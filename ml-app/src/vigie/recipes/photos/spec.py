@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from vigie.models.document import Input, Resize, Text
-from vigie.training.photos.plan import Augmentation, HeadPlan, PhotoPlan
+from vigie.models.document import Input, LabelNote, Resize, Text
+from vigie.training.photos.plan import (
+    FEATURES,
+    VECTOR,
+    Augmentation,
+    HeadPlan,
+    NeighboursPlan,
+    PhotoPlan,
+    ReductionPlan,
+)
 from vigie.training.plan import Plan, Target
 
 SMALLEST, LARGEST = 32, 1024
@@ -49,12 +57,16 @@ class PhotosSpec(_Strict):
 
 
 class PhotoTargetSpec(_Strict):
-    """What is answered: its name and label, and what people call each label."""
+    """What is answered: its name and label; what people call each label and can read of it.
+
+    An embedding is called `vector` where it has no other name.
+    """
 
     name: str = Field(default="probabilities", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     label: Text = "Label"
     decimals: int | None = Field(default=6, ge=0, le=12)
     labels: dict[str, Text] = {}
+    notes: dict[str, LabelNote] = {}
 
 
 class PhotoNetworkSpec(_Strict):
@@ -85,22 +97,62 @@ class HeadSpec(_Strict):
     epochs: int = Field(default=100, ge=1)
 
 
+class ReductionSpec(_Strict):
+    """The principal components of the features: how many, or what share of the variance."""
+
+    components: int | None = Field(default=None, ge=1, le=4096)
+    variance: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ReductionSpec:
+        if (self.components is None) == (self.variance is None):
+            raise ValueError("give components or variance, one of both")
+        return self
+
+
+class NeighboursSpec(_Strict):
+    """The training photos that answers name as most alike, and of which pictures may be shown."""
+
+    count: int = Field(default=5, ge=1, le=100)
+    most: int = Field(default=1000, ge=1, le=20_000)
+    thumbnails: bool = False
+    names: bool = True
+
+
 class PhotoSpec(_Strict):
     """A whole recipe file for photos."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     title: Text
-    task: Literal["classification"] = "classification"
+    task: Literal["classification", "embedding"] = "classification"
     source: Text = "photos"
     photos: PhotosSpec
     target: PhotoTargetSpec = PhotoTargetSpec()
     network: PhotoNetworkSpec = PhotoNetworkSpec()
     augmentation: AugmentationSpec = AugmentationSpec()
     head: HeadSpec = HeadSpec()
+    reduction: ReductionSpec | None = None
+    neighbours: NeighboursSpec | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> PhotoSpec:
+        if self.network.fine_tune and (self.reduction or self.neighbours or not self._labelled):
+            raise ValueError(
+                "vectors are those of a base as it is: leave network.fine_tune out, or reduction, "
+                "neighbours and task: embedding"
+            )
+        answers = {FEATURES, VECTOR} if self._labelled else {FEATURES}
+        if taken := {self.photos.name, self.target.name} & answers:
+            raise ValueError(f"{min(taken)} is the name of an answer already; choose another one")
+        return self
+
+    @property
+    def _labelled(self) -> bool:
+        return self.task == "classification"
 
     def plan(self) -> PhotoPlan:
         """What is to be trained, before any photo was seen."""
-        target, photos = self.target, self.photos
+        photos = self.photos
         item = Input(
             name=photos.name,
             label=photos.label,
@@ -117,10 +169,21 @@ class PhotoSpec(_Strict):
                 title=self.title,
                 task=self.task,
                 inputs=(item,),
-                target=Target(target.name, target.label, decimals=target.decimals),
-                label_texts=target.labels,
+                target=self._target(),
+                label_texts=self.target.labels,
+                label_notes=self.target.notes,
             ),
             augmentation=Augmentation(**self.augmentation.model_dump()),
             head=HeadPlan(**self.head.model_dump()),
+            reduction=ReductionPlan(**self.reduction.model_dump()) if self.reduction else None,
+            neighbours=NeighboursPlan(**self.neighbours.model_dump()) if self.neighbours else None,
             **self.network.model_dump(),
         )
+
+    def _target(self) -> Target:
+        given = self.target
+        if self._labelled:
+            return Target(given.name, given.label, decimals=given.decimals)
+        named = given.model_fields_set
+        name, label = given.name if "name" in named else VECTOR, given.label
+        return Target(name, label if "label" in named else "Vector", decimals=given.decimals)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import INT64_MAX, text_in
+from vigie.models.document import text_in
+from vigie.models.number_limits import INT64_MAX
 
 if TYPE_CHECKING:
     from vigie.models.document import Input, Output, PackageDocument

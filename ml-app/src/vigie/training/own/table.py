@@ -14,7 +14,7 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.frames import values_of
-from vigie.models.document import FLOAT32_MAX
+from vigie.models.number_limits import FLOAT32_MAX
 
 Kind = Literal["number", "integer", "boolean", "text"]
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.frames import input_name
-from vigie.models.document import FLOAT32_MAX, Output
+from vigie.models.document import Output
+from vigie.models.number_limits import FLOAT32_MAX
 from vigie.training.own.classes import classes_of
 
 if TYPE_CHECKING:

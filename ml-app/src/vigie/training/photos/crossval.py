@@ -14,7 +14,7 @@ from vigie.training.photos.features import FeatureStore
 from vigie.training.photos.folds import folds_of
 from vigie.training.photos.near_duplicates import group_near_duplicates
 from vigie.training.photos.network import fit_photos
-from vigie.training.photos.train import FEATURES
+from vigie.training.photos.photo_run import FEATURES_FOLDER
 
 if TYPE_CHECKING:
     from vigie.settings import Settings
@@ -45,7 +45,7 @@ def cross_validate_photos(
     groups = group_near_duplicates(photos.thumbs)
     results: list[PhotoFold] = []
     extractor = build_extractor(plan, weights, settings.weights)
-    store = FeatureStore(plan, extractor, settings.data / FEATURES)
+    store = FeatureStore(plan, extractor, settings.data / FEATURES_FOLDER)
     for repeat in range(repeats):
         for fold in folds_of(target, groups, folds, plan.plan.seed + repeat):
             if plan.fine_tune and results:

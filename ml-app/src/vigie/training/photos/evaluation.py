@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -71,13 +71,20 @@ def confusion(labels: Sequence[str], predicted: np.ndarray, actual: np.ndarray) 
 
 
 def accuracy_by_photos(
-    plan: PhotoPlan, store: FeatureStore, split: PhotoSplit, strength: float
+    plan: PhotoPlan,
+    store: FeatureStore,
+    split: PhotoSplit,
+    strength: float,
+    vectors: Callable[[np.ndarray], np.ndarray] = lambda features: features,
 ) -> list[Mapping[str, float]]:
-    """The accuracy on held-out photos of linear heads that learn from more and more photos."""
+    """The accuracy on held-out photos of linear heads that learn from more and more photos.
+
+    `vectors` gives what a head takes of features.
+    """
     labels = np.array(sorted(set(split.training.labels.tolist())))
     target = np.searchsorted(labels, split.training.labels.astype(str))
-    features = store.features(split.training, plan.augmentation.copies)
-    asked = store.features(split.held_out)[0]
+    features = vectors(store.features(split.training, plan.augmentation.copies))
+    asked = vectors(store.features(split.held_out)[0])
     order = np.random.default_rng(plan.plan.seed).permutation(len(target))
     curve: list[Mapping[str, float]] = []
     for share in SHARES:

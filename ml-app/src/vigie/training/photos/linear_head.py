@@ -11,6 +11,8 @@ from threadpoolctl import threadpool_limits
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Of scikit-learn's `C`, for features of spread 1: the smaller, the stronger the penalty."""
+REDUCED_STRENGTHS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""For principal components: fewer numbers have the same spread together."""
 MOST_STEPS = 300
 _LEAST_SHARE = 1e-6
 

@@ -21,16 +21,9 @@ RANDOM = (
 )
 
 
-def photo_sections(
-    plan: PhotoPlan,
-    extractor: Extractor,
-    split: PhotoSplit,
-    figures: Sequence[LabelFigures],
-    counts: np.ndarray,
-) -> list[str]:
-    """Lines of Markdown: the base, what is nearly the same, the labels, the confusions."""
+def base_sections(plan: PhotoPlan, extractor: Extractor, split: PhotoSplit) -> list[str]:
+    """Lines of Markdown: the base, and which photos are nearly the same."""
     height, width = plan.photo.shape[:2]
-    labels = [one.label for one in figures]
     return [
         "\n## Base\n",
         *([RANDOM, ""] if extractor.random else []),
@@ -39,6 +32,13 @@ def photo_sections(
         + (", its last block trained too." if plan.fine_tune else ", frozen."),
         "\n## Photos that are nearly the same\n",
         _alike(split),
+    ]
+
+
+def label_sections(figures: Sequence[LabelFigures], counts: np.ndarray) -> list[str]:
+    """Lines of Markdown: how well each label is found, and what it is taken for."""
+    labels = [one.label for one in figures]
+    return [
         "\n## By label\n",
         *table(
             ("label", "held-out photos", "precision", "recall"),

@@ -44,14 +44,16 @@ def read_photos(
     folder: Path,
     say: Callable[[str], None],
     advance: Advance = lambda done, total, note: None,
+    *,
+    labelled: bool = True,
 ) -> PhotoSet:
     """The photos of these files; what is broken or there twice is named, counted and left out.
 
     The pixels lie in a file in `folder`, which has no name and is gone with the process. Raises
-    `DataError` where a label has fewer than two photos.
+    `DataError` where a label has fewer than two photos, unless labels are not asked for.
     """
     if not files:
-        raise DataError("there is no photo; give a folder with one folder per label")
+        raise DataError("there is no photo; give a folder with photos")
     store = _store(len(files), item, folder)
     kept: list[_Read] = []
     broken: list[tuple[PhotoFile, str]] = []
@@ -77,7 +79,8 @@ def read_photos(
         source=source,
         rules=(*rules, *doubles),
     )
-    _require_labels([file.label for file in files], photos)
+    if labelled:
+        _require_labels([file.label for file in files], photos)
     return photos
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Pooling = Literal["avg", "max"]
 EXAMPLE_SIDE = 64
+VECTOR, FEATURES = "vector", "features"
+"""What a network of photos answers beside its labels."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,35 @@ class HeadPlan:
 
 
 @dataclass(frozen=True)
+class ReductionPlan:
+    """How many principal components of the features are kept: a number, or what they explain.
+
+    One of both is given; `variance` is a share of the variance, 0 to 1.
+    """
+
+    components: int | None = None
+    variance: float | None = None
+
+
+@dataclass(frozen=True)
+class NeighboursPlan:
+    """The training photos that a package keeps, `most` of them, and of which `count` are answered.
+
+    They are called by their file's name, or by a number without `names`.
+    """
+
+    count: int = 5
+    most: int = 1000
+    thumbnails: bool = False
+    names: bool = True
+
+
+@dataclass(frozen=True)
 class PhotoPlan:
     """One model of photos to train; the one input of `plan` is the photo.
 
     `base` is a network of `keras.applications` by its name. With `fine_tune` its last block is
-    trained too, for `fine_tune_epochs` at most.
+    trained too, for `fine_tune_epochs` at most; then there is neither `reduction` nor `neighbours`.
     """
 
     plan: Plan
@@ -58,11 +84,18 @@ class PhotoPlan:
     class_weights: bool = True
     fine_tune: bool = False
     fine_tune_epochs: int = 10
+    reduction: ReductionPlan | None = None
+    neighbours: NeighboursPlan | None = None
 
     @property
     def photo(self) -> Input:
         """The input that takes the photo."""
         return self.plan.inputs[0]
+
+    @property
+    def has_vectors(self) -> bool:
+        """True where the network answers what its photos are reduced to, or compared by."""
+        return self.reduction is not None or self.neighbours is not None
 
     def with_example(self, pixels: np.ndarray) -> PhotoPlan:
         """The plan with a photo of the training data, uint8 [height, width, 3], as its example."""

@@ -59,7 +59,8 @@ def try_int8(
     network.write_graph(exact)
     some = np.unique(np.linspace(0, len(training) - 1, CALIBRATION_PHOTOS).astype(int))
     quantize_graph(exact, small, {training.item.name: training.pixels(some)})
-    before, after = (_accuracy(path, labels, held_out) for path in (exact, small))
+    scores = network.tensors[0]
+    before, after = (_accuracy(path, scores, labels, held_out) for path in (exact, small))
     one = {held_out.item.name: held_out.pixels([0])}
     slow, quick = row_milliseconds([exact, small], one)
     figures = Quantization(
@@ -80,11 +81,17 @@ def _reason(figures: Quantization) -> str | None:
     return None
 
 
-def _accuracy(path: Path, labels: tuple[str, ...], photos: PhotoSet) -> float:
+def int8_vectors(graph: Int8Graph, output: str, photos: PhotoSet) -> np.ndarray:
+    """What an int8 graph answers as `output` for these photos, [photos, width]."""
+    engine = OnnxEngine(graph.path)
+    return np.concatenate([engine.run(feeds, [output])[output] for feeds in _feeds(photos)])
+
+
+def _accuracy(path: Path, output: str, labels: tuple[str, ...], photos: PhotoSet) -> float:
     engine = OnnxEngine(path)
     predicted: list[str] = []
     for feeds in _feeds(photos):
-        (scores,) = engine.run(feeds).values()
+        (scores,) = engine.run(feeds, [output]).values()
         predicted += best_labels(labels, scores)
     if not predicted:
         raise DataError("an int8 graph is judged by held-out photos, and there is none")

@@ -1,23 +1,20 @@
-"""The main job on photos: features, head, evaluation, publication."""
+"""The main job on photos with labels: features, head, evaluation, publication."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vigie.models.document import text_in
 from vigie.models.profile import build_profile
 from vigie.registry.gate.accuracy import discriminates
 from vigie.training.evaluation import main_error, score
 from vigie.training.model_card import model_card
 from vigie.training.network import KerasNetwork
-from vigie.training.packaging import Trained, source_revision
 from vigie.training.photos.baselines import predict_baselines
 from vigie.training.photos.champion_photos import as_champion_takes
 from vigie.training.photos.evaluation import (
@@ -26,46 +23,45 @@ from vigie.training.photos.evaluation import (
     evaluate_photos,
     figures_by_label,
 )
-from vigie.training.photos.extractor import build_extractor
-from vigie.training.photos.features import FeatureStore
 from vigie.training.photos.linear_head import STRENGTHS, LinearHead
-from vigie.training.photos.model_card import photo_sections
+from vigie.training.photos.model_card import base_sections, label_sections
 from vigie.training.photos.network import fit_photos
-from vigie.training.photos.quantization import quantization_lines, try_int8
+from vigie.training.photos.photo_run import PhotoRun
+from vigie.training.photos.plan import FEATURES, VECTOR
+from vigie.training.photos.quantization import int8_vectors, quantization_lines, try_int8
 from vigie.training.photos.report import write_confusion_table, write_curve, write_worst_photos
-from vigie.training.photos.split import split_photos
+from vigie.training.photos.vectors import features_output, vector_output
 from vigie.training.publishing import Judged, Publication, check_signing_key
 from vigie.training.report import write_plots
-from vigie.training.tracking import Tracking
 from vigie.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vigie.models.document import Output
     from vigie.models.profile import Profile
     from vigie.settings import Settings
-    from vigie.training.dataset import Dataset
     from vigie.training.evaluation import Evaluation
+    from vigie.training.packaging import Trained
     from vigie.training.photos.network import FittedPhotos
     from vigie.training.photos.photo_set import PhotoSet
     from vigie.training.photos.plan import PhotoPlan
     from vigie.training.photos.quantization import Int8Trial
+    from vigie.training.photos.vectors import Vectors
     from vigie.training.publishing import Published
     from vigie.training.steps import Steps
 
-FEATURES = "features"
-"""Where the folder of data keeps what bases say of photos."""
 MOST_HELD_OUT_BYTES = 64 * 2**20
-_SOME_PHOTO = 0
 
 
 @dataclass(frozen=True)
 class _Answered:
-    """A network and its scores of the held-out photos."""
+    """A network, its scores of the held-out photos, and what its vectors are good for."""
 
     fitted: FittedPhotos
     scores: np.ndarray
     evaluation: Evaluation
+    vectors: Vectors
 
 
 def train_photos(
@@ -82,7 +78,8 @@ def train_photos(
     `weights` is a file, or `random`; without it the settings and Keras are asked. With `quantize`
     an int8 graph is served where it costs at most a point of accuracy.
     """
-    run = PhotoTrainingRun(plan, photos, settings, steps, weights)
+    check_signing_key(settings)
+    run = ClassificationRun(plan, photos, settings, steps, weights)
     with run.tracking.run(f"{plan.plan.name} {run.started:%Y-%m-%d %H:%M}") as run_id:
         run.log_data()
         baselines = run.score_baselines()
@@ -100,58 +97,8 @@ def train_photos(
     )
 
 
-class PhotoTrainingRun:
+class ClassificationRun(PhotoRun):
     """One training on photos; the steps are called in the order in which they stand here."""
-
-    def __init__(
-        self,
-        plan: PhotoPlan,
-        photos: PhotoSet,
-        settings: Settings,
-        steps: Steps,
-        weights: str | None,
-    ) -> None:
-        check_signing_key(settings)
-        self._photos = photos
-        self._sha256 = photos.digest()
-        self._split = split_photos(photos)
-        training = self._split.training
-        self._plan = plan.with_example(training.pixels([_SOME_PHOTO])[0])
-        self._settings = settings
-        self._steps = steps
-        with steps.step(f"base {plan.base}"):
-            self._extractor = build_extractor(self._plan, weights, settings.weights)
-        if self._extractor.random:
-            steps.say("WARNING: the base has RANDOM WEIGHTS; its answers are for tests only")
-        self._store = FeatureStore(self._plan, self._extractor, settings.data / FEATURES)
-        self.tracking = Tracking(settings, plan.plan.name)
-        self.started = datetime.now(UTC)
-
-    def log_data(self) -> None:
-        """Logs what is trained on and what is held out, each photo by its figures."""
-        photos, split, plan = self._photos, self._split, self._plan
-        self.tracking.log_split(plan.plan, *map(self._described, (photos, *self._sides())))
-        self.tracking.log_parameters(
-            {
-                "base": plan.base,
-                "base.weights": self._extractor.origin,
-                "base.weights.sha256": self._extractor.sha256,
-                "size": plan.photo.shape[:2],
-                "pooling": plan.pooling,
-                "augmentation": plan.augmentation,
-                "fine_tune": plan.fine_tune,
-                "class_weights": plan.class_weights,
-            }
-        )
-        self.tracking.log_metrics(
-            {"near_duplicates": split.near_duplicates, "near_duplicates.leaked": split.leaked}
-        )
-
-    def _sides(self) -> tuple[PhotoSet, PhotoSet]:
-        return self._split.training, self._split.held_out
-
-    def _described(self, photos: PhotoSet) -> Dataset:
-        return photos.described(self._sha256)
 
     def score_baselines(self) -> dict[str, float]:
         """The error of each baseline on the held-out photos."""
@@ -176,12 +123,20 @@ class PhotoTrainingRun:
             self.tracking.log_parameters(dict(fitted.chosen))
             self.tracking.log_metrics({"validation_cross_entropy": fitted.error})
             self.tracking.log_history(fitted.history)
+        self._tell_lowered(fitted.reduction)
         with self._steps.step("evaluation") as step:
             scores = fitted.scores(split.held_out, self._store, step.advance)
             predicted = fitted.predicted(scores)
             evaluation = evaluate_photos(plan, self._described(split.held_out), predicted)
+            vectors = self._vectors(
+                lambda photos: fitted.vectors(self._features(photos)),
+                fitted.labels,
+                FEATURES if fitted.reduction is None else VECTOR,
+                fitted.reduction,
+            )
+            evaluation = replace(evaluation, metrics=evaluation.metrics | vectors.metrics)
             self.tracking.log_metrics(evaluation.metrics)
-        return _Answered(fitted, scores, evaluation)
+        return _Answered(fitted, scores, evaluation, vectors)
 
     def try_int8(self, answered: _Answered, folder: Path) -> Int8Trial:
         """An int8 graph beside the float one, and whether it is to be served."""
@@ -201,7 +156,7 @@ class PhotoTrainingRun:
         trial: Int8Trial | None = None,
     ) -> Published:
         """Logs plots and model card; registers the package and asks the gate."""
-        trained = self._trained(answered, trial)
+        trained = self._package(answered, trial)
         more = quantization_lines(trial) if trial else []
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
             self._write_report(folder, trained, answered, baselines, more)
@@ -236,36 +191,49 @@ class PhotoTrainingRun:
         write_confusion_table(folder / "confusion_matrix.csv", fitted.labels, counts)
         write_worst_photos(plots / "worst_photos.jpg", held_out, fitted.labels, answered.scores)
         strength = fitted.head.strength if isinstance(fitted.head, LinearHead) else STRENGTHS[1]
-        curve = accuracy_by_photos(self._plan, self._store, self._split, strength)
+        curve = accuracy_by_photos(self._plan, self._store, self._split, strength, fitted.vectors)
         write_curve(plots / "accuracy_by_photos.png", curve)
-        sections = photo_sections(self._plan, self._extractor, self._split, figures, counts)
-        card = model_card(trained, baselines, evaluation, len(held_out), [*sections, *more])
+        sections = [
+            *base_sections(self._plan, self._extractor, self._split),
+            *label_sections(figures, counts),
+            *answered.vectors.write_report(plots),
+            *more,
+        ]
+        card = model_card(trained, baselines, evaluation, len(held_out), sections)
         (folder / "model_card.md").write_text(card, encoding="utf-8")
 
-    def _trained(self, answered: _Answered, trial: Int8Trial | None) -> Trained:
-        fitted, (training, held_out) = answered.fitted, self._sides()
-        plan = self._plan.plan
+    def _package(self, answered: _Answered, trial: Int8Trial | None) -> Trained:
+        fitted, held_out = answered.fitted, self._split.held_out
         most = MOST_HELD_OUT_BYTES // int(np.prod(self._plan.photo.shape))
         kept = held_out.dataset(self._sha256).spread(min(self._settings.held_out_rows, most))
-        return Trained(
-            plan=plan,
-            network=KerasNetwork(fitted.model, plan.inputs, trial.exact if trial else None),
-            training=self._with_origin(training.dataset(self._sha256)),
+        return self._trained(
+            fitted.model,
             held_out=kept,
-            interval=None,
             labels=fitted.labels,
             metrics=answered.evaluation.metrics,
-            revision=source_revision(),
-            trained_at=self.started.isoformat(timespec="seconds"),
             kind=fitted.kind,
             profile=self._profile(fitted),
             int8=trial.kept if trial else None,
+            others=self._others(fitted),
+            vectors=self._served(answered, trial),
+            exact=trial.exact if trial else None,
         )
 
-    def _with_origin(self, rows: Dataset) -> Dataset:
-        """The rows, their source with a word on the base: what the package says of itself."""
-        base = f"{self._plan.base}, {self._extractor.origin}"
-        return replace(rows, source=f"{text_in(rows.source, 'en')} (base: {base})")
+    def _others(self, fitted: FittedPhotos) -> tuple[Output, ...]:
+        """What is answered behind the scores."""
+        shown = () if fitted.reduction is None else (vector_output(len(fitted.reduction)),)
+        return (*shown, features_output(self._width)) if self._plan.has_vectors else ()
+
+    def _served(self, answered: _Answered, trial: Int8Trial | None) -> Vectors:
+        """The vectors that the package keeps, as the graph that is served answers them."""
+        int8 = trial.kept if trial else None
+        if int8 is None or answered.vectors.references is None:
+            return answered.vectors
+        output, labels = answered.vectors.output, answered.fitted.labels
+        references = self._references(
+            lambda photos: int8_vectors(int8, output, photos), labels, output
+        )
+        return replace(answered.vectors, references=references)
 
     def _profile(self, fitted: FittedPhotos) -> Profile:
         training, name = self._split.training, self._plan.photo.name
