@@ -22,7 +22,8 @@ from vigie.registry.client import RegistryClient
 from vigie.registry.gate.integrity import verify_package
 from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings, load_settings
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.split import split_photos
 from vigie.training.steps import Steps
 from vigie.training.train import TrainingResult

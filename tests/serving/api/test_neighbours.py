@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from support.colours_package import SIDE
 from support.fruits import install_fruits, write_fruits
-from support.photos import LABELS, SIDE, in_base64, photo_bytes
+from support.photos import LABELS, in_base64, photo_bytes
 from support.worker import loaded, settings_for
 from vigie.models.manifest import write_manifest
 from vigie.models.neighbours import thumbnail_path

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from support.colours_package import SIDE
 from support.fruits import COMPONENTS, fruits_document, fruits_graph, known_photos
 from support.packages import write_package
-from support.photos import SIDE, in_base64, photo_bytes
+from support.photos import in_base64, photo_bytes
 from support.worker import loaded, post, settings_for
 from vigie.models.manifest import write_manifest
 from vigie.models.neighbours import THUMBNAILS, Neighbours, thumbnail_path, write_neighbours

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from support.colours_package import colours_document
 from support.fruits import fruits_document
-from support.photos import colours_document
 from vigie.models.document import PackageDocument
 from vigie.models.photo_figures import FIGURES
 from vigie.monitoring.drift import PREDICTION, Drift

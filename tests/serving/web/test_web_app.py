@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from support.colours_package import install_colours
 from support.fruits import install_fruits
 from support.icons import DRAWN, STATIC
-from support.photos import install_colours
 from support.worker import loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app

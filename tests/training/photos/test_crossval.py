@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.real_photos import data_for
-from support.weather import real_weights, weather_photos, weather_plan
+from support.real_data import data_for
+from support.real_photos import weather_photos, weather_plan
 from vigie.recipes.catalogue import PhotoRecipe, find_recipe
 from vigie.settings import load_settings
 from vigie.training.photos.crossval import (
@@ -15,7 +15,7 @@ from vigie.training.steps import Steps
 
 
 def test_real_photos_of_the_weather_are_told_apart(tmp_path: Path) -> None:
-    settings = load_settings(data=tmp_path, weights=real_weights())
+    settings = load_settings(data=tmp_path, weights=data_for("weights"))
     photos = weather_photos(tmp_path)
     told: list[tuple[int, int]] = []
     results = cross_validate_photos(
@@ -29,7 +29,7 @@ def test_real_photos_of_the_weather_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_real_fruits_are_told_apart_by_their_components(tmp_path: Path) -> None:
-    settings = load_settings(data=tmp_path, weights=real_weights())
+    settings = load_settings(data=tmp_path, weights=data_for("weights"))
     recipe = find_recipe("fruits")
     assert isinstance(recipe, PhotoRecipe)
     with Steps().step("photos") as step:

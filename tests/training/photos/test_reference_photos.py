@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.drawn_photos import LABELS, draw_folder, draw_photo, photo_input
+from support.drawn_photos import LABELS, draw_folder, draw_photo
+from support.photos import photo_input
 from vigie.models.neighbours import LONGEST_NAME, MOST_NUMBERS, MOST_THUMBNAIL_BYTES
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.plan import NeighboursPlan
 from vigie.training.photos.reference_photos import (
     THUMBNAIL_SIDE,

@@ -8,7 +8,8 @@ from vigie.registry.run_log import log_run
 
 if TYPE_CHECKING:
     from vigie.batch.model import BatchModel
-    from vigie.batch.photos import BatchSummary, Order
+    from vigie.batch.order import Order
+    from vigie.batch.photos import BatchSummary
     from vigie.settings import Settings
 
 

@@ -22,6 +22,11 @@ class Shows(Protocol):
         ...
 
 
+def say(console: Console, line: str) -> None:
+    """Writes a line, not broken to the width of a terminal that may not be there."""
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
 @contextmanager
 def shown(console: Console, total: int | None, done: int) -> Iterator[Shows]:
     """What shows the way from `done` to `total`; without a total it only counts."""
@@ -75,5 +80,4 @@ class Lines:
         self._last = self._clock()
         of = f" of {self._pace.total:,}" if self._pace.total is not None else ""
         line = f"{done:,}{of} photos, {self._pace.tell(done, failed)}"
-        # no line is broken to the width of a terminal that is not there
-        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(self._console, line)

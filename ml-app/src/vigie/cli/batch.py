@@ -12,8 +12,9 @@ from vigie.settings import load_settings, usable_cores
 
 if TYPE_CHECKING:
     from vigie.batch.model import BatchModel
+    from vigie.batch.order import Order
     from vigie.batch.photo_scorer import PhotoScorer
-    from vigie.batch.photos import BatchSummary, Order
+    from vigie.batch.photos import BatchSummary
     from vigie.settings import Settings
 
 PARQUET = ".parquet"
@@ -107,7 +108,7 @@ def _order(
     options: dict[str, Any],
 ) -> Order:  # fmt: skip
     from vigie.batch.listing import STANDARD_INPUT, PhotoFolder
-    from vigie.batch.photos import Order
+    from vigie.batch.order import Order
 
     source, target = paths
     if options["watch"]:

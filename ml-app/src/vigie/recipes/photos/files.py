@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def _any(
         parts = path.relative_to(folder).parts
         if path.is_dir() or any(part.startswith(".") for part in parts):
             continue
-        label = _shown(parts[0]) if len(parts) > 1 else ""
+        label = _label(_shown(parts[0])) if len(parts) > 1 else ""
         yield PhotoFile(path, _shown(str(path.relative_to(root))), label, side)
 
 
@@ -80,7 +81,8 @@ def _labelled(
         if not found:
             raise DataError(f"the folder {_shown(label.name)} is empty; add photos, or remove it")
         for path in found:
-            yield PhotoFile(path, _shown(str(path.relative_to(root))), _shown(label.name), side)
+            name = _shown(str(path.relative_to(root)))
+            yield PhotoFile(path, name, _label(_shown(label.name)), side)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -97,6 +99,11 @@ def _counts(path: Path) -> bool:
 def _shown(name: str) -> str:
     """A name that any text may hold: bytes that are no UTF-8 become question marks."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _label(text: str) -> str:
+    """One label for all spellings of a text: macOS writes an accent as a letter of its own."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _in_table(spec: PhotosSpec, table: Path, labelled: bool) -> list[PhotoFile]:
@@ -119,7 +126,7 @@ def _in_table(spec: PhotosSpec, table: Path, labelled: bool) -> list[PhotoFile]:
         label_of = _column(spec.label_column, LABELS, names, "label_column", table.name)
     else:
         label_of = next((name for name in names if name and name.strip().lower() in LABELS), "")
-    labels = [(row.get(label_of) or "").strip() for row in rows]
+    labels = [_label((row.get(label_of) or "").strip()) for row in rows]
     files = [
         PhotoFile(table.parent / row[path_of], row[path_of], label)
         for row, label in zip(rows, labels, strict=True)

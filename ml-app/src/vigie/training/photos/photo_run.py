@@ -26,6 +26,7 @@ from vigie.training.tracking import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import keras
 
@@ -142,13 +143,18 @@ class PhotoRun:
         chosen = training.take(choose_references(training, most_references(plan, self._width)))
         return build_references(plan, output, chosen, vectors_of(chosen), labels)
 
-    def _trained(self, model: keras.Model, vectors: Vectors, **found: Any) -> Trained:
-        """What the package is written from: `found` are the fields that are this training's own."""
+    def _trained(
+        self, model: keras.Model, vectors: Vectors, exact: Path | None = None, **found: Any
+    ) -> Trained:
+        """What the package is written from: `found` are the fields that are this training's own.
+
+        `exact` is the model's graph, where it was written already.
+        """
         return Trained(
             reduction=vectors.described,
             references=vectors.references,
             plan=self._plan.plan,
-            network=KerasNetwork(model, self._plan.plan.inputs),
+            network=KerasNetwork(model, self._plan.plan.inputs, exact),
             training=self._with_origin(self._split.training.dataset(self._sha256)),
             interval=None,
             revision=source_revision(),

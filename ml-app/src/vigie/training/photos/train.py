@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from vigie.models.profile import Profile
     from vigie.settings import Settings
     from vigie.training.evaluation import Evaluation
-    from vigie.training.graph.quantized import Int8Graph
     from vigie.training.packaging import Trained
     from vigie.training.photos.network import FittedPhotos
     from vigie.training.photos.photo_set import PhotoSet
@@ -157,7 +156,7 @@ class ClassificationRun(PhotoRun):
         trial: Int8Trial | None = None,
     ) -> Published:
         """Logs plots and model card; registers the package and asks the gate."""
-        trained = self._package(answered, trial.kept if trial else None)
+        trained = self._package(answered, trial)
         more = quantization_lines(trial) if trial else []
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
             self._write_report(folder, trained, answered, baselines, more)
@@ -203,7 +202,7 @@ class ClassificationRun(PhotoRun):
         card = model_card(trained, baselines, evaluation, len(held_out), sections)
         (folder / "model_card.md").write_text(card, encoding="utf-8")
 
-    def _package(self, answered: _Answered, int8: Int8Graph | None) -> Trained:
+    def _package(self, answered: _Answered, trial: Int8Trial | None) -> Trained:
         fitted, held_out = answered.fitted, self._split.held_out
         most = MOST_HELD_OUT_BYTES // int(np.prod(self._plan.photo.shape))
         kept = held_out.dataset(self._sha256).spread(min(self._settings.held_out_rows, most))
@@ -214,9 +213,10 @@ class ClassificationRun(PhotoRun):
             metrics=answered.evaluation.metrics,
             kind=fitted.kind,
             profile=self._profile(fitted),
-            int8=int8,
+            int8=trial.kept if trial else None,
             others=self._others(fitted),
-            vectors=self._served(answered, int8),
+            vectors=self._served(answered, trial),
+            exact=trial.exact if trial else None,
         )
 
     def _others(self, fitted: FittedPhotos) -> tuple[Output, ...]:
@@ -224,8 +224,9 @@ class ClassificationRun(PhotoRun):
         shown = () if fitted.reduction is None else (vector_output(len(fitted.reduction)),)
         return (*shown, features_output(self._width)) if self._plan.has_vectors else ()
 
-    def _served(self, answered: _Answered, int8: Int8Graph | None) -> Vectors:
+    def _served(self, answered: _Answered, trial: Int8Trial | None) -> Vectors:
         """The vectors that the package keeps, as the graph that is served answers them."""
+        int8 = trial.kept if trial else None
         if int8 is None or answered.vectors.references is None:
             return answered.vectors
         output, labels = answered.vectors.output, answered.fitted.labels
