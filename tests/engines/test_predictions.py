@@ -23,8 +23,10 @@ def test_a_classification_answers_its_vector_and_its_neighbours(predictor: Predi
     name, label, pixels = known_photos()[5]
     answers = predictor.predict({"photo": [pixels]})
     (row,) = predictions_of(predictor.package.document, answers, {})
-    assert list(row) == ["label", "score", "scores", "vector", "neighbours", "warnings"]
+    assert list(row) == ["label", "score", "scores", "vector", "neighbours", "note", "warnings"]
     assert row["label"] == label
+    # a text that is one for every language, and no link
+    assert row["note"] == {"text": {"en": "Is rich in vitamin C."}, "link": None}
     assert len(row["vector"]) == COMPONENTS
     first, *others = row["neighbours"]
     assert first == {"label": label, "similarity": pytest.approx(1, abs=1e-6), "photo": name}

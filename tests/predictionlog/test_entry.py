@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 
 from support.colours_package import colours_document
+from support.fruits import COMPONENTS, fruits_document
 from support.photos import LABELS, in_base64, photo_bytes
 from vigie.engines.predictor import Answers
 from vigie.models.decoding import RowDecoder
@@ -29,3 +30,20 @@ def test_of_a_photo_the_log_keeps_figures_and_no_pixels() -> None:
         assert inputs["photo"]["megapixels"] == 0.006144
         assert inputs["photo"]["aspect"] == 1.5
         assert len(row["inputs"]) < 300
+
+
+def test_of_an_answer_the_log_keeps_scores_and_no_vectors() -> None:
+    document = PackageDocument.model_validate(fruits_document())
+    decoded = RowDecoder(document.inputs).decode([{"photo": in_base64(photo_bytes("green"))}])
+    answers = Answers({"probabilities": np.eye(3)[1:2], "vector": np.zeros((1, COMPONENTS))})
+    (row,) = Entry(1, "id", document, "1", decoded, answers).rows(with_inputs=True)
+    assert row["label"] == "green"
+    assert orjson.loads(row["outputs"]) == {"probabilities": [0.0, 1.0, 0.0]}
+
+
+def test_the_vector_of_a_model_that_answers_nothing_else_is_kept() -> None:
+    content = fruits_document()
+    content["outputs"] = [content["outputs"][1], content["outputs"][2]]
+    content |= {"task": "embedding", "label_notes": {}}
+    document = PackageDocument.model_validate(content)
+    assert document.kept_outputs == ("vector",)

@@ -48,6 +48,7 @@ def messages() -> Iterator[Message]:
         for method, operation in item.items():
             if method != "parameters":
                 yield "openapi/paths.json", operation["summary"], None
+    yield "openapi/operations.json", read_part("operations")["thumbnail"]["get"]["summary"], None
 
 
 def template() -> Catalog:

@@ -42,6 +42,8 @@ TEMPLATES = (
     "/version",
     "/",
     "/models/<model>",
+    "/models/<model>/manifest.webmanifest",
+    "/models/<model>/neighbours/<int:place>.jpg",
     "/docs",
     "/docs/errors/<code>",
     "/status",
@@ -58,7 +60,7 @@ SAY_WHEN = ("/v1/models", "/v1/models/<model>")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 _VALUES = {
     "model": "housing", "version": "1", "label": "champion", "verb": "classify",
-    "code": "not-found", "filename": "vigie.css",
+    "code": "not-found", "filename": "vigie.css", "place": "0",
 }  # fmt: skip
 
 

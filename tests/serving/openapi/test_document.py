@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from support.colours_package import install_colours
-from support.photos import in_base64, photo_bytes
+from support.fruits import install_fruits
+from support.photos import LABELS, in_base64, photo_bytes
 from support.worker import FLOWER, HOME, JSON, loaded, settings_for
 from vigie.models.number_limits import FLOAT32_MAX
 from vigie.predictionlog.entry import TRUTH_LABEL
@@ -35,11 +36,12 @@ UNDOCUMENTED = {
     "/health": "an alias of /readyz",
     "/metrics": "for Prometheus on this machine, not a part of the API",
     "/openapi.json": "the document itself",
+    "/models/<model>/neighbours/<int:place>.jpg": "described for each model that has such pictures",
     "/v1/models/<model>:<verb>": "says that classify and regress are not offered",
     "/v1/models/<model>/versions/<version>:<verb>": "the same of a version",
     "/v1/models/<model>/labels/<label>:<verb>": "the same of a label",
 }
-PAGES = ("pages.", "status.")
+PAGES = ("pages.", "status.", "web_app.")
 PARTS = {"model": "housing", "version": "1", "label": "champion"}
 ROWS = {"housing": HOME, "iris": FLOWER}
 
@@ -275,6 +277,30 @@ def test_refusals_of_other_dialects_are_as_described(
 
 
 # --- photos
+
+
+def test_vectors_neighbours_and_notes_are_described(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    install_fruits(cache)
+    settings = settings_for(cache, tmp_path / "state", models=("fruits",))
+    client = create_app(worker_state=loaded(settings)).test_client()
+    document = client.get("/openapi.json").get_json()
+    validate(document)
+    schema = document["components"]["schemas"]["fruits.Answer"]
+    answers = Draft202012Validator(schema)
+    sent = [in_base64(photo_bytes(label)) for label in LABELS]
+    predictions = client.post("/predict/fruits", json=sent).get_json()["predictions"]
+    assert [one["note"] is None for one in predictions] == [False, False, True]
+    for prediction in predictions:
+        assert list(schema["properties"]) == list(prediction)
+        assert answers.is_valid(prediction)
+        for name in prediction:
+            assert not answers.is_valid({**prediction, name: 3 if name != "score" else "3"})
+    picture = document["paths"]["/models/fruits/neighbours/{place}.jpg"]["get"]["responses"]
+    found = client.get(predictions[0]["neighbours"][0]["thumbnail"])
+    assert list(picture["200"]["content"]) == [found.mimetype]
+    missing = client.get("/models/fruits/neighbours/99.jpg")
+    assert list(picture["404"]["content"]) == [missing.mimetype]
 
 
 def test_a_model_that_takes_photos_says_how(tmp_path: Path) -> None:

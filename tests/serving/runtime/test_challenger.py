@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
+from support.fruits import install_fruits, write_fruits
 from support.packages import housing_document, housing_graph, install, iris_document, write_package
+from support.photos import LABELS, in_base64, photo_bytes
 from support.waiting import wait_until
 from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal
@@ -93,6 +95,31 @@ def test_labels_are_compared_for_a_classification(cache: ModelCache, make: Any) 
     ask(worker_state, [FLOWER, FLOWER, FLOWER], "iris")
     wait_until(lambda: told(worker_state, "requests_total", "iris") == 1)
     assert told(worker_state, "different_labels_total", "iris") == 3
+
+
+def test_answers_with_neighbours_are_compared_by_their_labels(
+    cache: ModelCache, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_fruits(cache)
+    with cache.lock("fruits") as incoming:
+        digest = write_fruits(incoming, thumbnails=False)
+        cache.install("fruits", incoming, digest, "2", "run2")
+        cache.point("fruits", digest, CHALLENGER)
+    worker_state = make(models=("fruits",))
+    copied: list[Any] = []
+    compare = challengers.compare
+
+    def noted(*parts: Any) -> tuple[int, float]:
+        copied.append(parts[1])
+        return compare(*parts)
+
+    monkeypatch.setattr(challengers, "compare", noted)
+    photos = [{"photo": in_base64(photo_bytes(label))} for label in LABELS]
+    assert ask(worker_state, photos, "fruits").status == 200
+    wait_until(lambda: told(worker_state, "rows_total", "fruits") == 3)
+    assert told(worker_state, "different_labels_total", "fruits") == 0
+    # a copy that waits keeps nothing of the champion's package
+    assert [answers.nearest for answers in copied] == [None]
 
 
 def test_other_inputs_are_counted_and_harm_nobody(cache: ModelCache, make: Any) -> None:

@@ -1,15 +1,16 @@
-"""What pages say of drift, by the names that people have for what moved."""
+"""What pages say of quality and of drift, by the names that people have for them."""
 
 from __future__ import annotations
 
 import pytest
 
 from support.colours_package import colours_document
+from support.fruits import fruits_document
 from vigie.models.document import PackageDocument
 from vigie.models.photo_figures import FIGURES
 from vigie.monitoring.drift import PREDICTION, Drift
 from vigie.serving.web.language import Language, languages
-from vigie.serving.web.quality import bars_of
+from vigie.serving.web.quality import bars_of, metrics_of
 
 EN, FR = languages()["en"], languages()["fr"]
 
@@ -52,4 +53,15 @@ def test_photos_of_several_inputs_are_told_apart() -> None:
     assert [bar.label for bar in bars] == [
         "Contraste de la photo (Photo)",
         "Contraste de la photo (Après)",
+    ]
+
+
+def test_figures_of_vectors_have_names_and_are_shares() -> None:
+    figures = {"nearest_accuracy": 0.9667, "neighbours_precision": 0.87, "explained_variance": 0.82}
+    document = PackageDocument.model_validate(fruits_document() | {"metrics": figures})
+    shown = [(name, text.split()) for name, text in metrics_of(document, FR)]
+    assert shown == [
+        ("Bonne étiquette sur la plus ressemblante", ["96,7", "%"]),
+        ("Bonnes étiquettes parmi les plus ressemblantes", ["87,0", "%"]),
+        ("Variance gardée par le vecteur, à l'entraînement", ["82,0", "%"]),
     ]

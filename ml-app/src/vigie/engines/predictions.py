@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
     from vigie.models.document import PackageDocument
 
-NEIGHBOURS = "neighbours"
+NEIGHBOURS, NOTE = "neighbours", "note"
 
 
 def predictions_of(
@@ -20,7 +20,7 @@ def predictions_of(
     """The answer to each row, by the names of its parts.
 
     That of a classification has label, score and scores first, then what else it shows. The
-    neighbours stand behind, where there are some.
+    neighbours stand behind, and the note of the label, where the package has some.
 
     `outside` holds, per input, the rows whose value was not seen in training: they get a warning.
     """
@@ -35,17 +35,8 @@ def predictions_of(
         names = [output.name for output in document.shown_outputs]
         values = [answers.outputs[name].tolist() for name in names]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    if answers.nearest is not None:
-        for row, found in zip(rows, answers.nearest.told(document.labels), strict=True):
-            row.setdefault(NEIGHBOURS, found)
-    if answers.lower is None or answers.upper is None:
-        for row in rows:
-            row["warnings"] = []
-    else:
-        ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
-        for row, low, high in ends:
-            row["interval"] = [low, high]
-            row["warnings"] = []
+    _add_found(rows, document, answers)
+    _bound(rows, answers)
     if outside:
         _warn(rows, document, outside)
     return rows
@@ -69,6 +60,37 @@ def _add_outputs(rows: list[dict[str, Any]], document: PackageDocument, answers:
         for row, value in zip(rows, answers.outputs[output.name].tolist(), strict=True):
             # an output that is called as a part of every answer does not take its place
             row.setdefault(output.name, value)
+
+
+def _add_found(rows: list[dict[str, Any]], document: PackageDocument, answers: Answers) -> None:
+    """Adds what the package knows: the reference rows that are most alike, the label's note."""
+    if answers.nearest is not None:
+        for row, found in zip(rows, answers.nearest.told(document.labels), strict=True):
+            row.setdefault(NEIGHBOURS, found)
+    if document.label_notes and document.task == "classification":
+        for row in rows:
+            row.setdefault(NOTE, _note(document, row["label"]))
+
+
+def _bound(rows: list[dict[str, Any]], answers: Answers) -> None:
+    """Adds the interval, where there is one, and behind it room for warnings."""
+    if answers.lower is None or answers.upper is None:
+        for row in rows:
+            row["warnings"] = []
+        return
+    ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
+    for row, low, high in ends:
+        row["interval"] = [low, high]
+        row["warnings"] = []
+
+
+def _note(document: PackageDocument, label: str) -> dict[str, Any] | None:
+    """`text` by language, and `link` or `None`; `None` for a label without a note."""
+    note = document.label_notes.get(label)
+    if note is None:
+        return None
+    texts = {"en": note.text} if isinstance(note.text, str) else note.text
+    return {"text": texts, "link": note.link}
 
 
 def _warn(

@@ -36,6 +36,12 @@ class Answers:
         """The label of each row, of a classification: the one with the highest score."""
         return best_labels(document.labels, self.outputs[document.outputs[0].name])
 
+    def without_neighbours(self) -> Answers:
+        """The same without neighbours: these hold on to all that the package has to compare."""
+        if self.nearest is None:
+            return self
+        return Answers(self.outputs, self.lower, self.upper)
+
     def rows(self, start: int, stop: int) -> Answers:
         """The answers of a part of the rows."""
         return Answers(

@@ -297,6 +297,16 @@ class PackageDocument(_Frozen):
         return tuple(output for output in self.outputs if output.shown)
 
     @property
+    def kept_outputs(self) -> tuple[str, ...]:
+        """The names of those that are worth keeping of an answer.
+
+        The first one always; vectors that photos are compared by say nothing that is not in it.
+        """
+        compared = {part.output for part in (self.reduction, self.neighbours) if part is not None}
+        first, *others = self.shown_outputs
+        return (first.name, *(one.name for one in others if one.name not in compared))
+
+    @property
     def rows_at_once(self) -> int:
         """The most rows in one call of the graph."""
         return max(MOST_NUMBERS_AT_ONCE // sum(math.prod(item.shape) for item in self.inputs), 1)

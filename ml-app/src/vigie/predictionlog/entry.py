@@ -50,7 +50,7 @@ class Entry:
     def rows(self, with_inputs: bool) -> list[Row]:
         """Its rows of `predictions`."""
         document, count = self.document, self.decoded.rows
-        outputs = {name: values.tolist() for name, values in self.answers.outputs.items()}
+        outputs = {name: self.answers.outputs[name].tolist() for name in document.kept_outputs}
         inputs = [_values(item, self.decoded) for item in document.inputs] if with_inputs else []
         names = [item.name for item in document.inputs]
         kind = truth_kind(document)

@@ -49,7 +49,9 @@ class PredictionLog:
         answers: Answers,
     ) -> bool:
         """Whether this answered request goes to the log. Never waits, never fails."""
-        return self.is_on and self._queue.offer(request_id, document, version, decoded, answers)
+        return self.is_on and self._queue.offer(
+            request_id, document, version, decoded, answers.without_neighbours()
+        )
 
     @cached_property
     def feedback(self) -> Feedback:

@@ -19,12 +19,12 @@ from vigie.errors import (
     UnsupportedMediaType,
     VigieError,
 )
-from vigie.serving.api import compat, feedback, operations, predictions
+from vigie.serving.api import compat, feedback, neighbours, operations, predictions
 from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.http.wsgi import REFUSAL
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
-from vigie.serving.web import pages, status
+from vigie.serving.web import pages, status, web_app
 from vigie.serving.web.render import CONTENT_POLICY, error_page
 from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
@@ -70,8 +70,10 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
     app.register_blueprint(feedback.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(compat.blueprint)
+    app.register_blueprint(neighbours.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(status.blueprint)
+    app.register_blueprint(web_app.blueprint)
     app.before_request(_start_clock)
     app.before_request(_admit(worker_state))
     app.after_request(_finish(worker_state))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from vigie.engines.predictions import predictions_of
 from vigie.errors import InvalidInput, MalformedRequest, UnsupportedMediaType
 from vigie.models.wording import kind_of
+from vigie.serving.dialects.answer_tensors import goes_by_name
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, gathered, wrong
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
@@ -15,7 +17,9 @@ from vigie.serving.dialects.tfserving import TfServingDialect, without_names
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
 if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
     from vigie.errors import FieldError, VigieError
+    from vigie.models.document import PackageDocument
     from vigie.models.rows import Columns, Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
@@ -108,17 +112,15 @@ class InvocationsDialect:
         return checked_columns(live, columns, len(rows), _record_place)
 
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
-        """`{"predictions": …}`: a list of values, or of objects by label or by output."""
-        document = context.live.document
-        names = [output.name for output in document.outputs]
-        values = [result.answers.outputs[name].tolist() for name in names]
+        """`{"predictions": …}`: a list of values, or of objects by label, by output, or by both."""
+        document, answers = context.live.document, result.answers
         answer: list[Any]
-        if document.task == "classification":
-            answer = [dict(zip(document.labels, row, strict=True)) for row in values[0]]
-        elif len(names) == 1:
-            answer = values[0]
+        if goes_by_name(document):
+            answer = _named(document, answers)
         else:
-            answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+            answer = answers.outputs[document.outputs[0].name].tolist()
+            if document.task == "classification":
+                answer = [dict(zip(document.labels, row, strict=True)) for row in answer]
         return EncodedResponse(orjson.dumps({"predictions": answer}))
 
     def refuse(
@@ -131,6 +133,23 @@ class InvocationsDialect:
         if isinstance(error, MalformedRequest | UnsupportedMediaType):
             text += " JSON (application/json) and CSV (text/csv) are taken."
         return EncodedResponse(orjson.dumps({"error_code": code, "message": text}), status=status)
+
+
+def _named(document: PackageDocument, answers: Answers) -> list[dict[str, Any]]:
+    """Our own answers but for their warnings, the score of each label in the place of `scores`."""
+    rows = predictions_of(document, answers, {})
+    for row in rows:
+        del row["warnings"]
+    if document.task != "classification":
+        return rows
+    return [_beside_scores(row) for row in rows]
+
+
+def _beside_scores(row: dict[str, Any]) -> dict[str, Any]:
+    scores = row.pop("scores")
+    del row["score"]
+    # a label that is called as another part keeps its score
+    return {**scores, **{name: value for name, value in row.items() if name not in scores}}
 
 
 def _photos_in(columns: Columns, live: LoadedModel) -> Columns:

@@ -19,6 +19,7 @@ from vigie.models.positional import columns_by_place, takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.dialects.columns import MostRows
+from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
 
@@ -75,15 +76,15 @@ class NativeDialect:
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"model", "version", "request_id", "predictions": [one object per row]}`."""
         live = context.live
+        predictions = predictions_of(live.document, result.answers, context.decoded.outside)
+        add_thumbnails(predictions, live, result.answers)
         return EncodedResponse(
             orjson.dumps(
                 {
                     "model": live.name,
                     "version": live.version,
                     "request_id": context.request_id,
-                    "predictions": predictions_of(
-                        live.document, result.answers, context.decoded.outside
-                    ),
+                    "predictions": predictions,
                 }
             )
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vigie.serving.dialects.answer_tensors import answer_tensors, goes_by_name
 from vigie.serving.dialects.tfserving import SIGNATURE
-from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES, output_tensors
+from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 
 if TYPE_CHECKING:
     from vigie.models.document import Input
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _TF_TYPES = {
     "float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING", "image": "DT_STRING",
 }  # fmt: skip
+_TF_ANSWERS = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING"}
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}
 
 
@@ -40,17 +42,28 @@ def tfserving_metadata(live: LoadedModel) -> dict[str, Any]:
             item.name: _tensor_info(item.name, _TF_TYPES[item.dtype], _sent_shape(item))
             for item in document.inputs
         },
-        "outputs": {
-            output.name: _tensor_info(
-                output.tensor, "DT_FLOAT" if output.decimals is None else "DT_DOUBLE", output.shape
-            )
-            for output in document.outputs
-        },
+        "outputs": _tf_outputs(live),
         "method_name": "tensorflow/serving/predict",
     }
     return {
         "model_spec": {"name": live.name, "signature_name": "", "version": live.version},
         "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
+    }
+
+
+def _tf_outputs(live: LoadedModel) -> dict[str, Any]:
+    """What an answer has: the one output, or all that goes by name."""
+    document = live.document
+    tensors = answer_tensors(live.predictor.package)
+    named = tensors if goes_by_name(document) else [document.outputs[0].name]
+    known = document.answer_names()
+    return {
+        name: _tensor_info(
+            known[name].tensor if name in known else name,
+            _TF_ANSWERS[tensors[name].datatype],
+            tensors[name].shape,
+        )
+        for name in named
     }
 
 
@@ -85,6 +98,6 @@ def v2_metadata(live: LoadedModel, versions: Sequence[str]) -> dict[str, Any]:
         ],
         "outputs": [
             {"name": tensor.name, "datatype": tensor.datatype, "shape": [-1, *tensor.shape]}
-            for tensor in output_tensors(document).values()
+            for tensor in answer_tensors(live.predictor.package).values()
         ],
     }

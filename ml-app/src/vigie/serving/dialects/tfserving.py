@@ -14,6 +14,7 @@ import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.wording import kind_of
+from vigie.serving.dialects.answer_tensors import answer_tensors, answer_values, goes_by_name
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import (
     MostRows,
@@ -100,15 +101,20 @@ class TfServingDialect:
 
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
-        names = [output.name for output in context.live.document.outputs]
-        values = [result.answers.outputs[name].tolist() for name in names]
+        live, answers = context.live, result.answers
         answer: Any
-        if len(names) == 1:
-            answer = values[0]
-        elif context.response_format.member == "outputs":
-            answer = dict(zip(names, values, strict=True))
+        if not goes_by_name(live.document):
+            answer = answers.outputs[live.document.outputs[0].name].tolist()
         else:
-            answer = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+            values = {
+                name: answer_values(live.document, answers, name).tolist()
+                for name in answer_tensors(live.predictor.package)
+            }
+            if context.response_format.member == "outputs":
+                answer = values
+            else:
+                rows = zip(*values.values(), strict=True)
+                answer = [dict(zip(values, row, strict=True)) for row in rows]
         return EncodedResponse(orjson.dumps({context.response_format.member: answer}))
 
     def refuse(

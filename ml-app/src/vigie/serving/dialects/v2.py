@@ -15,15 +15,10 @@ import orjson
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.positional import takes_lists
 from vigie.models.wording import kind_of
+from vigie.serving.dialects.answer_tensors import answer_tensors, answer_values
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, wrong
-from vigie.serving.dialects.v2_tensors import (
-    Tensor,
-    as_binary,
-    as_json,
-    output_tensors,
-    output_values,
-)
+from vigie.serving.dialects.v2_tensors import Tensor, as_binary, as_json
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
@@ -91,12 +86,12 @@ class V2Dialect:
         """The outputs asked for, as JSON, or as binary data behind the JSON."""
         live, response_format = context.live, context.response_format
         document = live.document
-        offered = output_tensors(document)
+        offered = answer_tensors(live.predictor.package)
         chunks: list[bytes] = []
         outputs: list[dict[str, Any]] = []
         for name, binary in response_format.outputs:
             tensor = offered[name]
-            values = output_values(document, result.answers, name)
+            values = answer_values(document, result.answers, name)
             shape = [len(values), *tensor.shape]
             output: dict[str, Any] = {"name": name, "shape": shape, "datatype": tensor.datatype}
             if binary:
@@ -202,7 +197,7 @@ def _response_format(document: dict[str, Any], live: LoadedModel) -> ResponseFor
     if name is not None and (type(name) is not str or len(name) > MOST_ID_CHARACTERS):
         raise wrong("id", f"text of at most {MOST_ID_CHARACTERS} characters", kind_of(name))
     binary = _flag(_parameters(document, "body"), "binary_data_output", False, "parameters")
-    offered = output_tensors(live.document)
+    offered = answer_tensors(live.predictor.package)
     asked = document.get("outputs")
     if asked is None or asked == []:
         return ResponseFormat("outputs", name, tuple((output, binary) for output in offered))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.errors import InvalidInput
 from vigie.models.positional import in_order
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 if TYPE_CHECKING:
-    from vigie.engines.predictor import Answers
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import Input
 
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(code)
@@ -193,52 +191,15 @@ def read_bytes(data: memoryview, count: int, where: str, what: str = "texts") ->
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTensor:
-    """An output that callers may ask for; `shape` is that of one row."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-
-def output_tensors(document: PackageDocument) -> dict[str, OutputTensor]:
-    """The model's outputs, and what is made of them: the label, the interval."""
-    found = {
-        output.name: OutputTensor(
-            output.name, "FP32" if output.decimals is None else "FP64", output.shape
-        )
-        for output in document.outputs
-    }
-    if document.task == "classification":
-        found.setdefault("label", OutputTensor("label", "BYTES", ()))
-    if document.interval is not None:
-        found.setdefault("interval", OutputTensor("interval", "FP64", (2,)))
+def as_json(values: np.ndarray) -> list[Any]:
+    """The values in row-major order."""
+    found: list[Any] = values.ravel().tolist()
     return found
 
 
-def output_values(
-    document: PackageDocument, answers: Answers, name: str
-) -> np.ndarray | Sequence[str]:
-    """The values of an output for all rows: an array [rows, …], or one text per row."""
-    found = answers.outputs.get(name)
-    if found is not None:
-        return found
-    if name == "label":
-        return answers.labels(document)
-    if answers.lower is None or answers.upper is None:
-        raise InvalidInput(f"There is no output {name}.")
-    return np.stack([answers.lower, answers.upper], axis=1)
-
-
-def as_json(values: np.ndarray | Sequence[str]) -> list[Any]:
-    """The values in row-major order."""
-    return values.ravel().tolist() if isinstance(values, np.ndarray) else list(values)
-
-
-def as_binary(values: np.ndarray | Sequence[str], datatype: str) -> bytes:
+def as_binary(values: np.ndarray, datatype: str) -> bytes:
     """The values as binary data."""
-    if isinstance(values, np.ndarray):
+    if datatype != "BYTES":
         return values.astype(DTYPES[datatype]).tobytes()
-    texts = [text.encode() for text in values]
+    texts = [text.encode() for text in as_json(values)]
     return b"".join(len(text).to_bytes(4, "little") + text for text in texts)

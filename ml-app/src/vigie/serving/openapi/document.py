@@ -32,6 +32,9 @@ def build_openapi(lives: Sequence[LoadedModel]) -> Schema:
     paths: Schema = {"/predict": _prediction_path(lives[0], "predict")}
     for live in lives:
         paths[f"/predict/{live.name}"] = _prediction_path(live, f"predict_{live.name}")
+        if live.document.neighbours is not None and live.document.neighbours.thumbnails:
+            picture = f"/models/{live.name}/neighbours/{{place}}.jpg"
+            paths[picture] = read_part("operations")["thumbnail"]
         schemas[f"{live.name}.Row"] = row_schema(live.document)
         schemas[f"{live.name}.Answer"] = answer_schema(live.document)
     return {

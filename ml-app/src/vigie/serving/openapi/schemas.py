@@ -96,6 +96,7 @@ def _describe(item: Input) -> str:
 def answer_schema(document: PackageDocument) -> Schema:
     """The JSON schema of one prediction of a model."""
     properties: dict[str, Schema] = {}
+    named = document.shown_outputs
     if document.task == "classification":
         labels = list(document.labels)
         properties["label"] = {"type": "string", "enum": labels}
@@ -105,8 +106,14 @@ def answer_schema(document: PackageDocument) -> Schema:
             "properties": {label: {"type": "number"} for label in labels},
             "required": labels,
         }
-    else:
-        properties = {output.name: _output_schema(output) for output in document.outputs}
+        # the scores are its first output
+        named = named[1:]
+    for output in named:
+        properties.setdefault(output.name, _output_schema(output))
+    if document.neighbours is not None:
+        properties.setdefault("neighbours", _neighbours_schema(document))
+    if document.label_notes and document.task == "classification":
+        properties.setdefault("note", _note_schema())
     if document.interval is not None:
         properties["interval"] = {
             "type": "array",
@@ -125,3 +132,45 @@ def _output_schema(output: Output) -> Schema:
         schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
     unit = f", {output.unit}" if output.unit else ""
     return {**schema, "description": text_in(output.label, "en") + unit}
+
+
+def _neighbours_schema(document: PackageDocument) -> Schema:
+    """The schema of the reference rows that a row is most like, the most alike first."""
+    parts: Schema = {
+        "label": {"type": ["string", "null"], "enum": [*document.labels, None]},
+        "similarity": {
+            "type": "number",
+            "description": "The cosine of the angle between the vectors, -1 to 1.",
+        },
+        "photo": {"type": "string", "description": "The name of the reference row."},
+    }
+    if document.neighbours is not None and document.neighbours.thumbnails:
+        parts["thumbnail"] = {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The address of a small picture of it, on this service.",
+        }
+    one = {"type": "object", "properties": parts, "required": list(parts)}
+    return {"type": "array", "items": one}
+
+
+def _note_schema() -> Schema:
+    """The schema of what people can read of a label."""
+    text = {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "description": "The text by language.",
+    }
+    return {
+        "type": ["object", "null"],
+        "properties": {
+            "text": text,
+            "link": {
+                "type": ["string", "null"],
+                "format": "uri",
+                "description": "Where there is more of it.",
+            },
+        },
+        "required": ["text", "link"],
+        "description": "What people can read of the label; null where there is nothing.",
+    }

@@ -80,7 +80,9 @@ class Challenger:
         request, live = context.request, context.live
         size = len(request.body)
         weight = size if live.images else 0
-        copy = Copy(request, context.dialect, live.document, result.answers, weight)
+        copy = Copy(
+            request, context.dialect, live.document, result.answers.without_neighbours(), weight
+        )
         try:
             if self._bytes + weight > MOST_PHOTO_BYTES if weight else size > MOST_BYTES:
                 raise queue.Full

@@ -19,6 +19,7 @@ from vigie.errors import (
 )
 from vigie.models.document import text_in
 from vigie.serving.auth.access import KEY_HEADERS
+from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
 from vigie.serving.web.docs import model_sections, route_rows
@@ -181,6 +182,7 @@ def _results(answered: Answered, *, single: bool = True) -> list[ResultView]:
         return []
     live, unseen = answered.context.live, answered.context.decoded.outside
     predictions = predictions_of(live.document, answered.result.answers, unseen)
+    add_thumbnails(predictions, live, answered.result.answers)
     return [
         result_of(
             live.document,

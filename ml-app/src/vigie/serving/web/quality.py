@@ -30,8 +30,12 @@ _JUDGED = ("absolute", "wrong")
 _MOST_METRICS = 6
 _IN_UNIT = frozenset({"mae", "rmse"})
 _SHARES = frozenset(
-    {"mape", "median_ape", "accuracy", "interval_coverage", "interval_relative_width"}
-)
+    {
+        "mape", "median_ape", "accuracy", "interval_coverage", "interval_relative_width",
+        "nearest_accuracy", "neighbours_precision", "explained_variance",
+        "explained_variance_held_out",
+    }
+)  # fmt: skip
 _KINDS = tuple(kind for kinds in ERROR_KINDS.values() for kind in kinds)
 
 
@@ -96,6 +100,10 @@ def metrics_of(document: PackageDocument, language: Language) -> list[tuple[str,
         "macro_f1": t("F1, mean of the classes"),
         "interval_coverage": t("Truths inside the interval"),
         "interval_relative_width": t("Mean width of the interval"),
+        "nearest_accuracy": t("Right label on the most alike"),
+        "neighbours_precision": t("Right labels among the most alike"),
+        "explained_variance": t("Variance kept in the vector, in training"),
+        "explained_variance_held_out": t("Variance kept in the vector"),
     }
     return [
         (names.get(name, name.replace("_", " ")), _metric(document, name, value, language))

@@ -24,8 +24,10 @@ CONTENT_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """What a page may load: nothing of others, no scripts in its text."""
-PHOTO_POLICY = CONTENT_POLICY.replace("data:;", "data: blob:; connect-src 'self';")
-"""A page that takes photos shows the chosen ones from memory, and asks without leaving."""
+PHOTO_POLICY = CONTENT_POLICY.replace(
+    "data:;", "data: blob:; connect-src 'self'; manifest-src 'self';"
+)
+"""A page that takes photos shows the chosen ones from memory, asks without leaving, is an app."""
 
 
 def code_spans(text: str) -> Markup:

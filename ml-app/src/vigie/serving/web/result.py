@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from vigie.models.document import text_in
 from vigie.serving.web.form import leaves
+from vigie.serving.web.information import Information, information_of
 
 if TYPE_CHECKING:
     from vigie.models.document import Input, Output, PackageDocument
     from vigie.serving.web.language import Language
     from vigie.serving.web.photo_answers import PhotoView
 
+_OF_LABELS = frozenset({"label", "score", "scores"})
+"""Parts of a classification's answer whose names are theirs, also where an output has one."""
 _MOST_NUMBERS = 8
 _MOST_SCORES = 12
 _FEW_SCORES = 3
@@ -60,6 +63,7 @@ class ResultView:
     """How many classes of a single answer have lower scores than those that are shown."""
     download: str = ""
     """A `data:` address of the outputs as JSON, where one has too many numbers to show."""
+    information: Information = field(default_factory=Information)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +87,42 @@ def result_of(
     Where it is not the `single` one of a page, only its highest scores are shown.
     """
     warnings = [_warning(item, language) for item in outside]
+    information = information_of(document, prediction, language)
+    first, *others = document.shown_outputs
     if document.task == "classification":
         scores = _scores(document, prediction, language)
         best = next(score for score in scores if score.best)
-        label = text_in(document.outputs[0].label, language.code)
-        shown = scores[: _MOST_SCORES if single else _FEW_SCORES]
-        more = len(scores) - len(shown) if single else 0
-        return ResultView(best.label, label, "", None, shown, [], warnings, more)
-    first, *others = document.outputs
+        others = [one for one in others if single and one.name not in _OF_LABELS]
+        return ResultView(
+            best.label,
+            text_in(first.label, language.code),
+            "",
+            None,
+            scores[: _MOST_SCORES if single else _FEW_SCORES],
+            _rows(others, prediction, language),
+            warnings,
+            max(len(scores) - _MOST_SCORES, 0) if single else 0,
+            _download({one.name: prediction[one.name] for one in others}),
+            information,
+        )
     headline, label = "", ""
     if document.task == "regression" and isinstance(prediction[first.name], int | float):
         headline = language.quantity(prediction[first.name], first.unit, first.decimals)
         label = text_in(first.label, language.code)
     else:
         others = [first, *others]
-    rows = [
-        (text_in(one.label, language.code), _output_text(one, prediction[one.name], language))
-        for one in others
-    ]
     interval, bar = _interval(document, prediction, language)
-    download = _download({one.name: prediction[one.name] for one in others})
-    return ResultView(headline, label, interval, bar, [], rows, warnings, download=download)
+    return ResultView(
+        headline,
+        label,
+        interval,
+        bar,
+        [],
+        _rows(others, prediction, language),
+        warnings,
+        download=_download({one.name: prediction[one.name] for one in others}),
+        information=information,
+    )
 
 
 def curl_command(url: str, body: bytes) -> str:
@@ -166,6 +185,16 @@ def _scores(
             label == best,
         )
         for label, score in ranked
+    ]
+
+
+def _rows(
+    outputs: Sequence[Output], prediction: Mapping[str, Any], language: Language
+) -> list[tuple[str, str]]:
+    """Outputs with their values, as a table has them."""
+    return [
+        (text_in(one.label, language.code), _output_text(one, prediction[one.name], language))
+        for one in outputs
     ]
 
 
