@@ -13,13 +13,14 @@ from rich.console import Console
 from support.broken_photos import write_many
 from support.photos import photo_bytes, write_colours, write_photos
 from vigie.batch.growing_table import GrowingTable
-from vigie.batch.listing import PhotoFolder, PhotoList
+from vigie.batch.listing import PhotoList
 from vigie.batch.photo_scorer import PhotoScorer, Scored
 from vigie.batch.photos import BatchSummary, Order, score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
 from vigie.models.package import read_package
+from vigie.models.photo_folder import PhotoFolder
 
 FACTS = {"model": ["colours", "abc"]}
 

@@ -24,7 +24,6 @@ from support.memory import tell
 from support.mobilenet import write_mobilenet
 from support.photos import photo_pixels, write_colours
 from support.waiting import wait_until
-from vigie.batch.listing import PhotoFolder
 from vigie.batch.photo_scorer import BATCH_PHOTOS, PhotoScorer
 from vigie.batch.photos import Order, score_photos
 from vigie.batch.stop_signal import StopSignal
@@ -32,6 +31,7 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.manifest import file_digest
 from vigie.models.package import read_package
 from vigie.models.photo import read_photo
+from vigie.models.photo_folder import PhotoFolder
 
 MANY, BROKEN_EACH, KILLS = 10_000, 33, 5
 PHOTOS, ROUNDS = 2_000, 3

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from vigie.registry.run_log import log_run
 
 if TYPE_CHECKING:
-    from vigie.batch.model import BatchModel
     from vigie.batch.photos import BatchSummary, Order
+    from vigie.registry.reference import BatchModel
     from vigie.settings import Settings
 
 

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from support.photos import install_colours, write_colours
-from vigie.batch.model import open_model, photo_models
+from support.worker import filled_cache
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.cache import ModelCache
+from vigie.registry.reference import open_model, photo_models
 from vigie.settings import Settings, load_settings
 
 
 @pytest.fixture
-def settings(cache: ModelCache) -> Settings:
+def settings(tmp_path: Path) -> Settings:
+    cache = filled_cache(tmp_path / "cache")
     install_colours(cache)
     return load_settings(cache=cache.folder)
 
