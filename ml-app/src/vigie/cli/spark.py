@@ -55,6 +55,9 @@ def spark() -> None:
 
 @spark.command(short_help="features of photos, and their PCA")
 @_common
+@click.option("--components", type=click.IntRange(1), help="A PCA of so many components.")
+@click.option("--variance", type=click.FloatRange(0, 1, min_open=True), help="… of such a share.")
+@click.option("--pca", metavar="URI", help="A PCA that was saved: the folder pca of an output.")
 @click.option("--vector", help="The output to write. [features, or the only vector]")
 def features(model: str, source: str, target: str, **options: Any) -> None:
     """Write what MODEL sees in each photo: Parquet by label, and a PCA of it.
@@ -70,12 +73,19 @@ def _features(model: str, source: str, target: str, options: dict[str, Any]) -> 
 
     from vigie.spark.features import FeaturesOrder, compute_features
     from vigie.spark.package_uri import fetch_model
+    from vigie.spark.reduction import ReductionOrder
     from vigie.spark.session import open_session
     from vigie.spark.storage import uri_of
 
+    asked = [name for name in ("components", "variance", "pca") if options[name] is not None]
+    if len(asked) > 1:
+        raise ConfigurationError(f"--{asked[0]} and --{asked[1]} exclude each other: give one")
+    saved = None if options["pca"] is None else uri_of(options["pca"])
+    reduction = ReductionOrder(options["components"], options["variance"], saved)
     order = FeaturesOrder(
-        uri_of(source), uri_of(target), options["vector"], options["pattern"], options["restart"]
-    )
+        uri_of(source), uri_of(target), options["vector"], options["pattern"], reduction,
+        options["restart"],
+    )  # fmt: skip
     with (
         tempfile.TemporaryDirectory(prefix="vigie-") as scratch,
         open_session(_session_options(options)) as session,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as sf
 
@@ -16,7 +16,9 @@ from vigie.spark.contract import check_table
 from vigie.spark.photo_run import PhotoRun
 from vigie.spark.photo_source import PhotoSource
 from vigie.spark.photo_task import REASON, VectorAnswer
+from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
 from vigie.spark.shipping import ship
+from vigie.spark.stages import counted, stage
 from vigie.spark.state import OutputState
 from vigie.spark.storage import Storage, local_path
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from vigie.models.document import PackageDocument
     from vigie.registry.reference import BatchModel
+    from vigie.spark.reduction import Reduction
 
 FEATURES, QUARANTINE, PCA = "features", "quarantine", "pca"
 _ROWS_A_FILE = 10_000
@@ -39,18 +42,24 @@ class FeaturesOrder:
     output: str
     vector: str | None = None
     patterns: Sequence[str] = ()
+    reduction: ReductionOrder = ReductionOrder()
     restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FeaturesSummary:
-    """How a run ended: read = written + quarantined, and how many of them this run computed."""
+    """How a run ended: read = written + quarantined, and how many of them this run computed.
+
+    `components` and the share of the variance that they have are there where a PCA was asked for.
+    """
 
     read: int
     written: int
     quarantined: int
     computed: int
     seconds: float
+    components: int | None = None
+    variance: float | None = None
 
 
 def compute_features(
@@ -63,24 +72,49 @@ def compute_features(
     began = time.monotonic()
     document = model.predictor.package.document
     photo_input(document)
-    vector = vector_of(document, order.vector)
-    storage = Storage(session)
-    facts = {
+    of = {
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
-        "vector": vector,
-        "input": order.source,
-        "choice of photos": list(order.patterns),
+        "vector": vector_of(document, order.vector),
     }
+    facts = {**of, "input": order.source, "choice of photos": list(order.patterns)}
     _check_apart(order)
-    source = PhotoSource(session, storage, order.source, order.patterns)
+    storage = Storage(session)
+    saved = order.reduction.saved
+    # what cannot be used is better known before the first photo
+    reduction = None if saved is None else load_reduction(storage, saved, of)
+    with stage(console, "input") as told:
+        source = PhotoSource(session, storage, order.source, order.patterns)
+        told(f"{len(source.photos):,} photos")
     state = OutputState(storage, order.output)
     state.claim(facts, (FEATURES, QUARANTINE, PCA), order.restart)
     shipped = ship(session, model.predictor, scratch)
-    run = PhotoRun(session, storage, source, shipped, VectorAnswer(vector), order.output)
-    computed = run.compute(console)
-    counts = _write(session, run.rows(), len(source.photos), order.output)
-    state.finish(facts, {"counts": counts | {"computed": computed}})
-    return FeaturesSummary(**counts, computed=computed, seconds=time.monotonic() - began)
+    run = PhotoRun(session, storage, source, shipped, VectorAnswer(of["vector"]), order.output)
+    with stage(console, "features") as told:
+        computed, seconds = run.compute(console), time.monotonic() - began
+        told(counted(computed, "photos", seconds))
+        told(f"{len(source.photos) - computed:,} done before")
+    rows = run.rows()
+    features = rows.where(sf.col(REASON).isNull()).select("name", "vector", "label")
+    if reduction is None and order.reduction.is_asked:
+        with stage(console, "PCA") as told:
+            reduction = fit_reduction(session, features, order.reduction, of)
+            told(f"{reduction.components} components, {reduction.explained:.1%} of the variance")
+    with stage(console, "tables") as told:
+        if reduction is not None:
+            features = reduction.apply(features)
+        broken = rows.where(sf.col(REASON).isNotNull()).select("name", REASON)
+        counts = _write(session, features, broken, len(source.photos), order.output)
+        _keep(reduction, storage, order)
+        told(f"{counts['written']:,} with features, {counts['quarantined']:,} in quarantine")
+    summary = FeaturesSummary(
+        **counts,
+        computed=computed,
+        seconds=time.monotonic() - began,
+        components=None if reduction is None else reduction.components,
+        variance=None if reduction is None else reduction.explained,
+    )
+    state.finish(facts, {"counts": asdict(summary)})
+    return summary
 
 
 def vector_of(document: PackageDocument, asked: str | None) -> str:
@@ -109,18 +143,26 @@ def _check_apart(order: FeaturesOrder) -> None:
         raise DataError("OUTPUT lies in the input: name a folder beside it")
 
 
-def _write(session: SparkSession, rows: DataFrame, read: int, output: str) -> dict[str, Any]:
-    answered = rows.where(sf.col(REASON).isNull())
-    features = answered.select("name", "vector", "label")
-    labels = max(answered.select("label").distinct().count(), 1)
+def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -> None:
+    """Saves the PCA beside what it made; an earlier one that made nothing of it goes."""
+    own = f"{order.output}/{PCA}"
+    if reduction is None:
+        storage.delete(own)
+    elif order.reduction.saved not in (own, order.output):
+        reduction.save(storage, own)
+
+
+def _write(
+    session: SparkSession, features: DataFrame, broken: DataFrame, read: int, output: str
+) -> dict[str, int]:
+    """Writes both tables; gives how many rows they have when they are read again."""
+    labels = max(features.select("label").distinct().count(), 1)
     spread = -(-read // (labels * _ROWS_A_FILE))
     placed = features.repartition("label", sf.pmod(sf.xxhash64("name"), sf.lit(spread)))
     ordered = placed.sortWithinPartitions("label", "name")
     ordered.write.mode("overwrite").partitionBy("label").parquet(f"{output}/{FEATURES}")
-    broken = rows.where(sf.col(REASON).isNotNull()).select("name", REASON)
-    broken.coalesce(1).sortWithinPartitions("name").write.mode("overwrite").parquet(
-        f"{output}/{QUARANTINE}"
-    )
+    table = broken.coalesce(1).sortWithinPartitions("name")
+    table.write.mode("overwrite").parquet(f"{output}/{QUARANTINE}")
     written = check_table(session, f"{output}/{FEATURES}", features)
     quarantined = check_table(session, f"{output}/{QUARANTINE}", broken)
     if read != written + quarantined:
