@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ class Refuses:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         mean = feeds["photo"].mean(axis=(1, 2))
         if (mean.argmax(axis=1) == 2).any():
             raise ModelFailure("The model failed on this input.", self.reason)

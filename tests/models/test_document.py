@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from support.fruits import fruits_document
 from support.packages import housing_document, iris_document
 from vigie.models.document import FLOAT32_MAX, INT64_MAX, Input, PackageDocument, text_in
 
@@ -98,3 +99,52 @@ def test_a_text_is_shown_in_the_nearest_language() -> None:
     assert text_in({"en": "Rooms", "fr": "Pièces"}, "fr") == "Pièces"
     assert text_in({"en": "Rooms", "fr": "Pièces"}, "de") == "Rooms"
     assert text_in({"fr": "Pièces"}, "de") == "Pièces"
+
+
+def test_what_a_document_says_of_vectors_and_labels_agrees_with_its_outputs() -> None:
+    document = PackageDocument.model_validate(fruits_document())
+    assert [output.name for output in document.shown_outputs] == ["probabilities", "vector"]
+    assert document.label_notes["red"].link == "https://en.wikipedia.org/wiki/Apple"
+    assert document.reduction is not None
+    assert document.reduction.centred
+    assert 0.9 < document.reduction.share <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"label_notes": {"mauve": {"text": "?"}}}, "there is no label mauve"),
+        ({"label_notes": {"red": {"text": "?", "link": "http://a.b"}}}, "link"),
+        ({"label_notes": {"red": {"text": "?", "link": "https://a b"}}}, "link"),
+        ({"label_notes": {"red": {"link": "https://a.b"}}}, "text"),
+        ({"neighbours": {"output": "scores"}}, "no vector scores"),
+        ({"neighbours": {"output": "vector", "count": 0}}, "count"),
+    ],
+)
+def test_notes_and_neighbours_that_do_not_fit_are_refused(
+    changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValidationError, match=told):
+        PackageDocument.model_validate(fruits_document() | changes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "told"),
+    [
+        ("of", "pixels", "no vector of its components"),
+        ("output", "features", "no vector of its components"),
+        ("components", 2, "one share of the variance per component"),
+    ],
+)
+def test_a_reduction_that_does_not_fit_is_refused(entry: str, value: Any, told: str) -> None:
+    document = fruits_document()
+    document["reduction"][entry] = value
+    with pytest.raises(ValidationError, match=told):
+        PackageDocument.model_validate(document)
+
+
+def test_the_first_output_is_shown() -> None:
+    document = fruits_document()
+    document["outputs"][0]["shown"] = False
+    with pytest.raises(ValidationError, match="the first output is shown"):
+        PackageDocument.model_validate(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Broken:
     name = "onnx"
     in_caller = True
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         raise RuntimeError(f"{SECRET} {feeds}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from support.fruits import fruits_document
 from support.packages import housing_document, iris_document
 from vigie.models.document import PackageDocument
 from vigie.registry.gate.compatibility import breaking_changes, harmless_changes
@@ -136,3 +137,18 @@ def test_another_task_and_a_lost_interval_are_named() -> None:
         "the answers have no interval any more",
     ]
     assert harmless_changes(new, old) == ["the answers have an interval now"]
+
+
+def test_what_is_hidden_and_neighbours_that_are_lost_are_named() -> None:
+    old = PackageDocument.model_validate(fruits_document())
+    hidden = fruits_document() | {"neighbours": None}
+    hidden["outputs"][1]["shown"] = False
+    new = PackageDocument.model_validate(hidden)
+    assert breaking_changes(old, new) == [
+        "output vector is gone",
+        "the answers have no neighbours any more",
+    ]
+    assert harmless_changes(new, old) == [
+        "output vector is new",
+        "the answers have neighbours now",
+    ]

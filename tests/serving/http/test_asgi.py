@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -241,11 +241,11 @@ class HeldEngine:
         self.rows = 0
         self._engine = engine
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         self.rows += len(feeds["surface_m2"])
         self.entered.set()
         assert self.go_on.wait(60)
-        return self._engine.run(feeds)
+        return self._engine.run(feeds, wanted)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,7 +51,7 @@ class WatchedEngine:
         self.during: Callable[[], object] = lambda: None
         self._engine = engine
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         surface, during = feeds["surface_m2"], self.during
         self.calls.append(len(surface))
         self.threads.add(threading.current_thread().name)
@@ -60,7 +60,7 @@ class WatchedEngine:
         during()
         if (surface == RAISES).any():
             raise RuntimeError("/secret/path")
-        answers = self._engine.run(feeds)
+        answers = self._engine.run(feeds, wanted)
         answers["price_eur"][surface == NOT_FINITE] = np.nan
         return answers
 

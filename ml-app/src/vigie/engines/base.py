@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,6 @@ class Engine(Protocol):
     in_caller: bool
     """Whether it computes in the thread that calls it: then that thread's time is its own."""
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
-        """Every output tensor by name, [rows, …], for input tensors [rows, …]."""
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Output tensors by name, [rows, …], for input tensors [rows, …]: all, or `wanted`."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,12 @@ class OnnxEngine:
         self.inputs = {node.name: node.type for node in self._session.get_inputs()}
         self.outputs = [node.name for node in self._session.get_outputs()]
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
-        """Every output tensor by name; `ModelFailure` where the graph fails on these rows."""
-        return self._run(feeds, None)
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Every output tensor by name, or those that are `wanted`.
+
+        `ModelFailure` where the graph fails on these rows.
+        """
+        return self._run(feeds, None, self.outputs if wanted is None else wanted)
 
     def run_within(self, feeds: Feeds, seconds: float) -> dict[str, np.ndarray]:
         """`run`, ended after so many seconds: then a `ModelFailure` of the reason `slow`."""
@@ -55,7 +59,7 @@ class OnnxEngine:
         timer = threading.Timer(seconds, setattr, (options, "terminate", True))
         timer.start()
         try:
-            return self._run(feeds, options)
+            return self._run(feeds, options, self.outputs)
         except ModelFailure:
             if options.terminate:
                 raise ModelFailure("The model did not end in time.", "slow") from None
@@ -63,14 +67,16 @@ class OnnxEngine:
         finally:
             timer.cancel()
 
-    def _run(self, feeds: Feeds, options: ort.RunOptions | None) -> dict[str, np.ndarray]:
+    def _run(
+        self, feeds: Feeds, options: ort.RunOptions | None, wanted: Sequence[str]
+    ) -> dict[str, np.ndarray]:
         try:
-            answers = self._session.run(self.outputs, feeds, options)
+            answers = self._session.run(wanted, feeds, options)
         except Exception as failure:
             if _names_memory(failure):
                 raise ModelFailure("The model needs more memory than there is.", "memory") from None
             raise ModelFailure("The model failed on this input.", "engine") from None
-        return dict(zip(self.outputs, answers, strict=True))
+        return dict(zip(wanted, answers, strict=True))
 
 
 def _names_memory(failure: Exception) -> bool:

@@ -11,23 +11,33 @@ if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
     from vigie.models.document import PackageDocument
 
+NEIGHBOURS = "neighbours"
+
 
 def predictions_of(
     document: PackageDocument, answers: Answers, outside: Mapping[str, Sequence[int]]
 ) -> list[dict[str, Any]]:
     """The answer to each row, by the names of its parts.
 
+    That of a classification has label, score and scores first, then what else it shows. The
+    neighbours stand behind, where there are some.
+
     `outside` holds, per input, the rows whose value was not seen in training: they get a warning.
     """
     if document.task == "classification":
         rows = _labelled(document, answers)
+        if len(document.outputs) > 1:
+            _add_outputs(rows, document, answers)
     elif len(document.outputs) == 1:
         name = document.outputs[0].name
         rows = [{name: value} for value in answers.outputs[name].tolist()]
     else:
-        names = [output.name for output in document.outputs]
+        names = [output.name for output in document.shown_outputs]
         values = [answers.outputs[name].tolist() for name in names]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    if answers.nearest is not None:
+        for row, found in zip(rows, answers.nearest.told(document.labels), strict=True):
+            row.setdefault(NEIGHBOURS, found)
     if answers.lower is None or answers.upper is None:
         for row in rows:
             row["warnings"] = []
@@ -51,6 +61,14 @@ def _labelled(document: PackageDocument, answers: Answers) -> list[dict[str, Any
         }
         for label, row in zip(answers.labels(document), scores, strict=True)
     ]
+
+
+def _add_outputs(rows: list[dict[str, Any]], document: PackageDocument, answers: Answers) -> None:
+    """Adds what a classification shows behind its scores, by name."""
+    for output in document.shown_outputs[1:]:
+        for row, value in zip(rows, answers.outputs[output.name].tolist(), strict=True):
+            # an output that is called as a part of every answer does not take its place
+            row.setdefault(output.name, value)
 
 
 def _warn(

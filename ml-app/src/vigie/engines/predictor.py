@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +12,25 @@ from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import best_labels
 from vigie.models.interval import Interval
+from vigie.models.neighbours import Nearest
 
 if TYPE_CHECKING:
     from vigie.engines.base import Engine, Feeds
-    from vigie.models.document import PackageDocument
+    from vigie.models.document import Output, PackageDocument
     from vigie.models.package import Package
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model answered for some rows: each output [rows, …], and the interval's bounds."""
+    """What a model answered for some rows: each output [rows, …], and the interval's bounds.
+
+    `nearest` are the reference rows of the package that they are most like, where it has some.
+    """
 
     outputs: dict[str, np.ndarray]
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+    nearest: Nearest | None = None
 
     def labels(self, document: PackageDocument) -> list[str]:
         """The label of each row, of a classification: the one with the highest score."""
@@ -37,6 +42,7 @@ class Answers:
             {name: values[start:stop] for name, values in self.outputs.items()},
             None if self.lower is None else self.lower[start:stop],
             None if self.upper is None else self.upper[start:stop],
+            None if self.nearest is None else self.nearest.rows(start, stop),
         )
 
 
@@ -50,36 +56,55 @@ class Predictor:
         self.decoder = RowDecoder(document.inputs)
         self._inputs = document.inputs
         self._outputs = document.outputs
+        self._shown = document.shown_outputs
+        self._neighbourhood = document.neighbours
+        self._wanted = self._shown_tensors(document)
         self._interval = Interval.from_dict(document.interval) if document.interval else None
         self._rows_at_once = document.rows_at_once
 
-    def predict(self, columns: Mapping[str, list[Any]]) -> Answers:
-        """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite."""
-        tensors = self._run(feeds_of(self._inputs, columns))
-        outputs: dict[str, np.ndarray] = {}
-        for output in self._outputs:
-            values = tensors[output.tensor].reshape(-1, *output.shape)
-            # the bare reduction: `all` has a detour through Python, which a single row would feel
-            if not np.logical_and.reduce(np.isfinite(values), axis=None):
-                raise ModelFailure(
-                    "The model answered with a number that is not finite.", "nonfinite_output"
-                )
-            outputs[output.name] = values
-        return self._finish(outputs)
+    def _shown_tensors(self, document: PackageDocument) -> list[str] | None:
+        """The tensors of an answer; `None` for every one: then nothing need be looked up."""
+        if len(self._shown) == len(self._outputs):
+            return None
+        known = document.answer_names()
+        compared = [known[self._neighbourhood.output]] if self._neighbourhood else []
+        return list(dict.fromkeys(output.tensor for output in (*self._shown, *compared)))
 
-    def _run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+    def predict(self, columns: Mapping[str, list[Any]], *, every_output: bool = False) -> Answers:
+        """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite.
+
+        With `every_output` also those that are not shown.
+        """
+        wanted = None if every_output else self._wanted
+        tensors = self._run(feeds_of(self._inputs, columns), wanted)
+        outputs: dict[str, np.ndarray] = {}
+        for output in self._outputs if every_output else self._shown:
+            outputs[output.name] = _finite(tensors, output)
+        return self._finish(outputs, self._nearest(tensors))
+
+    def _nearest(self, tensors: Mapping[str, np.ndarray]) -> Nearest | None:
+        """What the rows are most like, where the package has something to compare them with."""
+        among, described = self.package.neighbours, self._neighbourhood
+        if among is None or described is None:
+            return None
+        output = self.package.document.answer_names()[described.output]
+        return Nearest(among, *among.nearest(_finite(tensors, output), described.count))
+
+    def _run(self, feeds: Feeds, wanted: Sequence[str] | None) -> dict[str, np.ndarray]:
         rows, most = len(feeds[self._inputs[0].name]), self._rows_at_once
         if rows <= most:
-            return self.engine.run(feeds)
+            return self.engine.run(feeds, wanted)
         parts = [
-            self.engine.run({name: array[start : start + most] for name, array in feeds.items()})
+            self.engine.run(
+                {name: array[start : start + most] for name, array in feeds.items()}, wanted
+            )
             for start in range(0, rows, most)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _finish(self, outputs: dict[str, np.ndarray]) -> Answers:
+    def _finish(self, outputs: dict[str, np.ndarray], nearest: Nearest | None) -> Answers:
         lower = upper = None
-        first, *others = self._outputs
+        first, *others = (output for output in self._outputs if output.name in outputs)
         if self._interval is not None:
             values = outputs[first.name].astype(np.float64)
             lower, upper = self._interval.bounds(values)
@@ -93,7 +118,7 @@ class Predictor:
             if output.decimals is not None:
                 values = outputs[output.name].astype(np.float64)
                 outputs[output.name] = values.round(output.decimals)
-        return Answers(outputs, lower, upper)
+        return Answers(outputs, lower, upper, nearest)
 
     def check_golden(self) -> None:
         """Refuses unless the golden rows get the recorded answers."""
@@ -101,11 +126,22 @@ class Predictor:
         if missing := {o.tensor for o in self._outputs} - self._tensor_names():
             raise RefusedPackage(f"the graph has no output named {min(missing)}")
         decoded = self.decoder.decode(list(golden.rows))
-        golden.check(self.predict(decoded.columns).outputs)
+        golden.check(self.predict(decoded.columns, every_output=True).outputs)
 
     def _tensor_names(self) -> set[str]:
         decoded = self.decoder.decode([self.package.golden.rows[0]])
         return set(self.engine.run(feeds_of(self._inputs, decoded.columns)))
+
+
+def _finite(tensors: Mapping[str, np.ndarray], output: Output) -> np.ndarray:
+    """The values of an output, [rows, …]; `ModelFailure` where one is not finite."""
+    values = tensors[output.tensor].reshape(-1, *output.shape)
+    # the bare reduction: `all` has a detour through Python, which a single row would feel
+    if not np.logical_and.reduce(np.isfinite(values), axis=None):
+        raise ModelFailure(
+            "The model answered with a number that is not finite.", "nonfinite_output"
+        )
+    return values
 
 
 def wanted_engine(package: Package, engine: str) -> str:

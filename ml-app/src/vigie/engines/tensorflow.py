@@ -43,11 +43,14 @@ class TensorFlowEngine:
         """The names of the model's inputs."""
         return frozenset(name for group in self._groups for name in group.names)
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
-        """Every output tensor by name; `ModelFailure` where the model fails on these rows."""
+    def run(self, feeds: Feeds, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Every output tensor by name, or those that are `wanted`.
+
+        `ModelFailure` where the model fails on these rows.
+        """
         try:
             answers = self._function(*(group.pack(feeds) for group in self._groups))
-            return {name: tensor.numpy() for name, tensor in answers.items()}
+            return {name: answers[name].numpy() for name in wanted or answers}
         except Exception:
             raise ModelFailure("The model failed on this input.", "engine") from None
 

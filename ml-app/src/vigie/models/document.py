@@ -9,6 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vigie.models.neighbours import Neighbourhood
+from vigie.models.reduction import Reduction
+
 FLOAT32_MAX = 3.4028234663852886e38
 INT64_MAX = float(2**63 - 1024)
 """The largest number of int64 that a float holds."""
@@ -166,7 +169,10 @@ class Input(_Frozen):
 
 
 class Output(_Frozen):
-    """One output of a model: its tensor in the graph and how its numbers are written."""
+    """One output of a model: its tensor in the graph and how its numbers are written.
+
+    One that is not `shown` is in the graph, and in no answer unless it is asked for.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     label: Text
@@ -174,6 +180,14 @@ class Output(_Frozen):
     shape: tuple[int, ...] = ()
     unit: str | None = None
     decimals: int | None = Field(default=None, ge=0, le=12)
+    shown: bool = True
+
+
+class LabelNote(_Frozen):
+    """What people can read of a label: a text, and where there is more of it (https alone)."""
+
+    text: Text
+    link: str | None = Field(default=None, max_length=2000, pattern=r"^https://[^\s\x00-\x1f]+$")
 
 
 class Rule(_Frozen):
@@ -229,6 +243,9 @@ class PackageDocument(_Frozen):
     outputs: tuple[Output, ...] = Field(min_length=1)
     labels: tuple[str, ...] = ()
     label_texts: dict[str, Text] = {}
+    label_notes: dict[str, LabelNote] = {}
+    reduction: Reduction | None = None
+    neighbours: Neighbourhood | None = None
     interval: dict[str, Any] | None = None
     provenance: Provenance
     metrics: dict[str, float] = {}
@@ -245,7 +262,20 @@ class PackageDocument(_Frozen):
             len(self.labels) < 2 or self.outputs[0].shape != (len(self.labels),)
         ):
             raise ValueError("a classification names one label per class of its first output")
+        self._check_vectors()
         return self
+
+    def _check_vectors(self) -> None:
+        if not self.outputs[0].shown:
+            raise ValueError("the first output is shown")
+        if unknown := sorted(self.label_notes.keys() - set(self.labels)):
+            raise ValueError(f"label_notes: there is no label {unknown[0]}")
+        widths = {one.name: one.shape[0] for one in self.outputs if len(one.shape) == 1}
+        reduced = self.reduction
+        if reduced and not reduced.fits(widths):
+            raise ValueError("reduction: its output is no vector of its components")
+        if self.neighbours is not None and self.neighbours.output not in widths:
+            raise ValueError(f"neighbours: there is no vector {self.neighbours.output}")
 
     @property
     def tensor_names(self) -> frozenset[str]:
@@ -264,6 +294,11 @@ class PackageDocument(_Frozen):
     def images(self) -> tuple[Input, ...]:
         """The inputs that take photos."""
         return tuple(item for item in self.inputs if item.is_image)
+
+    @property
+    def shown_outputs(self) -> tuple[Output, ...]:
+        """The outputs that an answer shows unless it is asked for every one."""
+        return tuple(output for output in self.outputs if output.shown)
 
     @property
     def rows_at_once(self) -> int:

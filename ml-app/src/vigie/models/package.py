@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from vigie.errors import RefusedPackage
 from vigie.models.document import PackageDocument
+from vigie.models.neighbours import read_neighbours
 from vigie.models.profile import Profile
 from vigie.models.reference_rows import Golden, HeldOut, with_arrays
+
+if TYPE_CHECKING:
+    from vigie.models.neighbours import Neighbours
 
 KERAS_MODEL = Path("data/model.keras")
 SERVED_KERAS_MODEL = Path("vigie/model.keras")
@@ -33,13 +37,14 @@ _Document = TypeVar("_Document", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package that has been read: its folder, its digest and its three documents."""
+    """A package that has been read: its folder, its digest, its documents, its reference rows."""
 
     root: Path
     digest: str
     document: PackageDocument
     golden: Golden
     profile: Profile | None
+    neighbours: Neighbours | None = None
 
     @property
     def onnx_path(self) -> Path:
@@ -60,13 +65,14 @@ def keras_model_in(root: Path) -> Path:
 
 def read_package(root: Path, digest: str) -> Package:
     """The package in `root`; refused where a document is absent or breaks its schema."""
-    profile = root / PROFILE
+    profile, document = root / PROFILE, read_document(root)
     return Package(
         root=root,
         digest=digest,
-        document=read_document(root),
+        document=document,
         golden=with_arrays(_read(root / GOLDEN, Golden), root / GOLDEN_ARRAYS),
         profile=_read(profile, Profile) if profile.exists() else None,
+        neighbours=_neighbours(root, document),
     )
 
 
@@ -81,6 +87,14 @@ def read_held_out(root: Path) -> HeldOut | None:
     if not path.exists():
         return None
     return with_arrays(_read(path, HeldOut), root / HELD_OUT_ARRAYS)
+
+
+def _neighbours(root: Path, document: PackageDocument) -> Neighbours | None:
+    """The reference rows, where the document speaks of them."""
+    if document.neighbours is None:
+        return None
+    (width,) = document.answer_names()[document.neighbours.output].shape
+    return read_neighbours(root, width, len(document.labels))
 
 
 def _read(path: Path, kind: type[_Document]) -> _Document:

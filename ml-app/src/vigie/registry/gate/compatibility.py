@@ -21,8 +21,8 @@ def breaking_changes(old: PackageDocument, new: PackageDocument) -> list[str]:
         for item in new.inputs
         if item.name not in known and item.required
     ]
-    answered = new.answer_names()
-    for place, output in enumerate(old.outputs):
+    answered = {output.name: output for output in new.shown_outputs}
+    for place, output in enumerate(old.shown_outputs):
         other = answered.get(output.name)
         if other is None:
             found.append(f"output {output.name} is gone")
@@ -31,6 +31,8 @@ def breaking_changes(old: PackageDocument, new: PackageDocument) -> list[str]:
     found += _labels(old.labels, new.labels)
     if old.interval and not new.interval:
         found.append("the answers have no interval any more")
+    if old.neighbours and not new.neighbours:
+        found.append("the answers have no neighbours any more")
     return found
 
 
@@ -45,13 +47,15 @@ def harmless_changes(old: PackageDocument, new: PackageDocument) -> list[str]:
                 found.append(f"input {item.name} is new and optional")
         else:
             found += _wider(before, item)
-    answered = old.answer_names()
-    found += [f"output {o.name} is new" for o in new.outputs if o.name not in answered]
+    answered = {output.name for output in old.shown_outputs}
+    found += [f"output {o.name} is new" for o in new.shown_outputs if o.name not in answered]
     found += [f"label {label} is new" for label in new.labels if label not in old.labels]
     if old.engine != new.engine:
         found.append(f"the engine {old.engine} became {new.engine}")
     if new.interval and not old.interval:
         found.append("the answers have an interval now")
+    if new.neighbours and not old.neighbours:
+        found.append("the answers have neighbours now")
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vigie.engines.predictor import wanted_engine
 from vigie.errors import RefusedPackage
 from vigie.models.manifest import verify_manifest
+from vigie.models.neighbours import check_thumbnails
 from vigie.models.package import read_package
 from vigie.models.signing import verify_signature
 from vigie.registry.gate.probe import SandboxProbe
@@ -53,6 +54,9 @@ def verify_package(
         raise RefusedPackage(f"the package says that it is {package.document.name}, not {name}")
     if package.document.engine == "onnx" and not package.onnx_path.is_file():
         raise RefusedPackage("vigie/model.onnx is missing")
+    described = package.document.neighbours
+    if package.neighbours and described and described.thumbnails:
+        check_thumbnails(root, len(package.neighbours))
     if package.keras_path.exists():
         check_keras_file(package.keras_path, package.keras_path.relative_to(root).as_posix())
     SandboxProbe.of(settings).run(package, wanted_engine(package, settings.engine))
