@@ -103,6 +103,41 @@ def _features(model: str, source: str, target: str, options: dict[str, Any]) -> 
     return SOME_FAILED if made.quarantined else 0
 
 
+@spark.command("score", short_help="answers to a table, or to photos")
+@_common
+def score_command(model: str, source: str, target: str, **options: Any) -> None:
+    """Write the answer of MODEL to each row or photo: Parquet, errors too.
+
+    Tables: CSV or Parquet, a file or a folder of them. Photos: a folder, or
+    Parquet with the columns name and content.
+    """
+    _ended(lambda: _score(model, source, target, options))
+
+
+def _score(model: str, source: str, target: str, options: dict[str, Any]) -> int:
+    from rich.console import Console
+
+    from vigie.spark.package_uri import fetch_model
+    from vigie.spark.score import ScoreOrder, score
+    from vigie.spark.session import open_session
+    from vigie.spark.storage import uri_of
+
+    order = ScoreOrder(uri_of(source), uri_of(target), options["pattern"], options["restart"])
+    with (
+        tempfile.TemporaryDirectory(prefix="vigie-") as scratch,
+        open_session(_session_options(options)) as session,
+    ):
+        found = fetch_model(session, model, Path(scratch), load_settings())
+        made = score(session, found, order, Path(scratch), Console(stderr=True))
+    click.echo(
+        f"{found.name} {found.version}: {made.read} rows, {made.answered} answered, "
+        f"{made.failed} failed, {made.seconds:.1f} s"
+    )
+    if not made.answered:
+        return NOTHING_USABLE
+    return SOME_FAILED if made.failed else 0
+
+
 def _session_options(options: dict[str, Any]) -> SessionOptions:
     from vigie.spark.session import SessionOptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
 from vigie.spark.state import OutputState
-from vigie.spark.storage import Storage, local_path
+from vigie.spark.storage import Storage, require_apart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,7 +42,7 @@ class FeaturesOrder:
     output: str
     vector: str | None = None
     patterns: Sequence[str] = ()
-    reduction: ReductionOrder = ReductionOrder()
+    reduction: ReductionOrder = field(default_factory=ReductionOrder)
     restart: bool = False
 
 
@@ -72,12 +72,13 @@ def compute_features(
     began = time.monotonic()
     document = model.predictor.package.document
     photo_input(document)
+    vector = vector_of(document, order.vector)
     of = {
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
-        "vector": vector_of(document, order.vector),
+        "vector": vector,
     }
     facts = {**of, "input": order.source, "choice of photos": list(order.patterns)}
-    _check_apart(order)
+    require_apart(order.source, order.output)
     storage = Storage(session)
     saved = order.reduction.saved
     # what cannot be used is better known before the first photo
@@ -87,8 +88,9 @@ def compute_features(
         told(f"{len(source.photos):,} photos")
     state = OutputState(storage, order.output)
     state.claim(facts, (FEATURES, QUARANTINE, PCA), order.restart)
+    answer = VectorAnswer(vector, every_output=not document.answer_names()[vector].shown)
     shipped = ship(session, model.predictor, scratch)
-    run = PhotoRun(session, storage, source, shipped, VectorAnswer(of["vector"]), order.output)
+    run = PhotoRun(session, storage, source, shipped, answer, order.output)
     with stage(console, "features") as told:
         computed, seconds = run.compute(console), time.monotonic() - began
         told(counted(computed, "photos", seconds))
@@ -135,12 +137,6 @@ def vector_of(document: PackageDocument, asked: str | None) -> str:
     if vectors:
         raise DataError(f"{document.name} has the vectors {', '.join(vectors)}: give --vector")
     raise DataError(f"{document.name} answers no vector: give a model of features, or --vector")
-
-
-def _check_apart(order: FeaturesOrder) -> None:
-    given, made = local_path(order.source), local_path(order.output)
-    if given and made and (made == given or given in made.parents):
-        raise DataError("OUTPUT lies in the input: name a folder beside it")
 
 
 def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from vigie.progress import shown
 from vigie.spark.photo_task import PhotoTask, schema_of
 from vigie.spark.session import parallelism
 from vigie.spark.state import PARTS
 from vigie.spark.storage import literal
+from vigie.spark.watch import watched
 
 if TYPE_CHECKING:
-    from pyspark import Accumulator
     from pyspark.sql import DataFrame, SparkSession
     from rich.console import Console
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
 _ROWS_A_BATCH = {"disk": 32, "storage": 4, "table": 4}
 """Rows that go to a worker at a time: names are short, of files a few are in memory at once."""
-_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class PhotoRun:
         )
         frame = self.source.frame(pending, parallelism(self.session))
         made = frame.mapInArrow(task, from_arrow_schema(schema_of(self.answer)))
-        with _watched(task.done, task.failed, len(pending), console):
+        with watched(task.done, task.failed, console, len(pending)):
             made.write.parquet(f"{self.output}/{PARTS}/{uuid.uuid4().hex}")
         self.session.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
 
@@ -104,25 +100,3 @@ class PhotoRun:
 
 def _is_part(name: str) -> bool:
     return name.startswith("part-")
-
-
-@contextmanager
-def _watched(
-    done: Accumulator[int], failed: Accumulator[int], total: int, console: Console
-) -> Iterator[Any]:
-    """Shows how far the tasks of this block are."""
-    over = threading.Event()
-    with shown(console, total, 0) as show:
-
-        def look() -> None:
-            while not over.wait(_LOOK_SECONDS):
-                # a task that is tried again counts twice
-                show(min(done.value, total), failed.value)
-
-        watcher = threading.Thread(target=look, name="vigie-progress", daemon=True)
-        watcher.start()
-        try:
-            yield show
-        finally:
-            over.set()
-            watcher.join()

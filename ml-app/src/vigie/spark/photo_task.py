@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 
 from vigie.errors import DataError, ModelFailure
 from vigie.models.photo import BrokenPhoto, read_photo
 from vigie.models.photo_file import read_photo_file, too_large
 from vigie.models.photo_input import photo_input
+from vigie.spark.arrow import list_array
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -28,7 +28,15 @@ REASON = "reason"
 
 
 class Answer(Protocol):
-    """How answers become columns. It is sent to workers."""
+    """How answers become columns. It is sent to workers.
+
+    With `every_output` it needs those, too, that no answer shows.
+    """
+
+    @property
+    def every_output(self) -> bool:
+        """Whether it does."""
+        ...
 
     def schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -44,6 +52,7 @@ class VectorAnswer:
     """An output of numbers as one list a row."""
 
     output: str
+    every_output: bool = False
 
     def schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -51,7 +60,7 @@ class VectorAnswer:
 
     def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
         """The columns of some answers, by name."""
-        values = answers.outputs[self.output].astype(np.float32)
+        values = answers.outputs[self.output]
         return {"vector": list_array(values.reshape(len(values), -1))}
 
 
@@ -59,13 +68,6 @@ def schema_of(answer: Answer) -> pa.Schema:
     """The columns of what a `PhotoTask` makes and their types."""
     own = [pa.field(name, pa.string()) for name in (*KEY, REASON)]
     return pa.schema([*own, *answer.schema()])
-
-
-def list_array(values: np.ndarray) -> pa.Array:
-    """The rows of numbers [rows, size] as lists of 32-bit floats."""
-    rows, size = values.shape
-    offsets = np.arange(0, (rows + 1) * size, size, dtype=np.int32)
-    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), pa.float32()))
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class _Photos:
             columns: dict[str, list[Any]] = {self._item.name: [photo.pixels]}
             if self._others is not None:
                 columns |= self._others.decode_columns({}, 1).columns
-            return self._answer.columns(self._document, self._predictor.predict(columns))
+            answers = self._predictor.predict(columns, every_output=self._answer.every_output)
+            return self._answer.columns(self._document, answers)
         except BrokenPhoto as broken:
             return str(broken)
         except ModelFailure as failure:

@@ -158,7 +158,8 @@ def _cut(session: SparkSession, whole: PCAModel, components: int) -> PCAModel:
     matrix = DenseMatrix(pc.numRows, components, values.ravel(order="F").tolist())
     variance = Vectors.dense(whole.explainedVariance.toArray()[:components])
     context = session.sparkContext
-    made: Any = session._jvm.org.apache.spark.ml.feature.PCAModel(
+    jvm: Any = session._jvm
+    made = jvm.org.apache.spark.ml.feature.PCAModel(
         whole.uid, _py2java(context, matrix), _py2java(context, variance)
     )
     made.set(made.k(), components)

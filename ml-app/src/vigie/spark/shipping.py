@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from vigie.engines.predictor import open_predictor, wanted_engine
 from vigie.models.manifest import MANIFEST, verify_manifest
+from vigie.models.neighbours import NEIGHBOURS
 from vigie.models.package import (
     DOCUMENT,
     GOLDEN,
     GOLDEN_ARRAYS,
     ONNX_MODEL,
-    PROFILE,
     keras_model_in,
     read_package,
 )
@@ -55,7 +55,7 @@ def ship(session: SparkSession, predictor: Predictor, scratch: Path) -> ShippedP
     )
     parts = tuple(
         path.as_posix()
-        for path in (DOCUMENT, GOLDEN, GOLDEN_ARRAYS, PROFILE, graph)
+        for path in (DOCUMENT, GOLDEN, GOLDEN_ARRAYS, NEIGHBOURS, graph)
         if (package.root / path).is_file()
     )
     folder = f"vigie-{package.digest[:_SHOWN_DIGITS]}"

@@ -42,6 +42,12 @@ def local_path(uri: str) -> Path | None:
     return Path(re.sub("^/+", "/", uri.removeprefix("file:")))
 
 
+def require_apart(source: str, output: str) -> None:
+    """Refuses an output that lies in the input: a later run would take it for a part of that."""
+    if output == source or output.startswith(f"{source}/"):
+        raise DataError("OUTPUT lies in the input: name a folder beside it")
+
+
 def literal(uri: str) -> str:
     """The URI for a reader of Spark, which takes brackets and stars for patterns."""
     return _MAGIC.sub(r"\\\1", uri)
