@@ -15,7 +15,7 @@ _CONNECTORS = {
     "s3a": "org.apache.hadoop:hadoop-aws:3.4.1",
     "gs": "com.google.cloud.bigdataoss:gcs-connector:hadoop3-2.2.26",
 }
-_OWN = re.compile(r"^vigie\.errors\.\w+: (.+)$", re.MULTILINE)
+_OWN = re.compile(r"\bvigie\.errors\.\w+: (.+)$", re.MULTILINE)
 _JAVA = re.compile(r"\b(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b")
 _KNOWN: tuple[tuple[str, str], ...] = (
     (

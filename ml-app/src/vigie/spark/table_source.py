@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
     from vigie.spark.storage import Storage
 
-_CSV: dict[str, str | bool] = {"header": True, "quote": '"', "escape": '"', "enforceSchema": False, "emptyValue": ""}
+_CSV: dict[str, str | bool] = {
+    "header": True,
+    "quote": '"',
+    "escape": '"',
+    "emptyValue": "",
+    "enforceSchema": False,
+}
 
 
 def read_table(session: SparkSession, storage: Storage, uri: str) -> DataFrame:

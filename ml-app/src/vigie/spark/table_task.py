@@ -75,19 +75,22 @@ class _Rows:
             for item in self._document.inputs
             if item.name in names
         }
-        errors: dict[int, str] = {}
+        errors: dict[int, str | None] = {}
         if BROKEN in names:
             torn = pc.indices_nonzero(batch.column(BROKEN).is_valid()).to_pylist()
             errors = dict.fromkeys(torn, _CELLS)
         rows = [row for row in range(batch.num_rows) if row not in errors]
         pieces = list(self._pieces(columns, rows, errors))
+        for row, why in errors.items():
+            if why is None:
+                errors[row] = self._why(batch.slice(row, 1))
         told = [errors.get(row) for row in range(batch.num_rows)]
         return {**self._in_place(pieces, batch.num_rows), ERROR: pa.array(told, pa.string())}
 
     def _pieces(
-        self, columns: Mapping[str, list[Any]], rows: list[int], errors: dict[int, str]
+        self, columns: Mapping[str, list[Any]], rows: list[int], errors: dict[int, str | None]
     ) -> Iterator[_Piece]:
-        """The answers to `rows`; what is wrong with one of them is added to `errors`."""
+        """The answers to `rows`; the failure of one is added to `errors`, a refused one as none."""
         if not rows:
             return
         picked = {name: [values[row] for row in rows] for name, values in columns.items()}
@@ -98,7 +101,7 @@ class _Rows:
             made = self._answer.columns(self._document, answers)
         except InvalidInput:
             wrong = {rows[place] for place in decoder.refused_rows(picked, len(rows))}
-            errors |= {row: self._why(columns, row) for row in wrong}
+            errors |= dict.fromkeys(wrong)
             yield from self._pieces(columns, [row for row in rows if row not in wrong], errors)
         except ModelFailure as failure:
             if len(rows) == 1:
@@ -111,11 +114,15 @@ class _Rows:
             warnings = self._warnings(decoded.outside, len(rows))
             yield _Piece(rows, {**made, WARNINGS: warnings})
 
-    def _why(self, columns: Mapping[str, list[Any]], row: int) -> str:
+    def _why(self, row: pa.RecordBatch) -> str:
         """What a request of this row alone would be told."""
-        given = {name: values[row] for name, values in columns.items() if values[row] is not None}
+        given = {}
+        for item in self._document.inputs:
+            if item.name in row.schema.names:
+                # alone: among numbers with a fraction, an integer is not seen to be one
+                (given[item.name],) = values_of(row.column(item.name), item)
         try:
-            self._predictor.decoder.decode([given])
+            self._predictor.decoder.decode([{k: v for k, v in given.items() if v is not None}])
         except InvalidInput as invalid:
             return told_in_a_line(invalid)
         raise AssertionError("a row that was refused among others is taken alone")
