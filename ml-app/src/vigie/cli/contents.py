@@ -18,7 +18,7 @@ class Section:
 
 CONTENTS = (
     Section("Serve", ("run", "serve", "follow")),
-    Section("Ask", ("predict", "batch", "status")),
+    Section("Ask", ("predict", "batch", "spark", "status")),
     Section("Train", ("train", "retrain", "evaluate", "fetch")),
     Section("Exchange", ("import", "export"), "models from elsewhere; a champion as SavedModel"),
     Section("Versions", ("models", "diff", "promote", "rollback")),

@@ -13,17 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from vigie.errors import ConfigurationError, MissingExtra
+from vigie.errors import ConfigurationError
 from vigie.settings import usable_cores
 from vigie.spark.failures import start_failure
 from vigie.spark.java import find_java, startable
-
-try:
-    import pyspark  # noqa: F401
-except ImportError:
-    raise MissingExtra(
-        "Spark is not installed here: pip install 'vigie[spark]'; in a checkout, make spark"
-    ) from None
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -84,8 +84,10 @@ class _Rows:
         for row, why in errors.items():
             if why is None:
                 errors[row] = self._why(batch.slice(row, 1))
-        told = [errors.get(row) for row in range(batch.num_rows)]
-        return {**self._in_place(pieces, batch.num_rows), ERROR: pa.array(told, pa.string())}
+        told: pa.Array = pa.nulls(batch.num_rows, pa.string())
+        if errors:
+            told = pa.array([errors.get(row) for row in range(batch.num_rows)], pa.string())
+        return {**self._in_place(pieces, batch.num_rows), ERROR: told}
 
     def _pieces(
         self, columns: Mapping[str, list[Any]], rows: list[int], errors: dict[int, str | None]
@@ -93,7 +95,9 @@ class _Rows:
         """The answers to `rows`; the failure of one is added to `errors`, a refused one as none."""
         if not rows:
             return
-        picked = {name: [values[row] for row in rows] for name, values in columns.items()}
+        picked = columns
+        if any(len(values) != len(rows) for values in columns.values()):
+            picked = {name: [values[row] for row in rows] for name, values in columns.items()}
         decoder = self._predictor.decoder
         try:
             decoded = decoder.decode_columns(picked, len(rows))
