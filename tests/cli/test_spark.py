@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 import vigie.spark.__main__
 from support.photos import photo_bytes, write_photos, write_quarters
 from vigie.cli.main import main
+from vigie.spark.java import find_java, startable
 
 COLUMNS, LINES = 80, 30
 
@@ -70,6 +71,7 @@ def test_spark_submit_runs_the_same_program(tmp_path: Path) -> None:
     write_quarters(tmp_path / "quarters")
     write_photos(tmp_path / "photos" / "all")
     (tmp_path / "photos" / "broken.jpg").write_bytes(photo_bytes("red")[:300])
+    java = startable(find_java(os.environ), tmp_path / "java")
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
     words = (
         "--master", "local[2]", "--conf", "spark.hadoop.fs.s3a.secret.key=hunter2",
@@ -80,7 +82,7 @@ def test_spark_submit_runs_the_same_program(tmp_path: Path) -> None:
     )  # fmt: skip
     done = subprocess.run(
         [str(submit), *words], capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "PYSPARK_PYTHON": sys.executable},
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(java)},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "4 photos, 3 with features, 1 in quarantine; 4 computed" in done.stdout

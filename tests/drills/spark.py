@@ -84,9 +84,10 @@ def python_workers(process: psutil.Process) -> list[psutil.Process]:
     found = []
     for one in process.children(recursive=True):
         try:
-            if "pyspark.daemon" in one.cmdline() and "pyspark.daemon" in one.parent().cmdline():
+            parent = one.parent()
+            if parent is not None and "pyspark.daemon" in parent.cmdline():
                 found.append(one)
-        except (psutil.Error, AttributeError):
+        except psutil.Error:
             continue
     return found
 

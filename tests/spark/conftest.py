@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -15,6 +17,24 @@ from vigie.settings import load_settings
 from vigie.spark.session import SessionOptions, open_session
 from vigie.spark.storage import Storage
 
+HERE = Path(__file__).parent
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""A Java that runs for seconds has nothing of a compiler that takes longer."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """PySpark leaves it to the garbage collection to close what it was sent its rows by."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """So that this garbage is not found by the tests of others."""
+    yield
+    gc.collect()
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
@@ -24,8 +44,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.local.dir": str(folder),
         "spark.hadoop.fs.viewfs.mounttable.store.link./": "file:///",
     }
-    with open_session(SessionOptions("local[2]", conf, folder / "log")) as session:
-        yield session
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JDK_JAVA_OPTIONS", QUICK)
+        with open_session(SessionOptions("local[2]", conf, folder / "log")) as session:
+            yield session
 
 
 @pytest.fixture

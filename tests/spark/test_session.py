@@ -29,7 +29,7 @@ def test_spark_writes_no_secret_into_logs_events_and_pages(
 ) -> None:
     jvm = spark._jvm
     assert jvm is not None
-    conf = spark.sparkContext._jsc.sc().conf()  # type: ignore[attr-defined]
+    conf = spark.sparkContext._jsc.sc().conf()
     told = jvm.scala.Tuple2(name, "hunter2")
     shown = jvm.org.apache.spark.util.Utils.redact(
         conf, jvm.scala.jdk.javaapi.CollectionConverters.asScala([told]).toSeq()

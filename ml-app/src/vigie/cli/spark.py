@@ -163,9 +163,11 @@ def _ended(run: Callable[[], int]) -> None:
     except VigieError as failure:
         click.secho(f"vigie: {failure}", fg="red", err=True)
         code = NOTHING_USABLE
-    except _Stopped as stopped:
+    except (_Stopped, KeyboardInterrupt) as stopped:
+        # Spark has its own way with SIGINT once it runs
+        number = stopped.number if isinstance(stopped, _Stopped) else signal.SIGINT
         click.echo("stopped; the same command goes on", err=True)
-        code = SIGNALLED + stopped.number
+        code = SIGNALLED + number
     if code:
         raise click.exceptions.Exit(code)
 

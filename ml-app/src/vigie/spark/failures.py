@@ -26,7 +26,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         (r"AccessDenied|Access Denied|AccessControlException|Permission denied|403 Forbidden"
         r"|Status Code: 403|does not have storage\."),
-        "there is no right to read the input or to write the output",
+        "there is no right to read the input or to write the output|Mkdirs failed"
+        r"|Read-only file system|Unable to clear output",
     ),
     (
         r"NoSuchBucket|bucket does not exist|Bucket .* does not exist|The specified bucket",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vigie.models.document import PackageDocument
     from vigie.registry.reference import BatchModel
+    from vigie.spark.photo_source import Listed
     from vigie.spark.reduction import Reduction
 
 FEATURES, QUARANTINE, PCA = "features", "quarantine", "pca"
@@ -105,7 +106,7 @@ def compute_features(
         if reduction is not None:
             features = reduction.apply(features)
         broken = rows.where(sf.col(REASON).isNotNull()).select("name", REASON)
-        counts = _write(session, features, broken, len(source.photos), order.output)
+        counts = _write(session, features, broken, source.photos, order.output)
         _keep(reduction, storage, order)
         told(f"{counts['written']:,} with features, {counts['quarantined']:,} in quarantine")
     summary = FeaturesSummary(
@@ -149,10 +150,14 @@ def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -
 
 
 def _write(
-    session: SparkSession, features: DataFrame, broken: DataFrame, read: int, output: str
+    session: SparkSession,
+    features: DataFrame,
+    broken: DataFrame,
+    photos: Sequence[Listed],
+    output: str,
 ) -> dict[str, int]:
     """Writes both tables; gives how many rows they have when they are read again."""
-    labels = max(features.select("label").distinct().count(), 1)
+    read, labels = len(photos), len({photo.label for photo in photos})
     spread = -(-read // (labels * _ROWS_A_FILE))
     placed = features.repartition("label", sf.pmod(sf.xxhash64("name"), sf.lit(spread)))
     ordered = placed.sortWithinPartitions("label", "name")

@@ -14,7 +14,7 @@ from vigie.spark.photo_task import PhotoTask, schema_of
 from vigie.spark.session import parallelism
 from vigie.spark.state import PARTS
 from vigie.spark.storage import literal
-from vigie.spark.watch import watched
+from vigie.spark.task_progress import watched
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

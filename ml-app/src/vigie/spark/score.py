@@ -25,7 +25,7 @@ from vigie.spark.state import OutputState
 from vigie.spark.storage import Storage, literal, require_apart
 from vigie.spark.table_source import check_columns, read_table
 from vigie.spark.table_task import BROKEN, ERROR, TableTask
-from vigie.spark.watch import watched
+from vigie.spark.task_progress import watched
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -71,6 +71,7 @@ def open_session(options: SessionOptions) -> Iterator[SparkSession]:
         else:
             folder = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="vigie-")))
             log = until_done.enter_context(_log(options, folder))
+            until_done.enter_context(_environment_kept())
             session = _start(options, folder, log)
         until_done.callback(session.stop)
         session.sparkContext.setLogLevel("ERROR")
@@ -127,6 +128,21 @@ def _with_tries(master: str) -> str:
     """A task of this machine is tried again, too, as on a cluster."""
     found = _LOCAL.fullmatch(master)
     return f"local[{found[1] or 1},{_TRIES}]" if found else master
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Spark is told its Java and Python by variables; what is started later is not."""
+    names = ("JAVA_HOME", "PYSPARK_PYTHON")
+    former = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
