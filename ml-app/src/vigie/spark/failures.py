@@ -17,64 +17,49 @@ _CONNECTORS = {
 }
 _OWN = re.compile(r"\bvigie\.errors\.\w+: (.+)$", re.MULTILINE)
 _JAVA = re.compile(r"\b(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b")
-_KNOWN: tuple[tuple[str, str], ...] = (
-    (
-        r"No space left on device|Disk quota exceeded|not enough space",
-        ("the disk is full, of the output or of Spark's own files (--conf spark.local.dir=FOLDER "
-        "puts those elsewhere): make room and give the same command, it goes on from there"),
+_NO_RIGHT = "there is no right to read the input or to write the output"
+_NO_ROOM = (
+    "the disk is full, of the output or of Spark's own files (--conf spark.local.dir=FOLDER puts "
+    "those elsewhere): make room and give the same command, it goes on from there"
+)
+_NO_ACCOUNT = (
+    "no account was found for the object storage: give one by the environment (AWS_ACCESS_KEY_ID "
+    "and so on) or by --conf spark.hadoop.…"
+)
+_NO_MASTER = "there is no such master: local[2], spark://host:7077, k8s://https://host:6443, yarn"
+_NO_MEMORY = (
+    "Spark needs more memory: --conf spark.driver.memory=4g, of executors spark.executor.memory"
+)
+_NO_WORKER = "a Python worker was killed, again and again: has the machine enough memory?"
+_NO_PYTHON = (
+    "the executors have no such Python as this one: --conf spark.pyspark.python=PATH names it"
+)
+_NO_VIGIE = "the executors have no Vigie: they need the package vigie[spark] as this machine has it"
+_KNOWN = {
+    "No space left on device|Disk quota exceeded|not enough space": _NO_ROOM,
+    "AccessDenied|Access Denied|AccessControlException|Permission denied": _NO_RIGHT,
+    "403 Forbidden|Status Code: 403|does not have storage[.]": _NO_RIGHT,
+    "Mkdirs failed|Read-only file system|Unable to clear output": _NO_RIGHT,
+    "NoSuchBucket|[Bb]ucket .*does not exist|The specified bucket": "there is no such bucket",
+    "NoAuthWithAWSException|Unable to load credentials": _NO_ACCOUNT,
+    "Error getting access token|Application Default Credentials": _NO_ACCOUNT,
+    "UnknownHostException|ConnectException|Connection refused|Connect to .* failed": (
+        "the storage or the master cannot be reached: is its address right?"
     ),
-    (
-        (r"AccessDenied|Access Denied|AccessControlException|Permission denied|403 Forbidden"
-        r"|Status Code: 403|does not have storage\."),
-        "there is no right to read the input or to write the output|Mkdirs failed"
-        r"|Read-only file system|Unable to clear output",
+    "All masters are unresponsive|Application has been killed": (
+        "the master gives no executors: is it up, and has it room?"
     ),
-    (
-        r"NoSuchBucket|bucket does not exist|Bucket .* does not exist|The specified bucket",
-        "there is no such bucket",
+    "Could not parse Master URL|is not a valid value for --master|Master must": _NO_MASTER,
+    "OutOfMemoryError|[Jj]ava heap space": _NO_MEMORY,
+    "Python worker exited unexpectedly|Python worker failed to connect": _NO_WORKER,
+    "Python in worker has different version|Cannot run program": _NO_PYTHON,
+    "No module named '?vigie": _NO_VIGIE,
+    "PATH_NOT_FOUND|Path does not exist|Input path does not exist|FileNotFoundException": (
+        "there is no such input, or a part of it is gone"
     ),
-    (
-        (r"NoAuthWithAWSException|Unable to load credentials|Error getting access token"
-        r"|Application Default Credentials"),
-        ("no account was found for the object storage: give one by the environment "
-        "(AWS_ACCESS_KEY_ID and so on) or by --conf spark.hadoop.…"),
-    ),
-    (
-        (r"UnknownHostException|ConnectException|Connection refused|Unable to execute HTTP request"
-        r"|Connect to .* failed"),
-        "the storage or the master cannot be reached: is its address right?",
-    ),
-    (
-        r"All masters are unresponsive|Application has been killed|Initial job has not accepted",
-        "the master gives no executors: is it up, and has it room?",
-    ),
-    (
-        r"Could not parse Master URL|is not a valid value for --master|Master must",
-        "there is no such master: local[2], spark://host:7077, k8s://https://host:6443, yarn",
-    ),
-    (
-        r"OutOfMemoryError|java heap space|Java heap space",
-        ("Spark needs more memory: --conf spark.driver.memory=4g, of executors "
-        "spark.executor.memory"),
-    ),
-    (
-        r"Python worker exited unexpectedly|Python worker failed to connect|worker died",
-        "a Python worker was killed, again and again: has the machine enough memory?",
-    ),
-    (
-        r"Python in worker has different version|Cannot run program",
-        "the executors have no such Python as this one: --conf spark.pyspark.python=PATH names it",
-    ),
-    (
-        r"No module named '?vigie",
-        "the executors have no Vigie: they need the package vigie[spark] as this machine has it",
-    ),
-    (
-        r"PATH_NOT_FOUND|Path does not exist|Input path does not exist|FileNotFoundException",
-        "there is no such input, or a part of it is gone",
-    ),
-    (r"is not a Parquet file|Could not read footer|FAILED_READ_FILE", "the input is no Parquet"),
-)  # fmt: skip
+    "is not a Parquet file|Could not read footer|FAILED_READ_FILE": "the input is no Parquet",
+}
+"""What is searched for in a trace, in this order, and the sentence for it."""
 
 
 @contextmanager
@@ -98,7 +83,7 @@ def spark_failure(told: str) -> VigieError:
         return ConfigurationError(_no_connector(scheme[1]))
     if missing := _CLASS.search(told):
         return ConfigurationError(_no_connector("s3a" if "s3a" in missing[1] else "gs"))
-    for pattern, sentence in _KNOWN:
+    for pattern, sentence in _KNOWN.items():
         if re.search(pattern, told):
             return DataError(sentence)
     names = _JAVA.findall(told)
