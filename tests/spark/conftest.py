@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -29,20 +30,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _collected() -> Iterator[None]:
     """So that this garbage is not found by the tests of others."""
     yield
-    gc.collect()
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    folder = tmp_path_factory.mktemp("spark")
+    folder, base = tmp_path_factory.mktemp("spark"), tmp_path_factory.getbasetemp()
     conf = {
         "spark.sql.shuffle.partitions": "2",
         "spark.local.dir": str(folder),
-        "spark.hadoop.fs.viewfs.mounttable.store.link./": "file:///",
+        # another scheme than file:, over the same disk
+        f"spark.hadoop.fs.viewfs.mounttable.store.link.{base}": f"file://{base}",
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JDK_JAVA_OPTIONS", QUICK)

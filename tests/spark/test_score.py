@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from support.packages import open_housing
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from support.photos import photo_bytes, write_colours
 from support.spark import uri
 from vigie.batch.table import score_table
@@ -36,7 +36,9 @@ def run(spark: SparkSession, tmp_path: Path, console: Console) -> Run:
 
 @pytest.fixture
 def housing(tmp_path: Path) -> BatchModel:
-    return BatchModel("housing", "1", open_housing(tmp_path / "housing"))
+    root = tmp_path / "housing"
+    write_package(root, housing_document(), housing_graph(), HOUSING_ROWS)
+    return open_model(str(root), load_settings())
 
 
 def answers(tmp_path: Path) -> list[dict[str, Any]]:
