@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from support.colours_package import colours_document
 from support.packages import housing_document, iris_document
-from support.photos import colours_document
 from vigie.batch.answer_columns import AnswerColumns
 from vigie.engines.predictor import Answers
 from vigie.models.document import PackageDocument

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.photos import install_colours, write_colours, write_photos
+from support.colours_package import install_colours, write_colours
+from support.photos import write_photos
 from vigie.batch.container import main
 from vigie.registry.cache import ModelCache
 

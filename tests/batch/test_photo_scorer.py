@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from support.broken_photos import BROKEN, line_of_pixels
+from support.colours_package import write_colours
 from support.packages import open_housing
-from support.photos import LABELS, photo_bytes, write_colours, write_photos
+from support.photos import LABELS, photo_bytes, write_photos
 from vigie.batch.photo_scorer import PhotoScorer, Scored
 from vigie.engines.base import Feeds
 from vigie.engines.predictor import Predictor, open_predictor

@@ -11,11 +11,13 @@ import pytest
 from rich.console import Console
 
 from support.broken_photos import write_many
-from support.photos import photo_bytes, write_colours, write_photos
+from support.colours_package import write_colours
+from support.photos import photo_bytes, write_photos
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.listing import PhotoList
+from vigie.batch.order import Order
 from vigie.batch.photo_scorer import PhotoScorer, Scored
-from vigie.batch.photos import BatchSummary, Order, score_photos
+from vigie.batch.photos import BatchSummary, score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
@@ -260,6 +262,18 @@ def test_watch_takes_what_arrives_and_goes_on_later(predictor: Predictor, photos
     assert outcome.photos == 32
     assert wanted.output.read_text().startswith(first)
     assert wanted.output.read_text().splitlines()[-1].startswith("01.jpg,green,")
+
+
+def test_watch_waits_for_a_folder_that_is_away(predictor: Predictor, photos: Path) -> None:
+    wanted = replace(order(photos), watch=True)
+    away = photos.with_name("away")
+    stop = Arrives(
+        lambda: photos.rename(away), lambda: None, lambda: away.rename(photos),
+        lambda: (photos / "new.jpg").write_bytes(photo_bytes("blue")), lambda: None, lambda: None,
+    )  # fmt: skip
+    outcome = run(predictor, wanted, stop)
+    assert (outcome.photos, outcome.failed, outcome.whole) == (31, 0, True)
+    assert wanted.output.read_text().splitlines()[-1].startswith("new.jpg,blue,")
 
 
 def test_no_file_is_held_open(predictor: Predictor, photos: Path) -> None:

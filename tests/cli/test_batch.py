@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.broken_photos import write_many
-from support.photos import install_colours, photo_bytes, write_colours, write_photos
+from support.colours_package import install_colours, write_colours
+from support.photos import photo_bytes, write_photos
 from support.waiting import wait_until
 from vigie.cli.main import main
 from vigie.registry.cache import ModelCache

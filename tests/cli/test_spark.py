@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import vigie.spark.__main__
-from support.photos import photo_bytes, write_photos, write_quarters
+from support.photos import photo_bytes, write_photos
+from support.quarters_package import write_quarters
 from vigie.cli.main import main
 from vigie.spark.java import find_java, startable
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from support.colours_package import install_colours
 from support.compose import require_engine
 from support.crowd import press
 from support.memory import tell
 from support.photo_stack import PeakMemory, PhotoStack, open_to_all, photo_stack
-from support.photos import install_colours, large_photo
+from support.photos import large_photo
 from support.waiting import wait_until
 from vigie.registry.cache import ModelCache
 

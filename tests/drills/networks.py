@@ -13,7 +13,8 @@ import pytest
 from mlflow.models import Model
 from PIL import Image
 
-from support.real_photos import WEIGHTS, data_for, fruit_photos
+from support.real_data import WEIGHTS, data_for
+from support.real_photos import fruit_photos
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.registry.gate.integrity import verify_package
 from vigie.settings import load_settings

@@ -26,11 +26,13 @@ from support.broken_photos import write_many
 from support.memory import tell
 from support.mobilenet import write_mobilenet
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from support.photos import photo_pixels, write_quarters
+from support.photos import photo_pixels
+from support.quarters_package import write_quarters
 from support.spark import uri
 from support.waiting import wait_until
+from vigie.batch.order import Order
 from vigie.batch.photo_scorer import PhotoScorer
-from vigie.batch.photos import Order, score_photos
+from vigie.batch.photos import score_photos
 from vigie.batch.stop_signal import StopSignal
 from vigie.models.photo_folder import PhotoFolder
 from vigie.registry.reference import BatchModel, open_model

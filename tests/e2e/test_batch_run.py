@@ -8,7 +8,8 @@ from typing import Any
 import requests
 from click.testing import CliRunner
 
-from support.photos import write_colours, write_photos
+from support.colours_package import write_colours
+from support.photos import write_photos
 from support.real_mlflow import RealMlflow
 from vigie.cli.main import main
 

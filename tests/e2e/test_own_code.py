@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
@@ -44,7 +45,7 @@ class Stack:
 
     def serve(self, logged: LoggedVersion) -> None:
         """Waits until a version that was promoted answers."""
-        wait_until(lambda: self.version_of(logged.name) == logged.version)
+        wait_until(lambda: self.version_of(logged.name) == logged.version, 600)
 
     def version_of(self, model: str) -> str | None:
         """The version that serves."""
@@ -74,6 +75,12 @@ def stack(mlflow: RealMlflow, tmp_path_factory: pytest.TempPathFactory) -> Itera
             service.clean_up()
 
 
+@functools.cache
+def program_of(name: str) -> Program:
+    """A program that has trained its model, which several tests log."""
+    return PROGRAMS[name]()
+
+
 def logged(name: str, program: Program, **options: Any) -> LoggedVersion:
     """What the program's one call gives."""
     given = {**program.options, **options}
@@ -96,7 +103,7 @@ def answered(answer: Answer, labels: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_logs_in_one_call_and_is_answered_as_by_itself(stack: Stack, name: str) -> None:
-    program = PROGRAMS[name]()
+    program = program_of(name)
     made = logged(f"own-{name}", program)
     assert made.promoted, made.reason
     stack.serve(made)
@@ -108,7 +115,7 @@ def test_a_program_logs_in_one_call_and_is_answered_as_by_itself(stack: Stack, n
 
 
 def test_a_worse_version_is_registered_and_not_promoted_a_better_one_serves(stack: Stack) -> None:
-    program = PROGRAMS["flags"]()
+    program = program_of("flags")
     vectors = program.inputs.astype(float).to_numpy(np.float32)
 
     def fitted(off: float) -> LoggedVersion:
@@ -135,7 +142,7 @@ def test_a_worse_version_is_registered_and_not_promoted_a_better_one_serves(stac
 
 
 def test_names_ranges_interval_and_figures_are_those_of_the_rows(stack: Stack) -> None:
-    program = PROGRAMS["log_target"]()
+    program = program_of("log_target")
     made = logged(
         "prices",
         program,
@@ -163,7 +170,7 @@ def test_inside_a_run_of_ones_own_everything_is_in_that_run(
 ) -> None:
     mlflow_library.set_tracking_uri(mlflow.url)
     before = mlflow_library.set_experiment("mine")
-    program = PROGRAMS["vector"]()
+    program = program_of("vector")
     with mlflow_library.start_run() as run:
         mlflow_library.log_param("rate", 0.1)
         made = logged("inside", program)
@@ -183,7 +190,7 @@ def test_inside_a_run_of_ones_own_everything_is_in_that_run(
 
 def test_a_run_that_mlflow_lost_is_one_sentence(stack: Stack, mlflow: RealMlflow) -> None:
     mlflow_library.set_tracking_uri(mlflow.url)
-    program = PROGRAMS["vector"]()
+    program = program_of("vector")
     with mlflow_library.start_run() as run:
         client = mlflow_library.MlflowClient()
         client.delete_run(run.info.run_id)
@@ -194,7 +201,7 @@ def test_a_run_that_mlflow_lost_is_one_sentence(stack: Stack, mlflow: RealMlflow
 
 def test_shifted_rows_raise_the_drift_of_their_input_alone(stack: Stack) -> None:
     rng = random()
-    program = PROGRAMS["churn"]()
+    program = program_of("churn")
     made = logged("drifting", program)
     stack.serve(made)
     rows = rows_of(program.inputs, 300) * 2
@@ -217,7 +224,7 @@ def test_shifted_rows_raise_the_drift_of_their_input_alone(stack: Stack) -> None
 def test_what_is_logged_is_told_in_three_lines_and_no_more(
     stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    program = PROGRAMS["flags"]()
+    program = program_of("flags")
     capfd.readouterr()
     made = logged("told", program)
     said = capfd.readouterr()
@@ -233,7 +240,7 @@ def test_what_is_logged_is_told_in_three_lines_and_no_more(
 
 
 def test_promote_false_registers_and_leaves_the_alias(stack: Stack) -> None:
-    made = logged("waiting", PROGRAMS["flags"](), promote=False)
+    made = logged("waiting", program_of("flags"), promote=False)
     assert not made.promoted
     assert RegistryClient.of(stack.settings).version_of("waiting", "champion") is None
 
@@ -241,7 +248,7 @@ def test_promote_false_registers_and_leaves_the_alias(stack: Stack) -> None:
 def test_no_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIGIE_MLFLOW_URL", "http://127.0.0.1:9")
     with pytest.raises(RegistryError, match="MLflow does not answer"):
-        logged("away", PROGRAMS["flags"]())
+        logged("away", program_of("flags"))
 
 
 def run_as_a_user(code: str, stack: Stack) -> dict[str, Any]:

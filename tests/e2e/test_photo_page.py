@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from support.browser import chromium, page_in
-from support.photos import install_colours, photo_bytes, write_photos
+from support.colours_package import install_colours
+from support.photos import photo_bytes, write_photos
 from support.service import LiveService
 from vigie.registry.cache import ModelCache
 

@@ -25,11 +25,14 @@ from vigie.registry.client import RegistryClient
 from vigie.registry.gate.integrity import verify_package
 from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings, load_settings
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.split import split_photos
 from vigie.training.steps import Steps
 
 if TYPE_CHECKING:
+    import keras
+
     from vigie.training.train import TrainingResult
 
 SPEC = PhotoSpec.model_validate(
@@ -121,17 +124,26 @@ def test_its_rows_are_photos_and_its_profile_their_figures(root: Path, photos: P
 
 
 def test_a_version_that_is_not_better_is_registered_and_not_promoted(
-    settings: Settings, photos: PhotoSet, first: TrainingResult, root: Path
+    settings: Settings, photos: PhotoSet, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It learns from another size: the champion is judged on the photos at its own."""
+    from vigie.training.graph.export import export_onnx
     from vigie.training.photos.train import train_photos
 
+    written: list[Path] = []
+
+    def counted(model: keras.Model, path: Path) -> None:
+        written.append(path)
+        export_onnx(model, path)
+
+    monkeypatch.setattr("vigie.training.network.export_onnx", counted)
     plan = SPEC.plan()
     smaller = plan.photo.model_copy(update={"shape": (64, 64, 3)})
     plan = replace(plan, plan=replace(plan.plan, inputs=(smaller,)))
     again = read_photos(photos.files, smaller, "drawn", settings.data, lambda text: None)
     second = train_photos(plan, again, settings, Steps(), "random", quantize=True)
     assert second.version == "2"
+    assert len(written) == 1
     assert not second.comparison.promote
     assert f"({second.metrics['accuracy']:.0f}" not in second.comparison.reason
     assert "not better than version 1" in second.comparison.reason

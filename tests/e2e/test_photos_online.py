@@ -15,15 +15,9 @@ from click.testing import CliRunner
 from urllib3.filepost import encode_multipart_formdata
 
 import vigie
+from support.colours_package import install_colours
 from support.photo_ways import photo_ways, scores_in
-from support.photos import (
-    LABELS,
-    in_base64,
-    install_colours,
-    large_photo,
-    photo_bytes,
-    write_photos,
-)
+from support.photos import LABELS, in_base64, large_photo, photo_bytes, write_photos
 from support.service import LiveService, MakeService, value_of
 from support.waiting import wait_until
 from support.worker import JSON, filled_cache

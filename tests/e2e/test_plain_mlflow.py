@@ -219,11 +219,14 @@ def log_by_tensorflow(name: str, model: keras.Model, X: pd.DataFrame, y: np.ndar
 
 def log_by_autolog(name: str, model: keras.Model, X: pd.DataFrame, y: np.ndarray) -> None:  # noqa: N803
     tracking.keras.autolog(registered_model_name=name)
-    try:
-        with tracking.start_run():
-            model.fit(X.to_numpy(), y, epochs=1, verbose=0)
-    finally:
-        tracking.keras.autolog(disable=True)
+    # it takes no `pip_requirements`: nobody waits for the process that would guess them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "0")
+        try:
+            with tracking.start_run():
+                model.fit(X.to_numpy(), y, epochs=1, verbose=0)
+        finally:
+            tracking.keras.autolog(disable=True)
 
 
 def log_exported(name: str, model: keras.Model, X: pd.DataFrame, y: np.ndarray) -> None:  # noqa: N803

@@ -18,6 +18,7 @@ import pytest
 import tensorflow as tf
 
 from support.asgi import Answer
+from support.command import vigie
 from support.imported_models import (
     COLUMNS,
     MAKERS,
@@ -29,6 +30,8 @@ from support.imported_models import (
     numbers,
 )
 from support.onnx_models import perceptron
+from support.photo_corpus import photo_corpus, write_files
+from support.photo_ways import photo_ways, scores_in, scores_in_table
 from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
 from support.waiting import wait_until
@@ -50,7 +53,7 @@ class Stack:
     told: dict[str, str]
     sync: psutil.Process
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """The real command."""
         return vigie(self.environment, *arguments)
 
@@ -61,13 +64,6 @@ class Stack:
 
     def await_version(self, model: str, version: str) -> None:
         wait_until(lambda: self.described(model).get("version") == version, 600)
-
-
-def vigie(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "vigie", *arguments],
-        env=dict(environment), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
 
 
 def log_bare_model(url: str) -> ImportedModel:
@@ -185,6 +181,31 @@ def test_an_imported_model_answers_over_http_as_it_does_itself(stack: Stack, nam
     assert len(model.rows) >= 50
     found = difference(answer, model)
     assert found <= TOLERANCE
+
+
+def test_an_imported_network_of_photos_scores_files_as_it_does_itself(stack: Stack) -> None:
+    files, expected = photo_corpus(), stack.models["scenes"].answers
+    # the photos are told apart by more than is allowed here
+    assert np.ptp(expected, axis=0).min() > 1000 * TOLERANCE
+    stack.await_version("scenes", "1")
+    ways = ("body", "form", "base64", "TensorFlow Serving, rows", "V2, binary")
+    found: dict[str, list[list[float]]] = {way: [] for way in ways}
+    for content in files.values():
+        asked = photo_ways("scenes", content)
+        for way in ways:
+            path, body, headers = asked[way]
+            said = stack.service.ask("POST", path, body, headers)
+            assert said.status == 200, (way, said.body)
+            found[way].append(scores_in(said.json()))
+    write_files(stack.folder / "scenes", files)
+    table = stack.folder / "scenes.csv"
+    words = ("scenes", stack.folder / "scenes", table, "--scores", "--pattern", "*")
+    done = stack.run("batch", *words)
+    assert done.returncode == 0, done.stderr
+    scored = scores_in_table(table)
+    found["batch"] = [scored[name] for name in files]
+    for way, scores in found.items():
+        assert np.abs(np.array(scores) - expected).max() <= TOLERANCE, way
 
 
 def test_scores_that_are_no_probabilities_are_told(stack: Stack) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from support.colours_package import install_colours, write_colours
 from support.packages import (
     HOUSING_ROWS,
     housing_document,
@@ -22,14 +23,7 @@ from support.packages import (
     sensors_graph,
     write_package,
 )
-from support.photos import (
-    in_base64,
-    install_colours,
-    photo_bytes,
-    photo_pixels,
-    write_colours,
-    write_photos,
-)
+from support.photos import image_file, in_base64, photo_bytes, photo_pixels, write_photos
 from support.worker import FLOWER, HOME, loaded, post, settings_for
 from vigie.client import Client
 from vigie.engines.packaged_model import PHOTOS_AT_ONCE, ROWS_AT_ONCE, PackagedModel
@@ -179,9 +173,7 @@ def test_photos_get_the_answers_of_the_service(tmp_path: Path, cache: ModelCache
 def test_pixels_are_photos_too(tmp_path: Path) -> None:
     model = colours(tmp_path)
     pixels = photo_pixels("blue", (32, 32))
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    taken: list[Any] = [pixels, file.getvalue()]
+    taken: list[Any] = [pixels, image_file(Image.fromarray(pixels), "PNG")]
     first, second = model.predict(taken)
     assert first["scores"] == pytest.approx(second["scores"])
     assert model.predict({"photo": pixels[None]})["label"] == ["blue"]

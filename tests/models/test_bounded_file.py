@@ -20,6 +20,19 @@ def test_what_a_photo_needs_is_read_as_of_any_file() -> None:
     assert file.read(None) == content
 
 
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_any_place_can_be_gone_to(kind: type) -> None:
+    content = bytes(range(100))
+    file, plain = BoundedFile(kind(content)), BytesIO(content)
+    for offset, whence in ((90, 0), (-5, 1), (200, 0), (-10, 2), (0, 0)):
+        assert file.seek(offset, whence) == plain.seek(offset, whence)
+        assert file.read(7) == plain.read(7)
+        assert file.read() == plain.read()
+        assert file.tell() == plain.tell()
+    with pytest.raises(ValueError, match="before the start"):
+        file.seek(-1)
+
+
 def test_reads_before_the_pixels_are_counted() -> None:
     file = BoundedFile(bytes(100_000))
     for _ in range(10_000):

@@ -458,7 +458,9 @@ def test_errors_of_columns_are_bounded() -> None:
 def test_every_row_that_is_refused_is_found_in_columns() -> None:
     decoder = RowDecoder(INPUTS)
     rows = [dict(HOME) for _ in range(300)]
-    wrong = {0: {"rooms": "x"}, 63: {"surface_m2": None}, 64: {"rooms": 99}, 299: {"rooms": 1.5}}
+    wrong: dict[int, dict[str, Any]] = {
+        0: {"rooms": "x"}, 63: {"surface_m2": None}, 64: {"rooms": 99}, 299: {"rooms": 1.5},
+    }  # fmt: skip
     for row, change in wrong.items():
         rows[row] |= change
     columns = {name: [row[name] for row in rows] for name in HOME}

@@ -11,17 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from vigie.models import photo as photo_module
-from vigie.models.document import Input, Resize
+from support.photos import image_file, photo_input
+from vigie.models.document import Input
 from vigie.models.photo import BrokenPhoto, photo_file, photo_of, read_photo
-from vigie.models.photo_figures import FIGURES
-
-
-def image_input(height: int = 48, width: int = 64, **resize: Any) -> Input:
-    return Input(
-        name="photo", label="Photo", dtype="image", tensor="uint8", shape=(height, width, 3),
-        resize=Resize(**resize), example=None,
-    )  # fmt: skip
+from vigie.models.photo_figures import FIGURES, photo_figures
+from vigie.models.photo_format import FORMATS
 
 
 def scene(width: int = 256, height: int = 192) -> Image.Image:
@@ -34,13 +28,11 @@ def scene(width: int = 256, height: int = 192) -> Image.Image:
 
 
 def file_of(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    made = BytesIO()
-    image.save(made, kind, **({"quality": 95} if kind == "JPEG" else {}) | options)
-    return made.getvalue()
+    return image_file(image, kind, **({"quality": 95} if kind == "JPEG" else {}) | options)
 
 
 def pixels_of(data: bytes, item: Input | None = None) -> np.ndarray:
-    return read_photo(data, item or image_input()).pixels.astype(np.int16)
+    return read_photo(data, item or photo_input(48, 64)).pixels.astype(np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +76,7 @@ def test_a_turned_photo_is_made_upright(orientation: int, expected: np.ndarray) 
     exif = Image.Exif()
     exif[0x0112] = orientation
     for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
-        photo = read_photo(file_of(stored, kind, exif=exif), image_input())
+        photo = read_photo(file_of(stored, kind, exif=exif), photo_input(48, 64))
         assert np.abs(photo.pixels.astype(np.int16) - expected).max() <= 10, kind
         assert photo.figures[FIGURES.index("aspect")] == pytest.approx(256 / 192)
 
@@ -146,7 +138,7 @@ def test_fit_says_what_becomes_of_another_aspect() -> None:
     halves = Image.new("RGB", (400, 100), "red")
     halves.paste("blue", (150, 0, 250, 100))
     data = file_of(halves, "PNG")
-    square = {fit: pixels_of(data, image_input(50, 50, fit=fit)) for fit in ("crop", "pad")}
+    square = {fit: pixels_of(data, photo_input(50, 50, fit=fit)) for fit in ("crop", "pad")}
     assert (square["crop"][:, 2:-2] == [0, 0, 255]).all()
     assert (square["pad"][:15] == 0).all()
     assert (square["pad"][-15:] == 0).all()
@@ -194,7 +186,7 @@ def png_of_size(width: int, height: int) -> bytes:
 )
 def test_what_is_no_photo_is_told_apart(data: bytes, what: str) -> None:
     with pytest.raises(BrokenPhoto) as refused:
-        read_photo(data, image_input())
+        read_photo(data, photo_input(48, 64))
     assert what in str(refused.value)
 
 
@@ -249,9 +241,9 @@ def tiff_of_one_tile(side: int) -> bytes:
 )
 def test_what_keeps_a_reader_busy_is_no_photo(data: bytes) -> None:
     with pytest.raises(BrokenPhoto, match="a broken photo"):
-        read_photo(data, image_input())
+        read_photo(data, photo_input(48, 64))
     with pytest.raises(BrokenPhoto, match="a broken photo"):
-        read_photo(memoryview(data), image_input())
+        read_photo(memoryview(data), photo_input(48, 64))
 
 
 @pytest.mark.parametrize("compression", ["tiff_ccitt", "group3", "group4"])
@@ -259,7 +251,7 @@ def test_a_fax_is_no_photo(compression: str, capfd: pytest.CaptureFixture[str]) 
     data = bytearray(file_of(scene().convert("1"), "TIFF", compression=compression))
     data[300:3000:2] = bytes(len(data[300:3000:2]))
     with pytest.raises(BrokenPhoto, match="a fax"):
-        read_photo(bytes(data), image_input())
+        read_photo(bytes(data), photo_input(48, 64))
     assert capfd.readouterr().err == ""
 
 
@@ -270,30 +262,31 @@ def test_a_tile_may_be_larger_than_a_small_picture() -> None:
 def test_a_narrow_photo_is_one() -> None:
     line = Image.new("RGB", (50_000, 1), "green")
     for fit in ("stretch", "crop", "pad"):
-        assert pixels_of(file_of(line, "PNG"), image_input(fit=fit)).shape == (48, 64, 3)
+        assert pixels_of(file_of(line, "PNG"), photo_input(48, 64, fit=fit)).shape == (48, 64, 3)
 
 
 def test_other_readers_of_pillow_see_nothing() -> None:
     for kind in ("PPM", "TGA", "ICO", "PCX"):
         with pytest.raises(BrokenPhoto, match="no photo"):
-            read_photo(file_of(scene(64, 64), kind), image_input())
+            read_photo(file_of(scene(64, 64), kind), photo_input(48, 64))
 
 
 def test_floating_numbers_are_refused() -> None:
     with pytest.raises(BrokenPhoto, match="floating"):
-        read_photo(file_of(Image.new("F", (8, 8)), "TIFF"), image_input())
+        read_photo(file_of(Image.new("F", (8, 8)), "TIFF"), photo_input(48, 64))
 
 
 def test_a_phone_s_photo_is_opened_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     made = BytesIO()
     pillow_heif.from_pillow(scene()).save(made, quality=95)
-    read_photo(made.getvalue(), image_input())
-    monkeypatch.setattr(photo_module, "_formats", lambda: photo_module.FORMATS)
+    read_photo(made.getvalue(), photo_input(48, 64))
+    for module in ("photo", "photo_format"):
+        monkeypatch.setattr(f"vigie.models.{module}.taken_formats", lambda: FORMATS)
     with pytest.raises(BrokenPhoto, match=r"HEIC .* send JPEG, or install pillow-heif"):
-        read_photo(made.getvalue(), image_input())
+        read_photo(made.getvalue(), photo_input(48, 64))
     with pytest.raises(BrokenPhoto, match="AVIF"):
-        read_photo(file_of(scene(), "AVIF"), image_input())
+        read_photo(file_of(scene(), "AVIF"), photo_input(48, 64))
 
 
 def test_a_broken_photo_of_a_format_that_is_taken_is_called_so(
@@ -301,10 +294,11 @@ def test_a_broken_photo_of_a_format_that_is_taken_is_called_so(
 ) -> None:
     data = file_of(scene(), "AVIF")[:40]
     with pytest.raises(BrokenPhoto, match="a broken photo"):
-        read_photo(data, image_input())
-    monkeypatch.setattr(photo_module, "_formats", lambda: photo_module.FORMATS)
+        read_photo(data, photo_input(48, 64))
+    for module in ("photo", "photo_format"):
+        monkeypatch.setattr(f"vigie.models.{module}.taken_formats", lambda: FORMATS)
     with pytest.raises(BrokenPhoto, match="an AVIF photo, which is not taken here"):
-        read_photo(data, image_input())
+        read_photo(data, photo_input(48, 64))
 
 
 def test_a_colour_profile_changes_nothing(expected: np.ndarray) -> None:
@@ -313,9 +307,9 @@ def test_a_colour_profile_changes_nothing(expected: np.ndarray) -> None:
 
 
 def test_pixels_of_a_package_are_a_photo(expected: np.ndarray) -> None:
-    same = photo_of(np.asarray(scene()), image_input())
+    same = photo_of(np.asarray(scene()), photo_input(48, 64))
     assert np.abs(same.pixels.astype(np.int16) - expected).max() <= 1
-    kept = photo_of(same.pixels, image_input())
+    kept = photo_of(same.pixels, photo_input(48, 64))
     assert kept.pixels is same.pixels
 
 
@@ -326,7 +320,9 @@ def test_a_small_file_of_pixels_can_be_read_again() -> None:
 
 
 def figures_of(image: Image.Image) -> dict[str, float]:
-    return dict(zip(FIGURES, read_photo(file_of(image, "PNG"), image_input()).figures, strict=True))
+    return dict(
+        zip(FIGURES, read_photo(file_of(image, "PNG"), photo_input(48, 64)).figures, strict=True)
+    )
 
 
 def test_light_alone_moves_brightness_and_contrast() -> None:
@@ -350,3 +346,17 @@ def test_figures_say_what_they_are_called_after() -> None:
     sharp = Image.fromarray(np.repeat(noise, 3, axis=2))
     assert figures_of(sharp)["sharpness"] > 5 * figures_of(scene())["sharpness"]
     assert figures_of(sharp)["colourfulness"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_part_of_the_pixels_tells_what_all_of_them_would() -> None:
+    pixels = np.asarray(scene().resize((448, 336)))
+    grain = np.random.default_rng(7).integers(-20, 20, pixels.shape)
+    pixels = np.clip(pixels + grain, 0, 255).astype(np.uint8)
+    figures = dict(zip(FIGURES, photo_figures(pixels, (448, 336)), strict=True))
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    assert figures["brightness"] == pytest.approx(luma.mean() / 255, rel=0.02)
+    assert figures["contrast"] == pytest.approx(luma.std() / 255, rel=0.03)
+    green = pixels[:, :, 1].astype(float)
+    around = green[:-2, 1:-1] + green[2:, 1:-1] + green[1:-1, :-2] + green[1:-1, 2:]
+    sharpness = np.abs(around - 4 * green[1:-1, 1:-1]).mean() / green.std()
+    assert figures["sharpness"] == pytest.approx(sharpness, rel=0.05)

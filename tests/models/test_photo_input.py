@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from support.colours_package import colours_document
 from support.packages import housing_document
-from support.photos import colours_document
 from vigie.errors import DataError
 from vigie.models.document import PackageDocument
 from vigie.models.photo_input import photo_input

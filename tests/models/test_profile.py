@@ -12,7 +12,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from support.weather import weather_photos
+from support.real_photos import weather_photos
 from vigie.models.document import Input
 from vigie.models.photo import photo_of
 from vigie.models.photo_figures import FIGURES

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from support.colours_package import colours_document
 from support.packages import HOUSING_INPUTS, housing_document, iris_document
-from support.photos import colours_document
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
 from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import orjson
 
-from support.photos import LABELS, colours_document, in_base64, photo_bytes
+from support.colours_package import colours_document
+from support.photos import LABELS, in_base64, photo_bytes
 from vigie.engines.predictor import Answers
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument

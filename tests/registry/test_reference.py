@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from support.photos import install_colours, write_colours
+from support.colours_package import install_colours, write_colours
+from support.fake_mlflow import fake_mlflow
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.registered import Registry
 from support.worker import filled_cache
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.cache import ModelCache
@@ -34,6 +37,33 @@ def test_a_path_is_a_package(
     assert (model.name, model.version) == ("colours", digest[:12])
     with pytest.raises(NotFound, match=r"the cache has no mine; .*; the folder is ./mine"):
         open_model("mine", settings)
+
+
+def test_a_version_of_mlflow_keeps_its_folder(settings: Settings, tmp_path: Path) -> None:
+    with fake_mlflow() as mlflow:
+        Registry(mlflow, tmp_path / "registered").housing("3")
+        model = open_model("housing/3", load_settings(cache=settings.cache, mlflow_url=mlflow.url))
+    assert (model.name, model.version) == ("housing", "3")
+    assert model.predictor.package.onnx_path.is_file()
+
+
+@pytest.mark.parametrize("place", ["cache", "folder", "MLflow"])
+def test_a_table_takes_all_cores_wherever_its_model_lies(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr("vigie.registry.reference.usable_cores", lambda: 3)
+    write_package(tmp_path / "mine", housing_document(), housing_graph(), HOUSING_ROWS)
+    reference = {"cache": "housing", "folder": str(tmp_path / "mine"), "MLflow": "housing/1"}
+    with fake_mlflow() as mlflow:
+        Registry(mlflow, tmp_path / "registered").housing("1")
+        model = open_model(
+            reference[place], load_settings(cache=settings.cache, mlflow_url=mlflow.url)
+        )
+    assert not model.predictor.engine.in_caller
+    # photos are answered beside each other instead
+    write_colours(tmp_path / "colours")
+    for photos in ("colours", str(tmp_path / "colours")):
+        assert open_model(photos, settings).predictor.engine.in_caller
 
 
 def test_a_package_that_was_changed_is_refused(settings: Settings, tmp_path: Path) -> None:

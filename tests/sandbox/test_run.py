@@ -54,6 +54,10 @@ def test_no_network_no_programs_no_other_process_no_files(
     assert not (elsewhere / "canary").exists()
 
 
+def test_libraries_that_keras_imports_and_no_task_uses_are_left_out(tmp_path: Path) -> None:
+    assert run(tmp_path, "left_out") == ["matplotlib", "pandas", "scipy", "sklearn"]
+
+
 @confined
 def test_threads_still_start(tmp_path: Path) -> None:
     assert run(tmp_path, "threads") is True

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from support.asgi import Wire, body_messages, http_scope
-from support.photos import install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import photo_bytes
 from support.worker import JSON, filled_cache, loaded, settings_for
 from vigie.errors import Unavailable
 from vigie.registry.cache import ModelCache
@@ -229,10 +230,45 @@ def test_one_body_always_fits() -> None:
     budget.take(5000)
     with pytest.raises(Unavailable):
         budget.take(1)
-    budget.give_back(5000)
+    budget.take(5000, taken=5000)
+    with pytest.raises(Unavailable):
+        budget.take(1, taken=5000)
+    budget.give_back(10000)
     budget.take(600)
     budget.take(400)
     assert budget.in_progress == 1000
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+def test_a_body_of_no_declared_length_fits_when_it_is_alone(
+    make_asgi: MakeAsgi, fast_lane: bool
+) -> None:
+    asgi = make_asgi(fast_lane=fast_lane)
+    photo = photo_bytes("red").ljust(PHOTO_LIMIT, b"\0")
+    assert len(photo) - FREE_BYTES > BUDGET
+    pieces = [photo[start : start + 50_000] for start in range(0, len(photo), 50_000)]
+    given = {"content_type": "image/jpeg", "transfer_encoding": "chunked"}
+    assert sent(asgi, COLOURS, *pieces, **given).answer.status == 200
+    above = sent(asgi, COLOURS, *pieces, b" ", **given)
+    assert above.answer.status == 413
+
+    full = make_asgi(fast_lane=fast_lane)
+
+    async def beside_another() -> int:
+        slow = Slow(photo[:10], photo[10:])
+        length = {"content-type": "image/jpeg", "content-length": str(len(photo))}
+        first = asyncio.create_task(
+            full(http_scope("POST", COLOURS, length), slow.receive, slow.send)
+        )
+        await asyncio.sleep(0)
+        wire = await send(full, COLOURS, *pieces, **given)
+        slow.go_on.set()
+        await first
+        assert slow.answer.status == 200
+        return wire.answer.status
+
+    assert asyncio.run(beside_another()) == 503
+    assert in_progress(asgi) == in_progress(full) == 0
 
 
 def test_a_photo_gives_its_place_back_as_soon_as_it_is_decoded(

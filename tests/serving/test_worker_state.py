@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.colours_package import install_colours
 from support.packages import install
-from support.photos import install_colours
 from support.service import samples_of, value_of
 from support.worker import loaded
 from vigie.monitoring.publisher import exposition

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from support.photos import write_quarters
+from support.quarters_package import write_quarters
 from vigie.registry.reference import BatchModel, open_model
 from vigie.settings import load_settings
 from vigie.spark.session import SessionOptions, open_session

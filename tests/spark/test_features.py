@@ -15,8 +15,10 @@ from rich.console import Console
 from sklearn.decomposition import PCA
 
 from support.broken_photos import write_many
+from support.colours_package import colours_document
 from support.packages import housing_document
-from support.photos import FEATURES, colours_document, photo_bytes
+from support.photos import photo_bytes
+from support.quarters_package import FEATURES
 from support.spark import uri
 from vigie.batch.photo_scorer import PhotoScorer
 from vigie.errors import DataError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from support.photos import write_quarters
+from support.quarters_package import write_quarters
 from vigie.errors import DataError, NotFound
 from vigie.settings import load_settings
 from vigie.spark.package_uri import fetch_model

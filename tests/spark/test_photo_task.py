@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from support.broken_photos import BROKEN
-from support.photos import FEATURES, colours_document, photo_bytes, write_colours, write_photos
+from support.colours_package import colours_document, write_colours
+from support.photos import photo_bytes, write_photos
+from support.quarters_package import FEATURES
 from support.spark import counter, shipped
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.document import PackageDocument

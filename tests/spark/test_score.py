@@ -12,8 +12,9 @@ import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
 
+from support.colours_package import write_colours
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from support.photos import photo_bytes, write_colours
+from support.photos import photo_bytes
 from support.spark import uri
 from vigie.batch.table import score_table
 from vigie.errors import ConfigurationError, DataError

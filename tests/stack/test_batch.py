@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from support.colours_package import install_colours, write_colours
 from support.compose import ROOT, Stack, require_engine
-from support.photos import install_colours, write_colours, write_photos
+from support.photo_corpus import photo_corpus, write_files
+from support.photo_ways import scores_in_table
+from support.photos import write_photos
+from support.pixel_package import CLOSE, scores_in_training, write_pixels
 from support.waiting import wait_until
 from vigie.registry.cache import ModelCache
 
@@ -183,6 +187,20 @@ def test_the_command_with_arguments(home: Path) -> None:
     done = docker("run", "--rm", *mounts, WITH_MODEL, *words)
     assert done.returncode == 1, done.stderr
     assert (home / "out.csv").read_text().startswith("name,label,score,score_red,")
+
+
+def test_a_photo_has_the_scores_of_training(home: Path) -> None:
+    files = photo_corpus()
+    write_files(home / "all", files)
+    write_pixels(home / "model")
+    mounts = ("-v", f"{home}:/data", "-v", f"{home}/model:/home/app/model:ro")
+    words = ("/home/app/model", "/data/all", "/data/out.csv", "--scores", "--pattern", "*")
+    done = docker("run", "--rm", *mounts, "--user", f"{CALLER}:{GROUP}", BARE, *words)
+    assert done.returncode == 0, done.stderr
+    expected, found = scores_in_training(home / "model", files), scores_in_table(home / "out.csv")
+    assert found.keys() == expected.keys()
+    for name, wanted in expected.items():
+        assert found[name] == pytest.approx(wanted, abs=CLOSE), name
 
 
 def test_the_profile_of_the_stack(home: Path) -> None:

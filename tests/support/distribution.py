@@ -1,10 +1,11 @@
-"""A plugin of pytest-xdist's: which tests go to one worker together, and which go first."""
+"""A plugin of pytest-xdist's: how many workers, which tests go to one together, which go first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,9 +18,16 @@ SPARK = "tests/spark"
 """These share one Java, which takes long to start, too."""
 # a long file that begins last is what all other workers wait for
 LONG = (
-    "the real MLflow", SPARK, "tests/ansible", "tests/e2e", "tests/iac", "tests/predictionlog",
-    "tests/registry", "tests/registry/gate", "tests/training",
+    "the real MLflow", SPARK, "tests/ansible", "tests/bench/photos", "tests/e2e", "tests/iac",
+    "tests/predictionlog", "tests/registry", "tests/registry/gate", "tests/training",
+    "tests/training/imported", "tests/training/photos",
 )  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test that waits for a service leaves its core idle."""
+    return (psutil.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

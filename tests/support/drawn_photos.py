@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vigie.models.document import Input, Resize
-
 LABELS = ("bars", "dots", "lines")
 _STEP = 12
 
@@ -50,11 +48,3 @@ def draw_folder(root: Path, each: int, seed: int = 0) -> Path:
         for number in range(each):
             draw_photo(label, seed + number).save(folder / f"{number:03}.jpg", quality=92)
     return root
-
-
-def photo_input(side: int = 96) -> Input:
-    """The input of a network of square photos."""
-    return Input(
-        name="photo", label="Photo", dtype="image", tensor="uint8", shape=(side, side, 3),
-        resize=Resize(), example=None,
-    )  # fmt: skip

@@ -13,8 +13,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from support.colours_package import SIDE, colours_document
 from support.packages import write_package
-from support.photos import LABELS, SIDE, colours_document, photo_pixels
+from support.photos import LABELS, photo_pixels
 from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.neighbours import (

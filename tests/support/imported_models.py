@@ -16,6 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from support.photo_corpus import photo_corpus
+from support.photo_networks import CLASSES, photo_network, save_network
+from support.photos import in_base64
 from support.saved_models import LABELS, write_bigquery_model
 
 ROWS = 60
@@ -147,6 +150,16 @@ def graph_file(folder: Path) -> ImportedModel:
     return ImportedModel("blossoms", str(path), by_column(numbers()), answers, options)
 
 
+def photo_file(folder: Path) -> ImportedModel:
+    """A `.keras` file of a network of photos; its rows are the files of `photo_corpus`."""
+    files = photo_corpus()
+    model, scores = photo_network("MobileNetV2", 96, files)
+    path = save_network(model, folder / "scenes.keras")
+    rows = [{"photo": in_base64(content)} for content in files.values()]
+    options = ["--scaling", "symmetric", "--labels", ",".join(CLASSES)]
+    return ImportedModel("scenes", str(path), rows, np.array(list(scores.values())), options)
+
+
 MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
     hashing_file,
     keras_file,
@@ -154,4 +167,5 @@ MAKERS: tuple[Callable[[Path], ImportedModel], ...] = (
     exported_folder,
     graph_file,
     bigquery_folder,
+    photo_file,
 )

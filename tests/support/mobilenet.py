@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,20 @@ from typing import Any
 import numpy as np
 import onnx
 import orjson
-import pytest
 
 from support.photos import in_base64, photo_pixels
+from support.real_data import WEIGHTS, data_for
 from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
 from vigie.models.photo import photo_file, photo_of
 from vigie.models.reference_rows import write_arrays
 
 SIDE, CLASSES = 224, 1000
-WEIGHTS = "weights/mobilenet_v2_1.0_224_from_int8.h5"
 
 
 def write_mobilenet(root: Path) -> tuple[str, Callable[..., Any]]:
     """Writes the package; gives its digest and Keras' `predict`, which takes uint8 pixels."""
-    weights = Path(os.environ.get("VIGIE_TEST_DATA", "")) / WEIGHTS
-    if not weights.is_file():
-        pytest.skip(f"VIGIE_TEST_DATA has no {WEIGHTS}")
+    weights = data_for(WEIGHTS)
     from vigie.engines.quiet import quieten_tensorflow
 
     quieten_tensorflow()

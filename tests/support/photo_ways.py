@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from pathlib import Path
 from typing import Any
 
 from urllib3.filepost import encode_multipart_formdata
@@ -44,6 +46,15 @@ def scores_in(said: dict[str, Any]) -> list[float]:
         found = row.get("scores") or row.get("data") or row
         return list(found.values() if isinstance(found, dict) else found)
     return list(row)
+
+
+def scores_in_table(table: Path) -> dict[str, list[float]]:
+    """By the name of a photo, all its scores in what `vigie batch --scores` wrote."""
+    with table.open(newline="") as lines:
+        return {
+            row["name"]: [float(row[name]) for name in row if name.startswith("score_")]
+            for row in csv.DictReader(lines)
+        }
 
 
 def _json(**content: Any) -> bytes:

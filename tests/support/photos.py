@@ -1,4 +1,4 @@
-"""A small package that takes photos: a real graph and files of one colour each, no TensorFlow."""
+"""Photos of one colour each, as pixels and as files; and the input of a model that takes photos."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 from PIL import Image
 
-from support.packages import write_package
-from vigie.models.document import PackageDocument
-from vigie.models.photo import photo_file, photo_of
-from vigie.models.profile import Profile
-from vigie.registry.cache import ModelCache
+from vigie.models.document import Input, Resize
 
-SIDE = 32
 LABELS = ("red", "green", "blue")
 
 
@@ -39,8 +32,13 @@ def photo_bytes(
     colour: str, size: tuple[int, int] = (96, 64), kind: str = "JPEG", seed: int = 7, **how: Any
 ) -> bytes:
     """The file of such a photo, in any format of Pillow; `how` goes to its writer."""
+    return image_file(Image.fromarray(photo_pixels(colour, size, seed)), kind, **how)
+
+
+def image_file(image: Image.Image, kind: str = "JPEG", **how: Any) -> bytes:
+    """The file of any picture, in any format of Pillow; `how` goes to its writer."""
     made = BytesIO()
-    Image.fromarray(photo_pixels(colour, size, seed)).save(made, kind, **how)
+    image.save(made, kind, **how)
     return made.getvalue()
 
 
@@ -60,10 +58,8 @@ def grainy_photo(colour: str, pixels: tuple[int, int] = (4000, 3000), quality: i
     """A JPEG with the grain of a camera: 6 MB at these 12 megapixels, all of it to be decoded."""
     smooth = photo_pixels(colour, pixels).astype(np.float32)
     grain = np.random.default_rng(3).normal(0, 22, (*smooth.shape[:2], 1)).astype(np.float32)
-    made = BytesIO()
     seen = np.clip(smooth + grain, 0, 255).astype(np.uint8)
-    Image.fromarray(seen).save(made, "JPEG", quality=quality)
-    return made.getvalue()
+    return image_file(Image.fromarray(seen), quality=quality)
 
 
 def in_base64(photo: bytes) -> dict[str, str]:
@@ -83,122 +79,10 @@ def write_photos(folder: Path, each: int = 1, kind: str = "JPEG") -> list[Path]:
     return written
 
 
-def colours_document(name: str = "colours", extra: bool = False) -> dict[str, Any]:
-    """A classification of photos by their colour; with `extra`, a number goes in beside them."""
-    image: dict[str, Any] = {
-        "name": "photo",
-        "label": {"en": "Photo", "fr": "Photo"},
-        "dtype": "image",
-        "tensor": "uint8",
-        "shape": [SIDE, SIDE, 3],
-        "resize": {"filter": "bilinear", "fit": "stretch"},
-        "example": in_base64(photo_file(photo_pixels("red"), 64)),
-    }
-    warmth: dict[str, Any] = {
-        "name": "warmth",
-        "label": {"en": "Warmth", "fr": "Chaleur"},
-        "dtype": "float32",
-        "tensor": "float32",
-        "limits": [-10, 10],
-        "required": False,
-        "missing": {"fill": 0.0},
-        "example": 1.5,
-    }
-    return {
-        "format": 1,
-        "name": name,
-        "title": {"en": "Colour of a photo", "fr": "Couleur d'une photo"},
-        "task": "classification",
-        "inputs": [image, warmth] if extra else [image],
-        "outputs": [
-            {
-                "name": "probabilities",
-                "label": "Probabilities",
-                "tensor": "probabilities",
-                "shape": [len(LABELS)],
-                "decimals": 6,
-            }
-        ],
-        "labels": list(LABELS),
-        "provenance": {"source": "made for a test", "rows": 30},
-    }
-
-
-def colours_graph(extra: bool = False) -> onnx.ModelProto:
-    """Softmax of the mean colour, 0 to 1, times 8; `warmth` adds to red."""
-    nodes = [
-        helper.make_node("Cast", ["photo"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2], keepdims=0),
-        helper.make_node("Mul", ["mean", "scale"], ["colour"]),
-    ]
-    inputs = [helper.make_tensor_value_info("photo", TensorProto.UINT8, [None, SIDE, SIDE, 3])]
-    weights = {"scale": np.array([8 / 255], np.float32)}
-    if extra:
-        nodes.append(helper.make_node("MatMul", ["warmth", "to_red"], ["warmer"]))
-        nodes.append(helper.make_node("Add", ["colour", "warmer"], ["logits"]))
-        inputs.append(helper.make_tensor_value_info("warmth", TensorProto.FLOAT, [None, 1]))
-        weights["to_red"] = np.array([[1, 0, 0]], np.float32)
-    else:
-        nodes.append(helper.make_node("Identity", ["colour"], ["logits"]))
-    nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
-    output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(LABELS)])
-    made = [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()]
-    graph = helper.make_graph(nodes, "colours", inputs, [output], made)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-
-
-def write_colours(
-    root: Path, name: str = "colours", extra: bool = False, profile: Profile | None = None
-) -> str:
-    """Writes the package; its golden photos lie in arrays. Gives its digest."""
-    document = colours_document(name, extra)
-    item = PackageDocument.model_validate(document).images[0]
-    rows = [{"photo": photo_of(photo_pixels(colour), item).pixels} for colour in LABELS]
-    return write_package(root, document, colours_graph(extra), rows, profile)
-
-
-FEATURES = 12
-"""So many numbers has a photo in `write_quarters`: the mean colour of each of its quarters."""
-
-
-def write_quarters(root: Path, name: str = "quarters") -> str:
-    """Writes a package that answers `FEATURES` numbers from 0 to 1. Gives its digest."""
-    document = colours_document(name)
-    output = {"name": "features", "label": "Features", "tensor": "features", "shape": [FEATURES]}
-    document |= {"task": "embedding", "outputs": [output], "labels": []}
-    item = PackageDocument.model_validate(document).images[0]
-    rows = [{"photo": photo_of(photo_pixels(colour), item).pixels} for colour in LABELS]
-    return write_package(root, document, _quarters_graph(), rows)
-
-
-def _quarters_graph() -> onnx.ModelProto:
-    half = SIDE // 2
-    nodes = [
-        helper.make_node("Cast", ["photo"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node(
-            "AveragePool", ["planes"], ["means"], kernel_shape=[half, half], strides=[half, half]
-        ),
-        helper.make_node("Flatten", ["means"], ["flat"]),
-        helper.make_node("Div", ["flat", "most"], ["features"]),
-    ]
-    photo = helper.make_tensor_value_info("photo", TensorProto.UINT8, [None, SIDE, SIDE, 3])
-    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, FEATURES])
-    most = onnx.numpy_helper.from_array(np.array(255, np.float32), "most")
-    graph = helper.make_graph(nodes, "quarters", [photo], [features], [most])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-
-
-def install_colours(
-    cache: ModelCache,
-    name: str = "colours",
-    version: str = "1",
-    extra: bool = False,
-    profile: Profile | None = None,
-) -> str:
-    """Puts the package into a cache as the champion. Gives its digest."""
-    with cache.lock(name) as incoming:
-        digest = write_colours(incoming, name, extra, profile)
-        cache.install(name, incoming, digest, version, f"run{version}")
-        cache.point(name, digest)
-    return digest
+def photo_input(height: int = 96, width: int | None = None, **resize: Any) -> Input:
+    """The input of a network of photos, square where no width is given."""
+    shape = (height, width or height, 3)
+    return Input(
+        name="photo", label="Photo", dtype="image", tensor="uint8", shape=shape,
+        resize=Resize(**resize), example=None,
+    )  # fmt: skip

@@ -1,21 +1,31 @@
-"""Photos and weights of real networks, where `VIGIE_TEST_DATA` has them."""
+"""Real photos of weather and of fruits, where `VIGIE_TEST_DATA` has them; without, tests skip."""
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
-import pytest
+from support.real_data import data_for
+from vigie.recipes.catalogue import PhotoRecipe, find_recipe
+from vigie.recipes.photos.files import find_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
+from vigie.training.photos.plan import PhotoPlan
 
-WEIGHTS = "weights/mobilenet_v2_1.0_224_from_int8.h5"
+
+def weather_plan() -> PhotoPlan:
+    """The recipe that ships, on the base whose weights are there."""
+    recipe = find_recipe("weather")
+    assert isinstance(recipe, PhotoRecipe)
+    return replace(recipe.spec.plan(), base="MobileNetV2")
 
 
-def data_for(name: str) -> Path:
-    """A file or folder of the test data; without it, the test is skipped."""
-    path = Path(os.environ.get("VIGIE_TEST_DATA", "")) / name
-    if not os.environ.get("VIGIE_TEST_DATA") or not path.exists():
-        pytest.skip(f"VIGIE_TEST_DATA has no data for {name}")
-    return path
+def weather_photos(folder: Path) -> PhotoSet:
+    """All 100 photos, decoded in `folder`."""
+    recipe, root = find_recipe("weather"), data_for("weather")
+    assert isinstance(recipe, PhotoRecipe)
+    files = find_photos(recipe.spec.photos, (root,), lambda text: None)
+    return read_photos(files, weather_plan().photo, "weather", folder, lambda text: None)
 
 
 def fruit_photos(most: int) -> list[Path]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from mlflow.models import Model
 
+from support.real_data import find_data
 from vigie.errors import DataError
 from vigie.recipes.catalogue import find_table
 from vigie.recipes.housing.sales import generated_sales
@@ -41,9 +41,7 @@ class TrainedPackage:
 
 def real_file(name: str) -> Path | None:
     """The real data of a recipe, where VIGIE_TEST_DATA has it."""
-    folder = os.environ.get("VIGIE_TEST_DATA")
-    path = Path(folder) / REAL_FILES[name] if folder and name in REAL_FILES else None
-    return path if path is not None and path.is_file() else None
+    return find_data(REAL_FILES[name]) if name in REAL_FILES else None
 
 
 def load_data(name: str) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-REST = 3
+REST = 6
 """How much longer than a look the pause after it is: what is waited for needs the processor."""
 
 

@@ -22,6 +22,11 @@ class Shows(Protocol):
         ...
 
 
+def say(console: Console, line: str) -> None:
+    """Writes a line, not broken to the width of a terminal that may not be there."""
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
 @contextmanager
 def shown(console: Console, total: int | None, done: int, what: str = "photos") -> Iterator[Shows]:
     """What shows the way from `done` to `total` of `what`; without a total it only counts."""
@@ -79,5 +84,4 @@ class Lines:
         self._last = self._clock()
         of = f" of {self._pace.total:,}" if self._pace.total is not None else ""
         line = f"{done:,}{of} {self._what}, {self._pace.tell(done, failed)}"
-        # no line is broken to the width of a terminal that is not there
-        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(self._console, line)

@@ -78,6 +78,22 @@ def test_columns_of_other_names_are_named_in_the_recipe(tmp_path: Path) -> None:
         find(table, path_column="where", label_column="which")
 
 
+COMPOSED, TAKEN_APART = "pêche", "pe\u0302che"
+
+
+def test_one_text_in_two_spellings_is_one_label(tmp_path: Path) -> None:
+    folder = draw_folder(tmp_path / "photos", 2)
+    for place, name in enumerate((COMPOSED, TAKEN_APART)):
+        (folder / LABELS[place]).rename(folder / name)
+    found = find(folder)
+    assert [file.label for file in found].count(COMPOSED) == 4
+    assert TAKEN_APART not in {file.label for file in found}
+    assert all(file.path.is_file() for file in found)
+    table = tmp_path / "photos.csv"
+    table.write_text(f"path,label\na.jpg,{COMPOSED}\nb.jpg,{TAKEN_APART} \n", "utf-8")
+    assert [file.label for file in find(table)] == [COMPOSED, COMPOSED]
+
+
 def test_an_empty_label_and_no_label_are_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folders in it"):
         find(tmp_path)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from support.drawn_photos import draw_photo
 from support.fake_mlflow import http_server
+from support.photos import image_file
 from support.ports import free_port
 from vigie.cli.main import main
 from vigie.errors import DataError
@@ -45,11 +46,10 @@ class Mendeley:
 
 def archive_of(files: dict[str, bytes | None]) -> bytes:
     """A zip of these files; a photo where nothing else is said."""
-    made, photo = BytesIO(), BytesIO()
-    draw_photo("dots", 0).save(photo, "JPEG")
+    made, photo = BytesIO(), image_file(draw_photo("dots", 0))
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():
-            packed.writestr(name, photo.getvalue() if content is None else content)
+            packed.writestr(name, photo if content is None else content)
     return made.getvalue()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from support.colours_package import SIDE, write_colours
 from support.packages import (
     HOUSING_ROWS,
     IRIS_ROWS,
@@ -18,7 +19,7 @@ from support.packages import (
     open_housing,
     write_package,
 )
-from support.photos import SIDE, photo_pixels, write_colours
+from support.photos import photo_pixels
 from vigie.engines.predictor import open_predictor
 from vigie.models import document as document_module
 from vigie.models.package import read_package

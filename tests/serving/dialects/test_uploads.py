@@ -14,10 +14,11 @@ import pytest
 from urllib3.filepost import encode_multipart_formdata
 
 from support.asgi import Answer, AskAsgi, ask_asgi
-from support.photos import LABELS, in_base64, install_colours, photo_bytes, photo_pixels
+from support.colours_package import install_colours
+from support.photos import LABELS, in_base64, photo_bytes, photo_pixels
 from support.worker import JSON, filled_cache, loaded, settings_for
 from vigie.models.bounded_file import BoundedFile
-from vigie.models.photo import photo_formats
+from vigie.models.photo_format import photo_formats
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication

@@ -20,7 +20,7 @@ from support.worker import HOME, JSON
 from vigie.serving.app import create_app
 from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.http.connections import Connections
-from vigie.serving.http.protocol import Connection
+from vigie.serving.http.protocol import FREE_PIECES, Connection
 from vigie.serving.metrics import Metrics
 from vigie.serving.worker_state import WorkerState
 
@@ -226,6 +226,30 @@ def test_a_body_is_asked_for_where_the_caller_waits_to_send_it(asgi: AsgiApplica
     first, answer = asyncio.run(asyncio.wait_for(words(), 20))
     assert first.startswith(b"HTTP/1.1 100 ")
     assert answer.status == 200
+
+
+def in_small_chunks(path: str, size: int) -> bytes:
+    """A request whose body, good JSON and spaces, comes byte by byte."""
+    body = orjson.dumps(HOME).ljust(size)
+    coded = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    return head_of("POST", path, f"Content-Type: {JSON}", "Transfer-Encoding: chunked") + coded
+
+
+@pytest.mark.parametrize("path", ["/predict/housing", "/feedback"])
+def test_a_body_in_more_small_chunks_than_are_taken_is_told_so(
+    asgi: AsgiApplication, path: str
+) -> None:
+    async def words(size: int) -> Answer:
+        async with listening(asgi) as (_, port):
+            (answer,) = await ask_over(port, in_small_chunks(path, size))
+            return answer
+
+    taken = asyncio.run(asyncio.wait_for(words(FREE_PIECES), 20))
+    assert taken.status in (200, 422)
+    above = asyncio.run(asyncio.wait_for(words(FREE_PIECES + 1), 20))
+    assert (above.status, above.headers["connection"]) == (413, "close")
+    assert "chunks of less than 64 bytes" in above.json()["detail"]
+    assert "Content-Length" in above.json()["detail"]
 
 
 @pytest.mark.parametrize("request_", [asking(HOME), GET], ids=["prediction", "health"])

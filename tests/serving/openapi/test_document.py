@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from support.photos import in_base64, install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import in_base64, photo_bytes
 from support.worker import FLOWER, HOME, JSON, loaded, settings_for
 from vigie.models.document import FLOAT32_MAX
 from vigie.predictionlog.entry import TRUTH_LABEL

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from support.asgi import Answer, ask_asgi, body_messages, http_scope
-from support.photos import LABELS, install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import LABELS, photo_bytes
 from support.worker import loaded, settings_for
 from vigie.errors import DeadlineExceeded, Unavailable
 from vigie.registry.cache import ModelCache

@@ -14,14 +14,9 @@ import pytest
 from flask.testing import FlaskClient
 from onnx import helper, numpy_helper
 
+from support.colours_package import colours_document, colours_graph, install_colours
 from support.packages import write_package
-from support.photos import (
-    colours_document,
-    colours_graph,
-    install_colours,
-    photo_bytes,
-    photo_pixels,
-)
+from support.photos import photo_bytes, photo_pixels
 from support.worker import loaded, settings_for
 from vigie.models.document import PackageDocument
 from vigie.models.photo import photo_of

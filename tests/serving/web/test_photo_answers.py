@@ -18,7 +18,8 @@ from PIL import Image
 from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import TestResponse
 
-from support.photos import install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import photo_bytes
 from support.worker import loaded, settings_for
 from vigie.models.document import Input
 from vigie.models.photo import BrokenPhoto, read_photo

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.photos import LABELS, install_colours, photo_bytes
+from support.colours_package import install_colours
+from support.photos import LABELS, photo_bytes
 from support.worker import loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.loaded_model import LoadedModel

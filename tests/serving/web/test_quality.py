@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.photos import colours_document
+from support.colours_package import colours_document
 from vigie.models.document import PackageDocument
 from vigie.models.photo_figures import FIGURES
 from vigie.monitoring.drift import PREDICTION, Drift

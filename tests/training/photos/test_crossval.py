@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.weather import real_weights, weather_photos, weather_plan
+from support.real_data import data_for
+from support.real_photos import weather_photos, weather_plan
 from vigie.settings import load_settings
 from vigie.training.photos.crossval import (
     PhotoFold,
@@ -12,7 +13,7 @@ from vigie.training.photos.crossval import (
 
 
 def test_real_photos_of_the_weather_are_told_apart(tmp_path: Path) -> None:
-    settings = load_settings(data=tmp_path, weights=real_weights())
+    settings = load_settings(data=tmp_path, weights=data_for("weights"))
     photos = weather_photos(tmp_path)
     told: list[tuple[int, int]] = []
     results = cross_validate_photos(

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.drawn_photos import draw_folder, photo_input
+from support.drawn_photos import draw_folder
+from support.photos import photo_input
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
 from vigie.training.photos.extractor import Extractor, build_extractor
 from vigie.training.photos.features import FeatureStore
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.plan import Augmentation, PhotoPlan
 from vigie.training.plan import Plan, Target
 

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from support.drawn_photos import LABELS, draw_photo
+from support.photos import image_file
 from vigie.training.photos.near_duplicates import difference_hashes, group_near_duplicates
-from vigie.training.photos.photo_set import THUMB
+from vigie.training.photos.photo_reader import THUMB
 
 
 def thumb(image: Image.Image) -> np.ndarray:
@@ -16,9 +17,8 @@ def thumb(image: Image.Image) -> np.ndarray:
 
 def again(image: Image.Image, quality: int, size: tuple[int, int]) -> Image.Image:
     """The photo in another size and compression."""
-    made = BytesIO()
-    image.resize(size, Image.Resampling.BICUBIC).save(made, "JPEG", quality=quality)
-    return Image.open(made).convert("RGB")
+    made = image_file(image.resize(size, Image.Resampling.BICUBIC), quality=quality)
+    return Image.open(BytesIO(made)).convert("RGB")
 
 
 def test_the_hashes_have_a_bit_per_step_to_the_right() -> None:

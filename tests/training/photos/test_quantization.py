@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from mlflow.models import Model
 
-from support.drawn_photos import LABELS, draw_folder, photo_input
+from support.drawn_photos import LABELS, draw_folder
+from support.photos import photo_input
 from vigie.engines.onnx import OnnxEngine
 from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
@@ -21,7 +23,8 @@ from vigie.training.graph.quantized import Int8Graph
 from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained, write_package
 from vigie.training.photos import quantization
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 from vigie.training.photos.quantization import Int8Trial, quantization_lines, try_int8
 from vigie.training.plan import Plan, Target
 
@@ -93,7 +96,7 @@ def test_it_is_left_where_it_costs_too_much(
         accuracy_float=0.9, accuracy=accuracy, milliseconds_float=4.0, milliseconds=milliseconds
     )
     assert quantization._reason(figures) == reason
-    trial = Int8Trial(Int8Graph(Path("int8.onnx"), figures), reason)
+    trial = Int8Trial(Int8Graph(Path("int8.onnx"), figures), Path("float.onnx"), reason)
     assert (trial.kept is None) == (reason is not None)
     assert (reason or "What is served is the int8 graph") in "\n".join(quantization_lines(trial))
     assert str(trial).endswith(f"kept: {reason}" if reason else "(float 4.00)")
@@ -106,8 +109,9 @@ def test_a_package_with_it_answers_as_it_does(
     inputs = (ITEM.model_copy(update={"example": example}),)
     plan = Plan("drawn", "Drawn", "classification", inputs, Target("probabilities", "Label"))
     rows = photos.dataset("0" * 64)
+    written = replace(network, graph=trial.exact)
     trained = Trained(
-        plan, network, rows, rows, None, LABELS, {"accuracy": 0.5}, None, "2026-01-01",
+        plan, written, rows, rows, None, LABELS, {"accuracy": 0.5}, None, "2026-01-01",
         int8=trial.graph,
     )  # fmt: skip
     digest = write_package(trained, tmp_path / "package", Model()).digest

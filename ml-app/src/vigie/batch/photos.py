@@ -6,7 +6,7 @@ import contextlib
 import errno
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from vigie.batch.growing_table import GrowingTable
 from vigie.batch.journal import Journal, Record
 from vigie.errors import DataError
 from vigie.models.photo_folder import PhotoFolder
-from vigie.progress import shown
+from vigie.progress import say, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vigie.batch.listing import Listing
+    from vigie.batch.order import Order
     from vigie.batch.photo_scorer import PhotoScorer, Scored
     from vigie.batch.stop_signal import StopSignal
 
@@ -31,37 +31,6 @@ _AHEAD = 3
 _TABLES = (b"name,", b"PAR1")
 """How a table begins that a run has written."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a run is asked for: which photos, where to, and what must be the same to go on.
-
-    `facts` are names with values in plain JSON; the names are shown to people.
-    """
-
-    listing: Listing
-    output: Path
-    facts: Mapping[str, Any]
-    workers: int = 1
-    restart: bool = False
-    watch: bool = False
-
-    @property
-    def journal(self) -> Path:
-        """The file that stands beside the output until it is done."""
-        return self.output.with_name(f"{self.output.name}.journal")
-
-    @property
-    def table(self) -> Path:
-        """The file that grows: the output, or what Parquet is made of at the end."""
-        beside = self.output.with_name(f"{self.output.name}.csv")
-        return beside if self.is_parquet else self.output
-
-    @property
-    def is_parquet(self) -> bool:
-        """True where the output is Parquet, by its name."""
-        return self.output.suffix.lower() == ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +112,8 @@ class _Run:
     def watch(self, record: Record, console: Console) -> None:
         """Scores what is there and what comes, until a stop."""
         assert isinstance(self._order.listing, PhotoFolder)
-        arrivals = Arrivals(self._order.listing, [*record.names, *self._own_files()])
+        known = [*record.names, *self._own_files()]
+        arrivals = Arrivals(self._order.listing, known, lambda text: say(console, text))
         with shown(console, None, self.table.mark.photos) as show, self._pool() as pool:
             self._score(pool, record.names[self.table.mark.photos :], show)
             while not self._stop.wait(POLL_SECONDS):

@@ -11,8 +11,9 @@ from vigie.errors import ConfigurationError, DataError, VigieError
 from vigie.settings import load_settings, usable_cores
 
 if TYPE_CHECKING:
+    from vigie.batch.order import Order
     from vigie.batch.photo_scorer import PhotoScorer
-    from vigie.batch.photos import BatchSummary, Order
+    from vigie.batch.photos import BatchSummary
     from vigie.registry.reference import BatchModel
     from vigie.settings import Settings
 
@@ -104,7 +105,7 @@ def _order(
     options: dict[str, Any],
 ) -> Order:  # fmt: skip
     from vigie.batch.listing import STANDARD_INPUT
-    from vigie.batch.photos import Order
+    from vigie.batch.order import Order
     from vigie.models.photo_folder import PhotoFolder
 
     source, target = paths

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vigie.cli.options import check_window, metrics_option, prometheus_option, seconds_of
-from vigie.errors import ConfigurationError
+from vigie.cli.training_run import Training, cross_validate, run_training
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
     from vigie.monitoring.drift import Drift
-    from vigie.recipes.catalogue import PhotoRecipe, Recipe
     from vigie.settings import Settings
-    from vigie.training.photos.photo_set import PhotoSet
-    from vigie.training.photos.plan import PhotoPlan
     from vigie.training.retraining import Limits, Occasion
-    from vigie.training.steps import Steps
 
 DRIFT, SCHEDULE = "drift", "schedule"
 
@@ -41,34 +36,6 @@ _weights_option = click.option(
     help="Of photos: the weights of the base; `random` for tests. Else VIGIE_WEIGHTS, else Keras "
     "downloads them.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What is to be trained, as the options of a command say."""
-
-    recipe: str
-    data: tuple[Path, ...]
-    epochs: int | None
-    trials: int
-    architecture: Literal["linear", "dense", "conv"] | None
-    with_feedback: bool
-    base: str | None = None
-    weights: str | None = None
-    quantize: bool = False
-
-    def require_photos(self, photos: bool) -> None:
-        """Refuses an option that is for recipes of the other kind."""
-        of_tables = {
-            "--trials": self.trials > 1,
-            "--architecture": self.architecture,
-            "--with-feedback": self.with_feedback,
-        }
-        of_photos = {"--base": self.base, "--weights": self.weights, "--quantize": self.quantize}
-        wrong, kind = (of_tables, "tables") if photos else (of_photos, "photos")
-        for name, given in wrong.items():
-            if given:
-                raise ConfigurationError(f"{name} is for recipes of {kind}; leave it out")
 
 
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,7 +81,7 @@ def train(training: Training) -> None:
     """
     from vigie.recipes.catalogue import find_recipe
 
-    _run(training, find_recipe(training.recipe), load_settings())
+    run_training(training, find_recipe(training.recipe), load_settings())
 
 
 @click.command(short_help="train if inputs have moved or the champion is old")
@@ -179,7 +146,7 @@ def retrain(
     for kind, occasion in occasions.items():
         click.echo(f"{kind}: {'' if occasion.due else 'not '}due: {occasion.reason}")
     if any(occasion.due for occasion in occasions.values()):
-        _run(training, recipe, settings)
+        run_training(training, recipe, settings)
 
 
 def _occasions(
@@ -214,93 +181,7 @@ def bootstrap() -> None:
         from vigie.recipes.catalogue import find_recipe
 
         click.echo(f"Training {name}")
-        _run(Training(name, (), None, 1, None, False), find_recipe(name), settings)
-
-
-def _run(training: Training, recipe: Recipe | PhotoRecipe, settings: Settings) -> None:
-    from vigie.recipes.catalogue import PhotoRecipe
-
-    photos = isinstance(recipe, PhotoRecipe)
-    training.require_photos(photos)
-    if isinstance(recipe, PhotoRecipe):
-        _run_photos(training, recipe, settings)
-    else:
-        _run_table(training, recipe, settings)
-
-
-def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> None:
-    from vigie.training.steps import Steps
-
-    steps = Steps()
-    photos = _load_photos(recipe, training.data, settings, steps)
-    plan = _photo_plan(recipe, training.base)
-    if training.epochs:
-        head = replace(plan.head, epochs=training.epochs)
-        plan = replace(plan, head=head, fine_tune_epochs=training.epochs)
-    with steps.step("TensorFlow and MLflow"):
-        from vigie.training.photos.train import train_photos
-        from vigie.training.train import summary_lines
-    result = train_photos(
-        plan, photos, settings, steps, training.weights, quantize=training.quantize
-    )
-    for line in summary_lines(result, None):
-        steps.say(line)
-
-
-def _load_photos(
-    recipe: PhotoRecipe, data: tuple[Path, ...], settings: Settings, steps: Steps
-) -> PhotoSet:
-    from vigie.models.document import text_in
-
-    with steps.step("photos") as step:
-        photos = recipe.load(data, settings, steps.say, step)
-    for rule in photos.rules:
-        if rule.dropped:
-            steps.say(f"    {rule.name}: {rule.dropped} photos left out")
-    labels = len(set(photos.labels.tolist()))
-    source = text_in(photos.source, "en")
-    steps.say(f"    {len(photos)} photos of {labels} labels: {source}")
-    return photos
-
-
-def _photo_plan(recipe: PhotoRecipe, base: str | None) -> PhotoPlan:
-    plan = recipe.spec.plan()
-    return replace(plan, base=base) if base else plan
-
-
-def _run_table(training: Training, recipe: Recipe, settings: Settings) -> None:
-    from vigie.models.document import text_in
-    from vigie.training.steps import Steps
-
-    steps = Steps()
-    with steps.step("data"):
-        dataset = recipe.load(training.data, settings, steps.say)
-    rules = [*dataset.rules]
-    feedback = None
-    if training.with_feedback:
-        from vigie.recipes.feedback import load_feedback
-
-        with steps.step("feedback"):
-            feedback = load_feedback(recipe, dataset, settings)
-        rules += feedback.rules
-    for rule in rules:
-        if rule.dropped:
-            steps.say(f"    {rule.name}: {rule.dropped} rows dropped")
-    steps.say(f"    {len(dataset)} rows: {text_in(dataset.source, 'en')}")
-    if feedback is not None:
-        steps.say(f"    {len(feedback)} rows of feedback")
-    plan = recipe.spec.plan()
-    plan = replace(
-        plan,
-        epochs=training.epochs or plan.epochs,
-        architecture=training.architecture or plan.architecture,
-    )
-    with steps.step("TensorFlow and MLflow"):
-        from vigie.training.train import summary_lines
-        from vigie.training.train import train as run
-    result = run(plan, dataset, settings, steps, training.trials, feedback)
-    for line in summary_lines(result, plan.target.unit):
-        steps.say(line)
+        run_training(Training(name, (), None, 1, None, False), find_recipe(name), settings)
 
 
 @click.command(short_help="cross-validate a recipe against the baselines")
@@ -319,42 +200,9 @@ def evaluate(
     weights: str | None,
 ) -> None:
     """Cross-validate RECIPE against the baselines; registers nothing."""
-    from vigie.recipes.catalogue import PhotoRecipe, find_recipe
-    from vigie.training.steps import Steps
+    from vigie.recipes.catalogue import find_recipe
 
-    steps, settings = Steps(), load_settings()
-    found = find_recipe(recipe)
     training = Training(recipe, data, None, 1, None, False, base, weights)
-    training.require_photos(isinstance(found, PhotoRecipe))
-    if isinstance(found, PhotoRecipe):
-        photos = _load_photos(found, data, settings, steps)
-        figures = _evaluate_photos(training, found, photos, settings, steps, folds, repeats)
-    else:
-        with steps.step("data"):
-            dataset = found.load(data, settings, steps.say)
-        from vigie.training.crossval import cross_validate, summarise
-
-        with steps.step(f"{repeats} x {folds} folds") as step:
-            results = cross_validate(found.spec.plan(), dataset, folds, repeats, step.advance)
-        figures = summarise(results)
+    figures = cross_validate(training, find_recipe(recipe), load_settings(), folds, repeats)
     for name, value in figures.items():
         click.echo(f"{name:<48} {value:>14,.4f}")
-
-
-def _evaluate_photos(
-    training: Training,
-    recipe: PhotoRecipe,
-    photos: PhotoSet,
-    settings: Settings,
-    steps: Steps,
-    folds: int,
-    repeats: int,
-) -> dict[str, float]:
-    from vigie.training.photos.crossval import cross_validate_photos, summarise_photos
-
-    plan = _photo_plan(recipe, training.base)
-    with steps.step(f"{repeats} x {folds} folds") as step:
-        results = cross_validate_photos(
-            plan, photos, settings, folds, repeats, step.advance, training.weights
-        )
-    return summarise_photos(results)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class OnnxEngine:
-    """A graph in ONNX Runtime, one thread per call: the workers are the parallelism."""
+    """A graph in ONNX Runtime; with one thread per call, the workers are the parallelism."""
 
     name = "onnx"
-    in_caller = True
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        self.in_caller = threads == 1
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

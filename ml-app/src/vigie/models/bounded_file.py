@@ -6,11 +6,7 @@ minutes and gigabytes for a reader that takes each of them.
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedIOBase
 
 _MOST_READS = 10_000
 """Before the first pixel: some three a block of what is not pixels."""
@@ -25,21 +21,45 @@ class TooBusy(Exception):
     """What was read has more blocks or passes than any photo."""
 
 
-class BoundedFile(BytesIO):
+class BoundedFile(BufferedIOBase):
     """A file in memory; `read` raises `TooBusy` where it has more parts than any photo.
 
-    `opened` says that the reader is through with what stands before the pixels.
+    `opened` says that the reader is through with what stands before the pixels. The content is read
+    where it lies: tens of megabytes are not copied first.
     """
 
-    def __init__(self, content: ReadableBuffer = b"") -> None:
-        super().__init__(content)
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content, self._view, self._place = content, memoryview(content), 0
         self.opened = False
         self._reads = self._bytes = self._scans = 0
         self._is_jpeg = False
 
+    def seekable(self) -> bool:
+        """As of any file."""
+        return True
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        """As of any file."""
+        start = {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: len(self._view)}[whence]
+        if start + offset < 0:
+            raise ValueError("there is nothing before the start of a file")
+        self._place = start + offset
+        return self._place
+
     def read(self, size: int | None = -1, /) -> bytes:
         """As of any file."""
-        piece = super().read(size)
+        start, end = self._place, len(self._view)
+        if size is not None and size >= 0:
+            end = min(end, start + size)
+        if end - start == len(self._view) and isinstance(self._content, bytes):
+            piece = self._content
+        else:
+            piece = bytes(self._view[start:end])
+        self._place = max(start, end)
         if not self._reads:
             self._is_jpeg = piece.startswith(_JPEG)
         self._reads += 1

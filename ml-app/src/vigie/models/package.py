@@ -35,7 +35,7 @@ MAX_JSON_BYTES = 16 * 2**20
 _Document = TypeVar("_Document", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Package:
     """A package that has been read: its folder, its digest, its documents, its reference rows."""
 

@@ -5,28 +5,21 @@ The one decoder of training, online answers, batch and Spark.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import warnings
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from vigie.models.bounded_file import BoundedFile, TooBusy
 from vigie.models.photo_figures import photo_figures
+from vigie.models.photo_format import taken_formats, what_it_is
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vigie.models.document import Input, Resize
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-PHONE_FORMATS = ("AVIF", "HEIF")
-"""Taken where Pillow or pillow-heif can open them."""
 MOST_PIXELS = 50_000_000
 """Looked at before anything is decoded: what a phone's largest mode writes."""
 LARGE_PIXELS = 12_500_000
@@ -52,7 +45,6 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_PIECE = 2**20
 _large = threading.Lock()
 
 
@@ -75,9 +67,9 @@ class Photo:
 
 def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     """The photo of a file's bytes at the size of `item`; `BrokenPhoto` says what it is instead."""
-    file = _file_of(data)
+    file = BoundedFile(data)
     try:
-        with Image.open(file, formats=_formats()) as image:
+        with Image.open(cast("IO[bytes]", file), formats=taken_formats()) as image:
             file.opened = True
             return _read(image, item)
     except BrokenPhoto:
@@ -85,22 +77,11 @@ def read_photo(data: bytes | memoryview, item: Input) -> Photo:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BrokenPhoto(_too_large()) from None
     except UnidentifiedImageError:
-        raise BrokenPhoto(_what_it_is(bytes(data[:1024]))) from None
+        raise BrokenPhoto(what_it_is(bytes(data[:1024]))) from None
     # Pillow's readers raise whatever their parsing runs into
     except Exception as broken:
         what = "a photo that ends too early" if "truncated" in str(broken) else "a broken photo"
         raise BrokenPhoto(what) from None
-
-
-def _file_of(data: bytes | memoryview) -> BoundedFile:
-    """The file of some bytes; copied in pieces where it must be, so that other threads go on."""
-    if isinstance(data, bytes):
-        return BoundedFile(data)
-    file = BoundedFile()
-    for start in range(0, len(data), _PIECE):
-        file.write(data[start : start + _PIECE])
-    file.seek(0)
-    return file
 
 
 def photo_of(pixels: np.ndarray, item: Input) -> Photo:
@@ -233,52 +214,5 @@ def _resize_of(item: Input) -> Resize:
     return item.resize
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    """What is opened: Pillow's other readers never see a byte."""
-    # what is odd in a file that can be read is nothing for the log, a line per photo
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-    with contextlib.suppress(ImportError):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
-    Image.init()
-    return FORMATS + tuple(name for name in PHONE_FORMATS if name in Image.OPEN)
-
-
-def photo_formats() -> tuple[str, ...]:
-    """The formats that are taken here, as people write them."""
-    return tuple({"WEBP": "WebP", "HEIF": "HEIC"}.get(name, name) for name in _formats())
-
-
 def _too_large() -> str:
     return f"a photo of more than {MOST_PIXELS // 1_000_000} megapixels"
-
-
-def _what_it_is(start: bytes) -> str:
-    for beginning, kind in _kinds():
-        if start.lstrip().lower().startswith(beginning):
-            return kind
-    if start[4:8] == b"ftyp":
-        brand = start[8:12]
-        if brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"hevx"):
-            if "HEIF" in _formats():
-                return "a broken photo"
-            return "a HEIC photo, which is not taken here: send JPEG, or install pillow-heif"
-        if brand in (b"avif", b"avis"):
-            if "AVIF" in _formats():
-                return "a broken photo"
-            return "an AVIF photo, which is not taken here: send JPEG"
-        return "a film"
-    return "an empty file" if not start else "no photo"
-
-
-def _kinds() -> Iterator[tuple[bytes, str]]:
-    yield b"version https://git-lfs", "a Git LFS pointer, not the photo: run git lfs pull"
-    yield b"<!doctype html", "an HTML page"
-    yield b"<html", "an HTML page"
-    yield b"<svg", "a drawing (SVG)"
-    yield b"<?xml", "an XML file"
-    yield b"%pdf", "a PDF"
-    yield b"%!ps", "a PostScript file"
-    yield b"simple  =", "a FITS file"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vigie.models.photo import Photo
     from vigie.models.rows import Decoded
 
-_SLICE = 4 * 2**18
+_SLICE = 4 * 2**16
 """Base64 is read in slices: the interpreter is held for each of them."""
 _ALPHABET = str.maketrans("-_", "+/", " \t\r\n")
 """Of the URL-safe kind, and in lines, as mail has it."""
@@ -66,15 +66,24 @@ def _from_base64(text: str) -> memoryview:
 
 def _bytes_of(text: str, alphabet: dict[int, int | None]) -> memoryview:
     """The bytes of base64, with or without its padding, after what `alphabet` says of it."""
-    content = bytearray()
+    # of its size from the start: what grows is copied now and then
+    content = np.empty(len(text) // 4 * 3 + 3, np.uint8).data
+    size = 0
     rest = ""
     for part in _slices(text):
         rest += part.translate(alphabet) if alphabet else part
         whole = len(rest) // 4 * 4
-        content += binascii.a2b_base64(rest[:whole], strict_mode=True)
+        size = _put(content, size, rest[:whole])
         rest = rest[whole:]
-    content += binascii.a2b_base64(rest + "=" * (-len(rest) % 4), strict_mode=True)
-    return memoryview(content)
+    size = _put(content, size, rest + "=" * (-len(rest) % 4))
+    return content[:size]
+
+
+def _put(content: memoryview, size: int, text: str) -> int:
+    """Puts the bytes of base64 behind the first `size`; how many there are then."""
+    part = binascii.a2b_base64(text, strict_mode=True)
+    content[size : size + len(part)] = part
+    return size + len(part)
 
 
 def _slices(text: str) -> Iterator[str]:

@@ -65,7 +65,7 @@ class PhotoRecipe:
         `say` gets what a person should know of the files. Raises `DataError`.
         """
         from vigie.recipes.photos.files import find_photos
-        from vigie.training.photos.photo_set import read_photos
+        from vigie.training.photos.photo_reader import read_photos
 
         files = find_photos(self.spec.photos, paths, say)
         item = self.spec.plan().photo

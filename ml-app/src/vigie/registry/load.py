@@ -42,33 +42,39 @@ def load(model: str | os.PathLike[str], *, mlflow_url: str | None = None) -> Pac
     and `RefusedPackage`, each with what to do.
     """
     settings = load_settings(mlflow_url=mlflow_url)
+    package, version = find_package(model, settings)
+    return PackagedModel(open_predictor(package, settings.engine), version)
+
+
+def find_package(model: str | os.PathLike[str], settings: Settings) -> tuple[Package, str | None]:
+    """The package that `load` takes by this name, verified, and its number if MLflow has it.
+
+    A package of MLflow lies in a folder that is gone when nobody holds the package any more.
+    """
     reference = _REFERENCE.fullmatch(model) if isinstance(model, str) else None
     if reference is None:
-        return _open(_of_folder(Path(model), settings), None, settings)
+        return _of_folder(Path(model), settings), None
     client = RegistryClient.of(settings)
     try:
         version = _find(client, **reference.groupdict())
-        return _of_registry(client, version, settings)
+        return _of_registry(client, version, settings), version.version
     except RegistryError as failure:
         raise RegistryError(
             f"{failure}; is MLflow's address right? Give mlflow_url, or set VIGIE_MLFLOW_URL"
         ) from None
 
 
-def _of_registry(
-    client: RegistryClient, version: RegisteredVersion, settings: Settings
-) -> PackagedModel:
-    with ExitStack() as until_loaded:
+def _of_registry(client: RegistryClient, version: RegisteredVersion, settings: Settings) -> Package:
+    with ExitStack() as until_fetched:
         root = Path(tempfile.mkdtemp(prefix="vigie-"))
-        until_loaded.callback(shutil.rmtree, root, ignore_errors=True)
+        until_fetched.callback(shutil.rmtree, root, ignore_errors=True)
         try:
             package = fetch_verified(client, version, root, settings)
         except RefusedPackage as refused:
             raise RefusedPackage(f"{version.name} version {version.version}: {refused}") from None
-        loaded = _open(package, version.version, settings)
-        # from here on the folder goes when the object does
-        weakref.finalize(loaded, until_loaded.pop_all().close)
-    return loaded
+        # from here on the folder goes when the package does
+        weakref.finalize(package, until_fetched.pop_all().close)
+    return package
 
 
 def _of_folder(root: Path, settings: Settings) -> Package:
@@ -82,10 +88,6 @@ def _of_folder(root: Path, settings: Settings) -> Package:
         )
     keys = load_public_keys(settings.public_keys)
     return verify_package(root, file_digest(root / MANIFEST), name, settings, keys)
-
-
-def _open(package: Package, version: str | None, settings: Settings) -> PackagedModel:
-    return PackagedModel(open_predictor(package, settings.engine), version)
 
 
 def _find(

@@ -10,11 +10,12 @@ from vigie.engines.predictor import open_predictor
 from vigie.errors import NotFound
 from vigie.models.package import read_document, read_package
 from vigie.registry.cache import ModelCache
-from vigie.registry.load import load
+from vigie.registry.load import find_package
 from vigie.settings import MODEL_NAME, usable_cores
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
+    from vigie.models.package import Package
     from vigie.settings import Settings
 
 _SHOWN_DIGITS = 12
@@ -37,8 +38,8 @@ class BatchModel:
 def open_model(reference: str, settings: Settings) -> BatchModel:
     """The model `weather` of the cache, `./folder` of a package, or `weather/3` of MLflow.
 
-    A model of photos has one thread a call: then the calls run beside each other. Raises
-    `NotFound`, `RegistryError` or `RefusedPackage`.
+    Of a table each call takes all cores. A model of photos has one thread a call: then the calls
+    run beside each other. Raises `NotFound`, `RegistryError` or `RefusedPackage`.
     """
     try:
         return _open(reference, settings)
@@ -47,27 +48,27 @@ def open_model(reference: str, settings: Settings) -> BatchModel:
 
 
 def _open(reference: str, settings: Settings) -> BatchModel:
-    if not MODEL_NAME.fullmatch(reference):
-        return _loaded(reference)
-    cached = ModelCache(settings.cache).champion(reference)
-    if cached is None:
-        hint = f"; the folder is ./{reference}" if Path(reference).is_dir() else ""
-        raise NotFound(
-            f"the cache has no {reference}; `vigie follow --once` fetches the champions{hint}"
-        )
-    package = read_package(cached.root, cached.digest)
+    if MODEL_NAME.fullmatch(reference):
+        package, version = _of_cache(reference, settings)
+    else:
+        package, number = find_package(reference, settings)
+        version = number or package.digest[:_SHOWN_DIGITS]
     threads = 1 if package.document.images else usable_cores()
     predictor = open_predictor(package, settings.engine, threads)
-    return BatchModel(reference, cached.version, predictor)
+    return BatchModel(package.document.name, version, predictor)
+
+
+def _of_cache(name: str, settings: Settings) -> tuple[Package, str]:
+    cached = ModelCache(settings.cache).champion(name)
+    if cached is None:
+        hint = f"; the folder is ./{name}" if Path(name).is_dir() else ""
+        raise NotFound(
+            f"the cache has no {name}; `vigie follow --once` fetches the champions{hint}"
+        )
+    return read_package(cached.root, cached.digest), cached.version
 
 
 def photo_models(cache: ModelCache) -> list[str]:
     """The models of the cache that take photos, sorted."""
     found = ((name, cache.champion(name)) for name in cache.models())
     return [name for name, cached in found if cached and read_document(cached.root).images]
-
-
-def _loaded(reference: str) -> BatchModel:
-    loaded = load(reference)
-    digest = loaded.predictor.package.digest
-    return BatchModel(loaded.name, loaded.version or digest[:_SHOWN_DIGITS], loaded.predictor)

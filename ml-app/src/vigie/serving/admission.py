@@ -40,10 +40,13 @@ class BodyBudget:
         self._lock = threading.Lock()
         self.in_progress = 0
 
-    def take(self, size: int) -> None:
-        """Sets bytes aside. Raises `Unavailable` where there are too many; one body always fits."""
+    def take(self, size: int, taken: int = 0) -> None:
+        """Sets bytes aside for a body that has `taken` so many before.
+
+        Raises `Unavailable` where there are too many; a body alone always fits.
+        """
         with self._lock:
-            if self.in_progress and self.in_progress + size > self._most:
+            if self.in_progress > taken and self.in_progress + size > self._most:
                 raise Unavailable("The service has too much to read; try again soon.", "full")
             self.in_progress += size
 
@@ -136,7 +139,7 @@ class IncomingBody:
         require_at_most(size, self._most)
         more = size - admission.free_bytes - self._taken
         if more > 0:
-            admission.budget.take(more)
+            admission.budget.take(more, self._taken)
             self._taken += more
 
     def let_go(self) -> None:

@@ -8,30 +8,27 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable, VigieError
+from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable
 from vigie.serving.admission import Admission
 from vigie.serving.caller import Caller, ClientGone
-from vigie.serving.problems import problem_headers
 from vigie.serving.request_log import RequestLog
+from vigie.serving.responses import explained, let_go, refusal, success
 from vigie.serving.routing import TEMPLATES, Routes
-from vigie.serving.runtime.messages import RequestContext, Response, request_id_of
+from vigie.serving.runtime.messages import RequestContext, request_id_of
 from vigie.serving.runtime.photo_decoding import PhotoDecoding
 from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
+    from vigie.errors import VigieError
     from vigie.predictionlog.log import PredictionLog
     from vigie.serving.caller import Receive
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.manager import ModelManager
-    from vigie.serving.runtime.messages import Dialect, Request, Result
+    from vigie.serving.runtime.messages import Request, Response, Result
     from vigie.serving.runtime.model_slot import ModelSlot
     from vigie.settings import Settings
-
-NOSNIFF = (b"x-content-type-options", b"nosniff")
-LOGGED = (b"x-prediction-logged", b"true")
-NOT_LOGGED = (b"x-prediction-logged", b"false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +80,9 @@ class Pipeline:
             result = slot.run(context)
             return Answered(self._complete(context, slot, result), context, result)
         except Exception as failure:
-            error = _explained(failure)
+            error = explained(failure)
             response = self._refuse(context, error)
-            _let_go(failure)
+            let_go(failure)
             return Answered(response, context, error=error)
         finally:
             self._close()
@@ -115,9 +112,9 @@ class Pipeline:
             self._metrics.rejected.labels("gone").inc()
             raise
         except Exception as failure:
-            response = self._refuse(context, _explained(failure))
+            response = self._refuse(context, explained(failure))
             request.body = b""
-            _let_go(failure)
+            let_go(failure)
             return response
         finally:
             self._close()
@@ -218,24 +215,7 @@ class Pipeline:
             context.request_id, live.document, live.version, context.decoded, result.answers
         )
         self._observe(context, slot, result, encode_seconds)
-        timing = (
-            f"queue;dur={result.queue_seconds * 1e3:.3f}, "
-            f"decode;dur={context.decode_seconds * 1e3:.3f}, "
-            f"infer;dur={result.infer_seconds * 1e3:.3f}, "
-            f"encode;dur={encode_seconds * 1e3:.3f}"
-        )
-        headers = [
-            (b"content-type", encoded.media_type),
-            (b"content-length", b"%d" % len(encoded.body)),
-            (b"x-request-id", context.request_id.encode()),
-            NOSNIFF,
-            *live.headers,
-            LOGGED if logged else NOT_LOGGED,
-            (b"server-timing", timing.encode()),
-        ]
-        if encoded.headers is not None:
-            headers += encoded.headers
-        response = Response(encoded.status, headers, encoded.body)
+        response = success(context, encoded, result, encode_seconds, logged=logged)
         return self._count(context, response, live, context.decoded.rows)
 
     def _observe(
@@ -282,46 +262,3 @@ class Pipeline:
                 request, context.template, context.request_id, status, live, rows, failure
             )
         return response
-
-
-def _explained(failure: Exception) -> VigieError:
-    """A failure as it may be shown; one that nobody expected is the cause of what is shown."""
-    if isinstance(failure, VigieError):
-        return failure
-    error = VigieError("The service failed; its log has the cause.")
-    error.__cause__ = failure
-    return error
-
-
-def _let_go(failure: BaseException) -> None:
-    """Lets go of what the failure's frames hold, bodies of megabytes, once it is told.
-
-    A future holds its failure, whose frames hold the future: a circle that may stay for hours.
-    """
-    told: BaseException | None = failure
-    while told is not None:
-        told.__traceback__ = None
-        told = told.__context__
-
-
-def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
-    """The headers that every response has."""
-    return [
-        (b"content-type", media_type),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode()),
-        NOSNIFF,
-    ]
-
-
-def refusal(
-    dialect: Dialect, request: Request, live: LoadedModel | None, error: VigieError, request_id: str
-) -> Response:
-    """A refusal in the words of a dialect."""
-    encoded = dialect.refuse(request, live, error, request_id)
-    headers = [
-        *base_headers(encoded.media_type, encoded.body, request_id),
-        *(live.headers if live else ()),
-        *problem_headers(error),
-    ]
-    return Response(encoded.status, headers, encoded.body)

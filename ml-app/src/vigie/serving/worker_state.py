@@ -26,6 +26,7 @@ from vigie.monitoring.snapshots import (
 from vigie.predictionlog.log import PredictionLog
 from vigie.serving.metrics import Metrics
 from vigie.serving.pipeline import Pipeline
+from vigie.serving.runtime.growth import grow_without_copies
 from vigie.serving.runtime.manager import ModelManager
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class WorkerState:
         self.prediction_log.start()
         # a thread that computes gives way to the loop after this long, not after Python's 5 ms
         sys.setswitchinterval(SWITCH_SECONDS)
+        grow_without_copies()
         for work in (self._follow, self._write_snapshots, self._watch_models):
             thread = threading.Thread(target=work, name=work.__name__, daemon=True)
             thread.start()

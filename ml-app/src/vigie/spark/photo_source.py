@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -27,6 +28,8 @@ CONTENTS = ("content", "bytes", "image", "data")
 LISTED = pa.schema(
     [("name", pa.string()), ("label", pa.string()), ("stamp", pa.string()), ("path", pa.binary())]
 )
+_EMPTY = "0"
+"""The stamp of a file without a byte."""
 _TASK_PHOTOS = 128
 """At most so many in a task: what is lost where one is stopped."""
 _TASKS_A_SLOT = 4
@@ -116,9 +119,15 @@ class PhotoSource:
     def _of_storage(self) -> Iterator[Listed]:
         frame = self._binary_files(literal(self.uri))
         told = frame.selectExpr("path", "length", "unix_millis(modificationTime) AS modified")
+        seen = set()
         for row in told.toArrow().to_pylist():
+            seen.add(row["path"])
             stamp = f"{row['length']}-{row['modified']}"
             yield _named(self._below(row["path"]), stamp, row["path"].encode())
+        # Spark lists files without a byte, and has no rows for them
+        for path in _files_of(frame):
+            if path not in seen:
+                yield _named(self._below(path), _EMPTY, path.encode())
 
     def _below(self, path: str) -> str:
         return path.removeprefix(self._storage.qualified(self.uri)).lstrip("/")
@@ -126,7 +135,9 @@ class PhotoSource:
     def _in_storage(self, pending: Sequence[Listed], named: DataFrame, whole: bool) -> DataFrame:
         from pyspark.sql import functions as sf
 
-        where = literal(self.uri) if whole else [literal(one.path.decode()) for one in pending]
+        found = [literal(one.path.decode()) for one in pending if one.stamp != _EMPTY]
+        # a path at least: Spark refuses to read none
+        where = literal(self.uri) if whole or not found else found
         files = self._binary_files(where)
         # what is too large is never read: Spark hands the length down to where files are opened
         small = files.where(sf.col("length") <= MOST_BYTES).select("path", "content")
@@ -134,7 +145,9 @@ class PhotoSource:
         large = files.where(sf.col("length") > MOST_BYTES).select(
             "path", sf.lit(None).cast("binary").alias("content")
         )
-        return small.unionByName(large).join(of_name, "path").drop("path")
+        read = small.unionByName(large).join(of_name, "path").drop("path")
+        empty = named.where(sf.col("stamp") == _EMPTY).drop("path")
+        return read.unionByName(empty.withColumn("content", sf.lit(b"")))
 
     def _columns(self) -> tuple[str, str, bool]:
         names = dict(self._session.read.parquet(literal(self.uri)).dtypes)
@@ -176,6 +189,13 @@ class PhotoSource:
         twice = [name for name, times in Counter(p.name for p in self.photos).items() if times > 1]
         if twice:
             raise DataError(f"{len(twice)} names are there twice, such as {twice[0]}")
+
+
+def _files_of(frame: DataFrame) -> list[str]:
+    """The paths of all files that a reader has listed, in one call of Java's."""
+    jvm: Any = frame.sparkSession._jvm
+    told = str(jvm.java.lang.String.join("\n", frame._jdf.inputFiles()))
+    return [unquote(path) for path in told.split("\n") if path]
 
 
 def _named(name: str, stamp: str, path: bytes) -> Listed:

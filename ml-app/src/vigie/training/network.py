@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -86,11 +87,16 @@ class _OneModel(ABC):
 
 @dataclass(frozen=True)
 class KerasNetwork(_OneModel):
-    """A model whose input tensors are those of the package."""
+    """A model whose input tensors are those of the package; `graph` is its graph, once written."""
+
+    graph: Path | None = None
 
     def write_graph(self, path: Path) -> None:
         """Writes the model as an ONNX graph."""
-        export_onnx(self.model, path)
+        if self.graph is None:
+            export_onnx(self.model, path)
+        else:
+            shutil.copyfile(self.graph, path)
 
     def save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:
         """Writes the model, which can be served without its graph if it needs no code."""

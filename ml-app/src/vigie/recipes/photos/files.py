@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,8 @@ def _labelled(
         if not found:
             raise DataError(f"the folder {_shown(label.name)} is empty; add photos, or remove it")
         for path in found:
-            yield PhotoFile(path, _shown(str(path.relative_to(root))), _shown(label.name), side)
+            name = _shown(str(path.relative_to(root)))
+            yield PhotoFile(path, name, _label(_shown(label.name)), side)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -81,6 +83,11 @@ def _counts(path: Path) -> bool:
 def _shown(name: str) -> str:
     """A name that any text may hold: bytes that are no UTF-8 become question marks."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _label(text: str) -> str:
+    """One label for all spellings of a text: macOS writes an accent as a letter of its own."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _in_table(spec: PhotosSpec, table: Path) -> list[PhotoFile]:
@@ -101,7 +108,7 @@ def _in_table(spec: PhotosSpec, table: Path) -> list[PhotoFile]:
     path_of = _column(spec.path_column, PATHS, names, "path_column", table.name)
     label_of = _column(spec.label_column, LABELS, names, "label_column", table.name)
     files = [
-        PhotoFile(table.parent / row[path_of], row[path_of], row[label_of].strip())
+        PhotoFile(table.parent / row[path_of], row[path_of], _label(row[label_of].strip()))
         for row in rows
         if row[path_of] and (row[label_of] or "").strip()
     ]

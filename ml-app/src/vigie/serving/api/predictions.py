@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request
 
 from vigie.errors import VigieError
 from vigie.serving.admission import AdmittedBody, IncomingBody
-from vigie.serving.pipeline import refusal
+from vigie.serving.responses import refusal
 from vigie.serving.routing import NOT_OFFERED, TEMPLATES
 from vigie.serving.runtime import messages
 from vigie.serving.worker_state import current_worker_state

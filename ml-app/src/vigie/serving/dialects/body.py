@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.messages import Request
 
 
+_MOST_SPACE = 1024
+"""Before JSON that comes under another type; a body of megabytes is not copied to look at it."""
+
+
 def check_not_compressed(request: Request) -> None:
     """Refuses a compressed body: nobody unpacks what may grow a thousandfold."""
     if request.header(b"content-encoding").lower() not in ("", "identity"):
@@ -36,7 +40,10 @@ def check_is_json(request: Request, others: str = "") -> None:
     if plain == "application/json" or plain.endswith("+json"):
         return
     # curl -d sends JSON under the form type unless it is told otherwise
-    if plain == "application/x-www-form-urlencoded" and request.body.lstrip()[:1] in (b"{", b"["):
+    if plain == "application/x-www-form-urlencoded" and request.body[:_MOST_SPACE].lstrip()[:1] in (
+        b"{",
+        b"[",
+    ):
         return
     send = f"{others}send" if others else "Send"
     raise UnsupportedMediaType(f"{send} JSON with Content-Type: application/json.")

@@ -13,7 +13,7 @@ from vigie.errors import RETRY_SECONDS, VigieError
 from vigie.serving.admission import IncomingBody
 from vigie.serving.caller import ClientGone
 from vigie.serving.http.wsgi import LateApp, WsgiApp, call_wsgi
-from vigie.serving.pipeline import base_headers
+from vigie.serving.responses import base_headers
 from vigie.serving.runtime.messages import JSON, Request, Response, request_id_of
 from vigie.serving.worker_state import WorkerState, assemble
 

@@ -9,14 +9,19 @@ import struct
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
-from vigie.errors import AddressTooLong, HeadersTooLarge, MalformedRequest, VigieError
+from vigie.errors import (
+    AddressTooLong,
+    HeadersTooLarge,
+    MalformedRequest,
+    TooLarge,
+    VigieError,
+)
 from vigie.serving.caller import ClientGone
 from vigie.serving.http.parser import Parser
-from vigie.serving.pipeline import NOSNIFF
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
+from vigie.serving.responses import NOSNIFF
 from vigie.serving.runtime.messages import Request
 
 if TYPE_CHECKING:
@@ -27,8 +32,10 @@ Phase = Literal["header", "body", "work", "write", "idle", "closing"]
 answer, its next request, its close."""
 
 PROGRESS_BYTES = 65536
-FREE_PIECES = 1000
+FREE_PIECES = 4000
 SMALL_PIECE_BYTES = 64
+"""Each piece costs the loop some microseconds, however small: beyond the free ones they must be of
+this size on average."""
 
 _REFUSALS: dict[int, VigieError] = {
     400: MalformedRequest("The request is not HTTP/1.1 as it is written down."),
@@ -38,6 +45,10 @@ _REFUSALS: dict[int, VigieError] = {
     # an unknown transfer coding: RFC 9112 offers 501, but nothing here failed
     501: MalformedRequest("Send the body as it is or chunked; no other transfer coding is known."),
 }
+_TOO_MANY_PIECES = (
+    f"The body comes in more than {FREE_PIECES} chunks of less than {SMALL_PIECE_BYTES} bytes on "
+    "average; send larger chunks, or the whole body with its Content-Length."
+)
 _FAILED = VigieError("The service failed; its log has the cause.")
 
 
@@ -235,6 +246,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             # a Content-Length of more digits than Python takes
             self.refuse(_REFUSALS[400])
             return False
+        except TooLarge as error:
+            self.refuse(error)
+            return False
 
     def _on_headers_complete(self) -> bool:
         self._taken = self._pieces = 0
@@ -244,7 +258,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._taken += len(chunk)
         self._pieces += 1
         if self._pieces > FREE_PIECES and self._taken < self._pieces * SMALL_PIECE_BYTES:
-            raise ParseError("the body comes in too many pieces")
+            raise TooLarge(_TOO_MANY_PIECES)
         receiver = self._body_receiver
         receiver.expect_continue = False
         receiver._chunks.append(chunk)

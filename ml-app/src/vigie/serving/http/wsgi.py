@@ -102,6 +102,8 @@ def _environ(request: Request, scope: dict[str, Any]) -> dict[str, Any]:
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         environ[key] = value.decode("latin-1")
     environ["CONTENT_LENGTH"] = str(len(request.body))
+    # it came in chunks, maybe, and is whole now: werkzeug would read nothing of it
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
     # a large body is there once
     request.body = b""
     return environ

@@ -11,7 +11,7 @@ import orjson
 
 from vigie.errors import VigieError
 from vigie.models.document import text_in
-from vigie.models.photo import photo_formats
+from vigie.models.photo_format import photo_formats
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
 from vigie.serving.runtime.messages import Request, RequestContext, Result

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from flask import Request
 
-from vigie.models.photo import photo_formats
+from vigie.models.photo_format import photo_formats
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
 from vigie.registry.fetch import document_of
-from vigie.training.photos.photo_set import read_photos
+from vigie.training.photos.photo_reader import read_photos
 
 if TYPE_CHECKING:
     from vigie.models.document import Input

@@ -28,9 +28,10 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Int8Trial:
-    """An int8 graph, in the folder of the trial, and why it is not served, where it is not."""
+    """An int8 graph beside the float one `exact`, and why it is not served, where it is not."""
 
     graph: Int8Graph
+    exact: Path
     reason: str | None
 
     @property
@@ -67,7 +68,7 @@ def try_int8(
         milliseconds_float=round(slow, 3),
         milliseconds=round(quick, 3),
     )
-    return Int8Trial(Int8Graph(small, figures), _reason(figures))
+    return Int8Trial(Int8Graph(small, figures), exact, _reason(figures))
 
 
 def _reason(figures: Quantization) -> str | None:

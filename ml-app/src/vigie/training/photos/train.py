@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from vigie.settings import Settings
     from vigie.training.dataset import Dataset
     from vigie.training.evaluation import Evaluation
-    from vigie.training.graph.quantized import Int8Graph
     from vigie.training.photos.network import FittedPhotos
     from vigie.training.photos.photo_set import PhotoSet
     from vigie.training.photos.plan import PhotoPlan
@@ -202,7 +201,7 @@ class PhotoTrainingRun:
         trial: Int8Trial | None = None,
     ) -> Published:
         """Logs plots and model card; registers the package and asks the gate."""
-        trained = self._trained(answered, trial.kept if trial else None)
+        trained = self._trained(answered, trial)
         more = quantization_lines(trial) if trial else []
         with self._steps.step("plots and model card"), self.tracking.artifacts() as folder:
             self._write_report(folder, trained, answered, baselines, more)
@@ -243,14 +242,14 @@ class PhotoTrainingRun:
         card = model_card(trained, baselines, evaluation, len(held_out), [*sections, *more])
         (folder / "model_card.md").write_text(card, encoding="utf-8")
 
-    def _trained(self, answered: _Answered, int8: Int8Graph | None) -> Trained:
+    def _trained(self, answered: _Answered, trial: Int8Trial | None) -> Trained:
         fitted, (training, held_out) = answered.fitted, self._sides()
         plan = self._plan.plan
         most = MOST_HELD_OUT_BYTES // int(np.prod(self._plan.photo.shape))
         kept = held_out.dataset(self._sha256).spread(min(self._settings.held_out_rows, most))
         return Trained(
             plan=plan,
-            network=KerasNetwork(fitted.model, plan.inputs),
+            network=KerasNetwork(fitted.model, plan.inputs, trial.exact if trial else None),
             training=self._with_origin(training.dataset(self._sha256)),
             held_out=kept,
             interval=None,
@@ -260,7 +259,7 @@ class PhotoTrainingRun:
             trained_at=self.started.isoformat(timespec="seconds"),
             kind=fitted.kind,
             profile=self._profile(fitted),
-            int8=int8,
+            int8=trial.kept if trial else None,
         )
 
     def _with_origin(self, rows: Dataset) -> Dataset:

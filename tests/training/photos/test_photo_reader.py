@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.drawn_photos import LABELS, draw_folder, photo_input
+from support.drawn_photos import LABELS, draw_folder
+from support.photos import photo_input
 from vigie.errors import DataError
 from vigie.models.photo import read_photo
 from vigie.recipes.photos.files import find_photos
 from vigie.recipes.photos.spec import PhotosSpec
-from vigie.training.photos.photo_set import PhotoSet, read_photos
+from vigie.training.photos.photo_reader import read_photos
+from vigie.training.photos.photo_set import PhotoSet
 
 ITEM = photo_input(32)
 
