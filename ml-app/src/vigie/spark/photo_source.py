@@ -125,9 +125,11 @@ class PhotoSource:
             stamp = f"{row['length']}-{row['modified']}"
             yield _named(self._below(row["path"]), stamp, row["path"].encode())
         # Spark lists files without a byte, and has no rows for them
-        for path in _files_of(frame):
-            if path not in seen:
-                yield _named(self._below(path), _EMPTY, path.encode())
+        listed = frame._jdf.inputFiles()
+        if len(listed) > len(seen):
+            for path in map(unquote, listed):
+                if path not in seen:
+                    yield _named(self._below(path), _EMPTY, path.encode())
 
     def _below(self, path: str) -> str:
         return path.removeprefix(self._storage.qualified(self.uri)).lstrip("/")
@@ -189,13 +191,6 @@ class PhotoSource:
         twice = [name for name, times in Counter(p.name for p in self.photos).items() if times > 1]
         if twice:
             raise DataError(f"{len(twice)} names are there twice, such as {twice[0]}")
-
-
-def _files_of(frame: DataFrame) -> list[str]:
-    """The paths of all files that a reader has listed, in one call of Java's."""
-    jvm: Any = frame.sparkSession._jvm
-    told = str(jvm.java.lang.String.join("\n", frame._jdf.inputFiles()))
-    return [unquote(path) for path in told.split("\n") if path]
 
 
 def _named(name: str, stamp: str, path: bytes) -> Listed:
