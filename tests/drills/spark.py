@@ -209,7 +209,7 @@ def test_what_is_killed_in_the_middle_changes_nothing(tmp_path: Path, victim: st
     for turn in range(KILLS):
         run, parts = start(package, photos, output), parts_of(output)
         seen = psutil.Process(run.pid)
-        wait_until(lambda: parts_of(output) > parts or run.poll() is not None)  # noqa: B023
+        wait_until(lambda: parts_of(output) > parts or run.poll() is not None, 600)  # noqa: B023
         if run.poll() is None:
             time.sleep(random.Random(turn).random())
             if victim == "the driver":
