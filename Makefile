@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
+.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -21,6 +21,9 @@ help: ## list the tasks
 
 run: .run-environment ## set up and run everything here, without Docker (PORT=5050 MLFLOW_PORT=5051)
 	@$(bin)/vigie run
+
+spark: .run-environment ## add Apache Spark and its Java to the environment of make run: vigie spark
+	@tools/environment .venv ml-app/requirements-spark.txt ml-app
 
 test: .test-environment ## set up and pass the tests that need no Docker, on all cores (ARGS=)
 	@$(bin)/pytest --numprocesses logical --maxprocesses 8 $(ARGS)

@@ -26,6 +26,8 @@ PLANTED = {
     "training/graph/agreement.py": "import vigie.training.own.table",
     "serving/pipeline.py": "import tensorflow",
     "monitoring/bins.py": "def load():\n    import keras",
+    "batch/listing.py": "import pyspark.sql",
+    "spark/state.py": "import vigie.batch.table",
 }
 """What breaks a rule, by the file that it is added to."""
 
@@ -42,6 +44,9 @@ SEEN = [
     "TensorFlow is imported in three places BROKEN",
     "vigie.serving.pipeline -> tensorflow",
     "vigie.monitoring.bins -> keras",
+    "Spark is imported in one place BROKEN",
+    "vigie.batch.listing -> pyspark",
+    "vigie.spark.state -> vigie.batch.table",
 ]
 
 

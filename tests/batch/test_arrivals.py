@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vigie.batch.arrivals import Arrivals
-from vigie.batch.listing import PhotoFolder
+from vigie.models.photo_folder import PhotoFolder
 
 
 def quiet(text: str) -> None:

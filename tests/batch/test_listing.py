@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vigie.batch.listing import PhotoFolder, open_listing
+from vigie.batch.listing import open_listing
 from vigie.errors import DataError
+from vigie.models.photo_folder import PhotoFolder
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -14,7 +14,7 @@ from support.broken_photos import write_many
 from support.colours_package import write_colours
 from support.photos import photo_bytes, write_photos
 from vigie.batch.growing_table import GrowingTable
-from vigie.batch.listing import PhotoFolder, PhotoList
+from vigie.batch.listing import PhotoList
 from vigie.batch.order import Order
 from vigie.batch.photo_scorer import PhotoScorer, Scored
 from vigie.batch.photos import BatchSummary, score_photos
@@ -22,6 +22,7 @@ from vigie.batch.stop_signal import StopSignal
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
 from vigie.models.package import read_package
+from vigie.models.photo_folder import PhotoFolder
 
 FACTS = {"model": ["colours", "abc"]}
 

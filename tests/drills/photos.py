@@ -29,7 +29,6 @@ from support.photos import photo_pixels
 from support.real_data import data_for
 from support.service import MakeService
 from support.waiting import wait_until
-from vigie.batch.listing import PhotoFolder
 from vigie.batch.order import Order
 from vigie.batch.photo_scorer import BATCH_PHOTOS, PhotoScorer
 from vigie.batch.photos import score_photos
@@ -38,6 +37,7 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.manifest import file_digest
 from vigie.models.package import read_package
 from vigie.models.photo import read_photo
+from vigie.models.photo_folder import PhotoFolder
 from vigie.registry.cache import ModelCache
 
 MANY, BROKEN_EACH, KILLS = 10_000, 33, 5

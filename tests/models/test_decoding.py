@@ -453,3 +453,19 @@ def test_errors_of_columns_are_bounded() -> None:
     assert len(column_errors(many | {"rooms": ["x"] * 1000}, 1000)) == MOST_FIELD_ERRORS
     unknown = {f"key{number}": [1] for number in range(1000)}
     assert len(column_errors(unknown, 1)) == MOST_FIELD_ERRORS
+
+
+def test_every_row_that_is_refused_is_found_in_columns() -> None:
+    decoder = RowDecoder(INPUTS)
+    rows = [dict(HOME) for _ in range(300)]
+    wrong: dict[int, dict[str, Any]] = {
+        0: {"rooms": "x"}, 63: {"surface_m2": None}, 64: {"rooms": 99}, 299: {"rooms": 1.5},
+    }  # fmt: skip
+    for row, change in wrong.items():
+        rows[row] |= change
+    columns = {name: [row[name] for row in rows] for name in HOME}
+    assert decoder.refused_rows(columns, 300) == sorted(wrong)
+    assert decoder.refused_rows({name: [HOME[name]] for name in HOME}, 1) == []
+    # an input that is lacking is lacking in every row
+    del columns["property_type"]
+    assert decoder.refused_rows(columns, 300) == list(range(300))

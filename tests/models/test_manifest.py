@@ -112,3 +112,19 @@ def test_a_manifest_that_names_a_file_outside_is_refused(package: Path) -> None:
     path.write_bytes(orjson.dumps({"files": files}))
     with pytest.raises(RefusedPackage, match="is missing"):
         verify_manifest(package, file_digest(path))
+
+
+def test_a_part_of_a_package_is_held_against_its_manifest(package: Path) -> None:
+    digest, parts = write_manifest(package), ("vigie/package.json",)
+    for name in ("MLmodel", "data/model.keras"):
+        (package / name).unlink()
+    verify_manifest(package, digest, parts)
+    with pytest.raises(RefusedPackage, match="is missing: MLmodel"):
+        verify_manifest(package, digest)
+    (package / "MLmodel").write_bytes(b"MLmodel")
+    with pytest.raises(RefusedPackage, match="does not list: MLmodel"):
+        verify_manifest(package, digest, parts)
+    (package / "MLmodel").unlink()
+    (package / "vigie/package.json").write_bytes(b"other")
+    with pytest.raises(RefusedPackage, match="differs from its sha256"):
+        verify_manifest(package, digest, parts)

@@ -14,9 +14,11 @@ TOGETHER = {
     f"tests/e2e/test_{name}.py": "the real MLflow"
     for name in ("registry", "retraining", "training")
 }
+SPARK = "tests/spark"
+"""These share one Java, which takes long to start, too."""
 # a long file that begins last is what all other workers wait for
 LONG = (
-    "the real MLflow", "tests/ansible", "tests/bench/photos", "tests/e2e", "tests/iac",
+    "the real MLflow", SPARK, "tests/ansible", "tests/bench/photos", "tests/e2e", "tests/iac",
     "tests/predictionlog", "tests/registry", "tests/registry/gate", "tests/training",
     "tests/training/imported", "tests/training/photos",
 )  # fmt: skip
@@ -41,7 +43,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return TOGETHER.get(file, file)
+        return SPARK if file.startswith(f"{SPARK}/") else TOGETHER.get(file, file)
 
     def _assign_work_unit(self, node: object) -> None:
         self.workqueue.move_to_end(max(self.workqueue, key=self._weight), last=False)

@@ -81,6 +81,13 @@ class InvalidInput(VigieError):
         self.fields = fields
 
 
+def told_in_a_line(failure: VigieError) -> str:
+    """What is wrong with a row, in its cell of a table: each field, or the failure itself."""
+    if isinstance(failure, InvalidInput) and failure.fields:
+        return "; ".join(f"{f.field}: expected {f.expected}, got {f.got}" for f in failure.fields)
+    return str(failure)
+
+
 class MalformedRequest(VigieError):
     """A request that cannot be parsed."""
 

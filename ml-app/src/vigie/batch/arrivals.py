@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vigie.errors import DataError
 
 if TYPE_CHECKING:
-    from vigie.batch.listing import PhotoFolder
+    from vigie.models.photo_folder import PhotoFolder
 
 POLL_SECONDS = 1.0
 """A file whose size and time are the same at two looks is whole."""

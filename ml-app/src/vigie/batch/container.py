@@ -80,8 +80,8 @@ def _check_folders(inputs: Path, outputs: Path) -> None:
 
 def _model(home: Path) -> str:
     """The folder of a package, or the name of the one model of photos in the cache."""
-    from vigie.batch.model import photo_models
     from vigie.registry.cache import ModelCache
+    from vigie.registry.reference import photo_models
 
     root = home / "model"
     if (root / "vigie" / "package.json").is_file():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from vigie.registry.run_log import log_run
 
 if TYPE_CHECKING:
-    from vigie.batch.model import BatchModel
     from vigie.batch.order import Order
     from vigie.batch.photos import BatchSummary
+    from vigie.registry.reference import BatchModel
     from vigie.settings import Settings
 
 

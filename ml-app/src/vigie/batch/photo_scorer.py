@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.batch.answer_columns import AnswerColumns
-from vigie.batch.photo_file import read_photo_file
-from vigie.batch.photo_names import written_name
 from vigie.errors import DataError, ModelFailure
-from vigie.models.decoding import RowDecoder
 from vigie.models.photo import BrokenPhoto, read_photo
+from vigie.models.photo_file import read_photo_file
+from vigie.models.photo_input import photo_input
+from vigie.models.photo_names import written_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class PhotoScorer:
         vectors: bool = False,
     ) -> None:
         document = predictor.package.document
-        self._item, self._others = _photo_input(predictor)
+        self._item, self._others = photo_input(document)
         self._predictor = predictor
         self._root = root
         self._answers = AnswerColumns(document, every_score, vectors)
@@ -109,17 +109,6 @@ class PhotoScorer:
         if self._others is not None:
             columns |= self._others.decode_columns({}, len(photos)).columns
         return self._answers.rows(self._predictor.predict(columns))
-
-
-def _photo_input(predictor: Predictor) -> tuple[Any, RowDecoder | None]:
-    """The input that takes the photo, and what fills the others."""
-    document = predictor.package.document
-    if len(document.images) != 1:
-        raise DataError(f"{document.name} takes {len(document.images)} photos a row, not one")
-    others = [item for item in document.inputs if not item.is_image]
-    if needed := [item.name for item in others if item.required]:
-        raise DataError(f"{document.name} needs {', '.join(needed)} beside the photo")
-    return document.images[0], RowDecoder(others) if others else None
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:

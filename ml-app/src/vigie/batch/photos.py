@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from vigie.batch.arrivals import POLL_SECONDS, Arrivals
 from vigie.batch.growing_table import GrowingTable
 from vigie.batch.journal import Journal, Record
-from vigie.batch.listing import PhotoFolder
-from vigie.batch.progress import say, shown
 from vigie.errors import DataError
+from vigie.models.photo_folder import PhotoFolder
+from vigie.progress import say, shown
 
 if TYPE_CHECKING:
     from rich.console import Console

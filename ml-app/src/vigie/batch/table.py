@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import DataError, InvalidInput, ModelFailure
+from vigie.errors import DataError, InvalidInput, ModelFailure, told_in_a_line
 from vigie.files import replacing
 from vigie.models.rows import number_in
 
@@ -105,7 +105,7 @@ def _answers(predictor: Predictor, rows: Sequence[Mapping[str, str]]) -> Iterato
             try:
                 yield from _predict(predictor, [row])
             except (InvalidInput, ModelFailure) as failure:
-                yield {ERROR: _explain(failure)}
+                yield {ERROR: told_in_a_line(failure)}
 
 
 def _inputs(predictor: Predictor, row: Mapping[str, str]) -> dict[str, Any]:
@@ -138,9 +138,3 @@ def _written(predictor: Predictor, answers: Answers, rows: int) -> list[dict[str
         columns["prediction_lower"] = answers.lower.tolist()
         columns["prediction_upper"] = answers.upper.tolist()
     return [{name: column[row] for name, column in columns.items()} for row in range(rows)]
-
-
-def _explain(failure: InvalidInput | ModelFailure) -> str:
-    if isinstance(failure, InvalidInput) and failure.fields:
-        return "; ".join(f"{f.field}: expected {f.expected}, got {f.got}" for f in failure.fields)
-    return str(failure)

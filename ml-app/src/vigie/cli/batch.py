@@ -11,10 +11,10 @@ from vigie.errors import ConfigurationError, DataError, VigieError
 from vigie.settings import load_settings, usable_cores
 
 if TYPE_CHECKING:
-    from vigie.batch.model import BatchModel
     from vigie.batch.order import Order
     from vigie.batch.photo_scorer import PhotoScorer
     from vigie.batch.photos import BatchSummary
+    from vigie.registry.reference import BatchModel
     from vigie.settings import Settings
 
 PARQUET = ".parquet"
@@ -54,7 +54,7 @@ def batch(model: str, source: str, target: Path, **options: Any) -> None:
 
 
 def _run(model: str, source: str, target: Path, options: dict[str, Any]) -> int:
-    from vigie.batch.model import open_model
+    from vigie.registry.reference import open_model
 
     settings = load_settings()
     if target.exists() and Path(source).exists() and target.samefile(source):
@@ -107,8 +107,9 @@ def _order(
     model: BatchModel, scorer: PhotoScorer, paths: tuple[str, Path], listing: Any,
     options: dict[str, Any],
 ) -> Order:  # fmt: skip
-    from vigie.batch.listing import STANDARD_INPUT, PhotoFolder
+    from vigie.batch.listing import STANDARD_INPUT
     from vigie.batch.order import Order
+    from vigie.models.photo_folder import PhotoFolder
 
     source, target = paths
     if options["watch"]:

@@ -18,11 +18,11 @@ class Section:
 
 CONTENTS = (
     Section("Serve", ("run", "serve", "follow")),
-    Section("Ask", ("predict", "batch", "status")),
+    Section("Ask", ("predict", "batch", "spark", "status")),
     Section("Train", ("train", "retrain", "evaluate", "fetch")),
     Section("Exchange", ("import", "export"), "models from elsewhere; a champion as SavedModel"),
     Section("Versions", ("models", "diff", "promote", "rollback")),
-    Section("Watch", ("drift", "log")),
+    Section("Watch", ("drift", "log"), "how far inputs have moved; the prediction log"),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),
     Section("Stack", ("bootstrap", "importer", "alerting", "stack"), "what a stack runs by itself"),
 )

@@ -18,6 +18,7 @@ from vigie.cli.log import forget, log, migrate, quality
 from vigie.cli.renamed import renamed
 from vigie.cli.serve import follow, importer, run, serve
 from vigie.cli.signing_key import signing_key
+from vigie.cli.spark import spark
 from vigie.cli.stack import stack
 from vigie.cli.train import bootstrap, evaluate, retrain, train
 from vigie.cli.versions import diff, models, promote, rollback
@@ -50,9 +51,9 @@ def main() -> None:
 
 
 for _command in (
-    run, serve, follow, predict, batch, status, train, retrain, evaluate, fetch, import_command,
-    importer, export_command, models, diff, promote, rollback, drift, log, apikey, signing_key,
-    bootstrap, alerting, stack,
+    run, serve, follow, predict, batch, spark, status, train, retrain, evaluate, fetch,
+    import_command, importer, export_command, models, diff, promote, rollback, drift, log, apikey,
+    signing_key, bootstrap, alerting, stack,
 ):  # fmt: skip
     main.add_command(_command)
 

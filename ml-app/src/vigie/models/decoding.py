@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vigie.models.document import Input
 
 MOST_FIELD_ERRORS = 20
+_ROWS_A_GROUP = 64
 NO_SUCH_INPUT = "no such input"
 
 
@@ -77,6 +78,23 @@ class RowDecoder:
             raise _invalid(self._explain_columns(columns, rows)) from None
         return decoded
 
+    def refused_rows(self, columns: Mapping[str, list[Any]], rows: int) -> list[int]:
+        """Which rows of columns break the signature, in their order: all of them, not the first 20.
+
+        Those that are right are looked at in groups, at the cost of `decode_columns`.
+        """
+        refused: set[int] = set()
+        for column in self._columns:
+            values = columns.get(column.name, [None] * rows)
+            for start in range(0, rows, _ROWS_A_GROUP):
+                group = values[start : start + _ROWS_A_GROUP]
+                if not _is_taken(column, group):
+                    wrong = (
+                        row for row, v in enumerate(group, start) if not _is_taken(column, [v])
+                    )
+                    refused.update(wrong)
+        return sorted(refused)
+
     def _explain_columns(self, columns: Mapping[str, list[Any]], rows: int) -> list[FieldError]:
         unknown = (name for name in columns if name not in self._names)
         errors = [
@@ -116,6 +134,14 @@ class RowDecoder:
         for column in self._columns:
             errors.extend(_explain_value(column, index, row.get(column.name)))
         return errors
+
+
+def _is_taken(column: Column, values: list[Any]) -> bool:
+    try:
+        column.take(values, Decoded(len(values), {}))
+    except Refused:
+        return False
+    return True
 
 
 def _explain_value(column: Column, index: int, value: Any) -> Iterator[FieldError]:

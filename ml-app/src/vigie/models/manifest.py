@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -34,10 +35,11 @@ def write_manifest(root: Path) -> str:
     return file_digest(path)
 
 
-def verify_manifest(root: Path, digest: str) -> None:
+def verify_manifest(root: Path, digest: str, parts: Collection[str] | None = None) -> None:
     """Refuses the package in `root` unless every byte is the one that was registered.
 
-    `digest` is the sha256 of the manifest, as recorded with the version.
+    `digest` is the sha256 of the manifest, as recorded with the version. Where `parts` of its files
+    are all that was carried here, these must be there, and no other file.
     """
     path = root / MANIFEST
     if not path.is_file():
@@ -48,6 +50,8 @@ def verify_manifest(root: Path, digest: str) -> None:
     if file_digest(path) != digest:
         raise BrokenPackage("the manifest is not the one that was registered (digest differs)")
     expected = _read(path)
+    if parts is not None:
+        expected = {name: sha for name, sha in expected.items() if name in parts}
     found = set(_listed(root))
     if extra := sorted(found - expected.keys()):
         raise BrokenPackage(f"a file that the manifest does not list: {extra[0]}")

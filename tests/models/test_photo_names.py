@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from vigie.batch.photo_names import by_bytes, written_name
+from vigie.models.photo_names import by_bytes, written_name
 
 ODD = [
     b"a.jpg", "été.jpg".encode(), b"line\nbreak.jpg", b"tab\t\r.jpg", b"back\\slash\\n.jpg",

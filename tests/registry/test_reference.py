@@ -8,14 +8,16 @@ from support.colours_package import install_colours, write_colours
 from support.fake_mlflow import fake_mlflow
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from support.registered import Registry
-from vigie.batch.model import open_model, photo_models
+from support.worker import filled_cache
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.cache import ModelCache
+from vigie.registry.reference import open_model, photo_models
 from vigie.settings import Settings, load_settings
 
 
 @pytest.fixture
-def settings(cache: ModelCache) -> Settings:
+def settings(tmp_path: Path) -> Settings:
+    cache = filled_cache(tmp_path / "cache")
     install_colours(cache)
     return load_settings(cache=cache.folder)
 
@@ -49,7 +51,7 @@ def test_a_version_of_mlflow_keeps_its_folder(settings: Settings, tmp_path: Path
 def test_a_table_takes_all_cores_wherever_its_model_lies(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr("vigie.batch.model.usable_cores", lambda: 3)
+    monkeypatch.setattr("vigie.registry.reference.usable_cores", lambda: 3)
     write_package(tmp_path / "mine", housing_document(), housing_graph(), HOUSING_ROWS)
     reference = {"cache": "housing", "folder": str(tmp_path / "mine"), "MLflow": "housing/1"}
     with fake_mlflow() as mlflow:

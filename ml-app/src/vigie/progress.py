@@ -15,7 +15,7 @@ LINE_SECONDS = 10.0
 
 
 class Shows(Protocol):
-    """Shows how many photos are done and how many of them failed."""
+    """Shows how many are done and how many of them failed."""
 
     def __call__(self, done: int, failed: int) -> None:
         """Called after every part."""
@@ -28,11 +28,11 @@ def say(console: Console, line: str) -> None:
 
 
 @contextmanager
-def shown(console: Console, total: int | None, done: int) -> Iterator[Shows]:
-    """What shows the way from `done` to `total`; without a total it only counts."""
+def shown(console: Console, total: int | None, done: int, what: str = "photos") -> Iterator[Shows]:
+    """What shows the way from `done` to `total` of `what`; without a total it only counts."""
     pace = ProgressRate(total, done)
     if not console.is_terminal:
-        yield Lines(console, pace)
+        yield Lines(console, pace, what)
         return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -68,9 +68,13 @@ class Lines:
     """A line every ten seconds, for logs."""
 
     def __init__(
-        self, console: Console, pace: ProgressRate, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        pace: ProgressRate,
+        what: str = "photos",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console, self._pace, self._clock = console, pace, clock
+        self._console, self._pace, self._what, self._clock = console, pace, what, clock
         self._last = clock()
 
     def __call__(self, done: int, failed: int) -> None:
@@ -79,5 +83,5 @@ class Lines:
             return
         self._last = self._clock()
         of = f" of {self._pace.total:,}" if self._pace.total is not None else ""
-        line = f"{done:,}{of} photos, {self._pace.tell(done, failed)}"
+        line = f"{done:,}{of} {self._what}, {self._pace.tell(done, failed)}"
         say(self._console, line)

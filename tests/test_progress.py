@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from vigie.batch.progress import LINE_SECONDS, Lines, ProgressRate, shown
+from vigie.progress import LINE_SECONDS, Lines, ProgressRate, shown
 
 
 class Clock:
@@ -24,7 +24,7 @@ def test_the_pace_counts_what_this_run_did() -> None:
 
 def test_a_line_every_ten_seconds() -> None:
     clock, text = Clock(), StringIO()
-    lines = Lines(Console(file=text, width=20), ProgressRate(2000, 0, clock), clock)
+    lines = Lines(Console(file=text, width=20), ProgressRate(2000, 0, clock), clock=clock)
     for second in range(31):
         clock.now = second
         lines(second * 50, 0)

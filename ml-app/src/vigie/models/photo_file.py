@@ -53,4 +53,9 @@ def _check(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise BrokenPhoto(f"{_KINDS.get(stat.S_IFMT(found.st_mode), 'something else')}, no file")
     if found.st_size > MOST_BYTES:
-        raise BrokenPhoto(f"a file of more than {MOST_BYTES // 1_000_000} MB")
+        raise BrokenPhoto(too_large())
+
+
+def too_large() -> str:
+    """What is said of a file of more than `MOST_BYTES`."""
+    return f"a file of more than {MOST_BYTES // 1_000_000} MB"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.broken_photos import BROKEN
-from vigie.batch.photo_file import read_photo_file
 from vigie.models.photo import BrokenPhoto
+from vigie.models.photo_file import read_photo_file
 
 NO_FILE = ("a folder", "a pipe", "a circle", "a link to nothing", "a device", "a huge file")
 

@@ -1,0 +1,118 @@
+"""What Spark and Java raise, as one sentence each: no trace, no payload, no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vigie.errors import ConfigurationError, DataError, VigieError
+
+_SEE_LOG = "--log FILE keeps what Spark says"
+_SCHEME = re.compile(r"No FileSystem for scheme \"?([A-Za-z0-9+.-]+)")
+_CLASS = re.compile(r"Class (org\.apache\.hadoop\.fs\.s3a|com\.google\.cloud\.hadoop)\S* not found")
+_CONNECTORS = {
+    "s3a": "org.apache.hadoop:hadoop-aws:3.4.1",
+    "gs": "com.google.cloud.bigdataoss:gcs-connector:hadoop3-2.2.26",
+}
+_OWN = re.compile(r"\bvigie\.errors\.\w+: (.+)$", re.MULTILINE)
+_JAVA = re.compile(r"\b(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b")
+_NO_RIGHT = "there is no right to read the input or to write the output"
+_NO_ROOM = (
+    "the disk is full, of the output or of Spark's own files (--conf spark.local.dir=FOLDER puts "
+    "those elsewhere): make room and give the same command, it goes on from there"
+)
+_NO_ACCOUNT = (
+    "no account was found for the object storage: give one by the environment (AWS_ACCESS_KEY_ID "
+    "and so on) or by --conf spark.hadoop.…"
+)
+_NO_MASTER = "there is no such master: local[2], spark://host:7077, k8s://https://host:6443, yarn"
+_NO_MEMORY = (
+    "Spark needs more memory: --conf spark.driver.memory=4g, of executors spark.executor.memory"
+)
+_NO_WORKER = "a Python worker was killed, again and again: has the machine enough memory?"
+_NO_PYTHON = (
+    "the executors have no such Python as this one: --conf spark.pyspark.python=PATH names it"
+)
+_NO_VIGIE = "the executors have no Vigie: they need the package vigie[spark] as this machine has it"
+_KNOWN = {
+    "No space left on device|Disk quota exceeded|not enough space": _NO_ROOM,
+    "AccessDenied|Access Denied|AccessControlException|Permission denied": _NO_RIGHT,
+    "403 Forbidden|Status Code: 403|does not have storage[.]": _NO_RIGHT,
+    "Mkdirs failed|Read-only file system|Unable to clear output": _NO_RIGHT,
+    "NoSuchBucket|[Bb]ucket .*does not exist|The specified bucket": "there is no such bucket",
+    "NoAuthWithAWSException|Unable to load credentials": _NO_ACCOUNT,
+    "Error getting access token|Application Default Credentials": _NO_ACCOUNT,
+    "UnknownHostException|ConnectException|Connection refused|Connect to .* failed": (
+        "the storage or the master cannot be reached: is its address right?"
+    ),
+    "All masters are unresponsive|Application has been killed": (
+        "the master gives no executors: is it up, and has it room?"
+    ),
+    "Could not parse Master URL|is not a valid value for --master|Master must": _NO_MASTER,
+    "OutOfMemoryError|[Jj]ava heap space": _NO_MEMORY,
+    "Python worker exited unexpectedly|Python worker failed to connect": _NO_WORKER,
+    "Python in worker has different version|Cannot run program": _NO_PYTHON,
+    "No module named '?vigie": _NO_VIGIE,
+    "PATH_NOT_FOUND|Path does not exist|Input path does not exist|FileNotFoundException": (
+        "there is no such input, or a part of it is gone"
+    ),
+    "is not a Parquet file|Could not read footer|FAILED_READ_FILE": "the input is no Parquet",
+}
+"""What is searched for in a trace, in this order, and the sentence for it."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What Spark raises in this block becomes a `VigieError`."""
+    try:
+        yield
+    except VigieError:
+        raise
+    except Exception as failure:
+        if not _is_of_spark(failure):
+            raise
+        raise spark_failure(str(failure)) from None
+
+
+def spark_failure(told: str) -> VigieError:
+    """The sentence for what Spark tells, traces and all."""
+    if own := _OWN.findall(told):
+        return DataError(own[-1].strip())
+    if scheme := _SCHEME.search(told):
+        return ConfigurationError(_no_connector(scheme[1]))
+    if missing := _CLASS.search(told):
+        return ConfigurationError(_no_connector("s3a" if "s3a" in missing[1] else "gs"))
+    for pattern, sentence in _KNOWN.items():
+        if re.search(pattern, told):
+            return DataError(sentence)
+    names = _JAVA.findall(told)
+    kind = f" ({names[-1]})" if names else ""
+    return DataError(f"Spark failed{kind}; {_SEE_LOG}")
+
+
+def start_failure(failure: Exception, log: str) -> VigieError:
+    """The sentence for a Spark that did not start, from what it wrote."""
+    told = f"{log}\n{failure}"
+    if "UnsupportedClassVersionError" in told:
+        return ConfigurationError("Spark needs Java 17 or 21; JAVA_HOME names an older one")
+    found = spark_failure(told)
+    if str(found).startswith("Spark failed"):
+        return ConfigurationError(f"Spark does not start; {_SEE_LOG}")
+    return ConfigurationError(str(found))
+
+
+def _no_connector(scheme: str) -> str:
+    connector = _CONNECTORS.get(scheme)
+    if connector is None:
+        return f"nobody knows the scheme {scheme}: give a folder, file:, s3a:, gs: or hdfs:"
+    return (
+        f"{scheme}: needs its connector: --conf spark.jars.packages={connector}, "
+        "or the image vigie-spark, which has it"
+    )
+
+
+def _is_of_spark(failure: Exception) -> bool:
+    return type(failure).__module__.split(".")[0] in ("pyspark", "py4j") or isinstance(
+        failure, ConnectionError
+    )

@@ -1,0 +1,174 @@
+"""Features of all photos of an input: Parquet by label, a table of what is broken, and a PCA."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as sf
+
+from vigie.errors import DataError
+from vigie.models.photo_input import photo_input
+from vigie.spark.contract import check_table
+from vigie.spark.photo_run import PhotoRun
+from vigie.spark.photo_source import PhotoSource
+from vigie.spark.photo_task import REASON, VectorAnswer
+from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
+from vigie.spark.shipping import ship
+from vigie.spark.stages import counted, stage
+from vigie.spark.state import OutputState
+from vigie.spark.storage import Storage, require_apart
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from rich.console import Console
+
+    from vigie.models.document import PackageDocument
+    from vigie.registry.reference import BatchModel
+    from vigie.spark.photo_source import Listed
+    from vigie.spark.reduction import Reduction
+
+FEATURES, QUARANTINE, PCA = "features", "quarantine", "pca"
+_ROWS_A_FILE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesOrder:
+    """What a run is asked for: which photos, where to, which output of the model."""
+
+    source: str
+    output: str
+    vector: str | None = None
+    patterns: Sequence[str] = ()
+    reduction: ReductionOrder = field(default_factory=ReductionOrder)
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesSummary:
+    """How a run ended: read = written + quarantined, and how many of them this run computed.
+
+    `components` and the share of the variance that they have are there where a PCA was asked for.
+    """
+
+    read: int
+    written: int
+    quarantined: int
+    computed: int
+    seconds: float
+    components: int | None = None
+    variance: float | None = None
+
+
+def compute_features(
+    session: SparkSession, model: BatchModel, order: FeaturesOrder, scratch: Path, console: Console
+) -> FeaturesSummary:
+    """Writes the features of every photo, computing what no earlier run of this order has.
+
+    Raises `DataError` where the input or the output cannot be used, or the counts do not agree.
+    """
+    began = time.monotonic()
+    document = model.predictor.package.document
+    photo_input(document)
+    vector = vector_of(document, order.vector)
+    of = {
+        "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
+        "vector": vector,
+    }
+    facts = {**of, "input": order.source, "choice of photos": list(order.patterns)}
+    require_apart(order.source, order.output)
+    storage = Storage(session)
+    saved = order.reduction.saved
+    # what cannot be used is better known before the first photo
+    reduction = None if saved is None else load_reduction(storage, saved, of)
+    with stage(console, "input") as told:
+        source = PhotoSource(session, storage, order.source, order.patterns)
+        told(f"{len(source.photos):,} photos")
+    state = OutputState(storage, order.output)
+    state.claim(facts, (FEATURES, QUARANTINE, PCA), order.restart)
+    answer = VectorAnswer(vector, every_output=not document.answer_names()[vector].shown)
+    shipped = ship(session, model.predictor, scratch)
+    run = PhotoRun(session, storage, source, shipped, answer, order.output)
+    with stage(console, "features") as told:
+        computed, seconds = run.compute(console), time.monotonic() - began
+        told(counted(computed, "photos", seconds))
+        told(f"{len(source.photos) - computed:,} done before")
+    rows = run.rows()
+    features = rows.where(sf.col(REASON).isNull()).select("name", "vector", "label")
+    if reduction is None and order.reduction.is_asked:
+        with stage(console, "PCA") as told:
+            reduction = fit_reduction(session, features, order.reduction, of)
+            told(f"{reduction.components} components, {reduction.explained:.1%} of the variance")
+    with stage(console, "tables") as told:
+        if reduction is not None:
+            features = reduction.apply(features)
+        broken = rows.where(sf.col(REASON).isNotNull()).select("name", REASON)
+        counts = _write(session, features, broken, source.photos, order.output)
+        _keep(reduction, storage, order)
+        told(f"{counts['written']:,} with features, {counts['quarantined']:,} in quarantine")
+    summary = FeaturesSummary(
+        **counts,
+        computed=computed,
+        seconds=time.monotonic() - began,
+        components=None if reduction is None else reduction.components,
+        variance=None if reduction is None else reduction.explained,
+    )
+    state.finish(facts, {"counts": asdict(summary)})
+    return summary
+
+
+def vector_of(document: PackageDocument, asked: str | None) -> str:
+    """The output that is written: the one asked for, `features`, or the only vector there is."""
+    vectors = [one.name for one in document.outputs if len(one.shape) == 1]
+    if document.task == "classification":
+        # the first output are the scores
+        vectors = vectors[1:]
+    if asked is not None:
+        known = [one.name for one in document.outputs if one.shape]
+        if asked not in known:
+            raise DataError(f"{document.name} has no output {asked}; it has {', '.join(known)}")
+        return asked
+    if "features" in vectors:
+        return "features"
+    if len(vectors) == 1:
+        return vectors[0]
+    if vectors:
+        raise DataError(f"{document.name} has the vectors {', '.join(vectors)}: give --vector")
+    raise DataError(f"{document.name} answers no vector: give a model of features, or --vector")
+
+
+def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -> None:
+    """Saves the PCA beside what it made; an earlier one that made nothing of it goes."""
+    own = f"{order.output}/{PCA}"
+    if reduction is None:
+        storage.delete(own)
+    elif order.reduction.saved not in (own, order.output):
+        reduction.save(storage, own)
+
+
+def _write(
+    session: SparkSession,
+    features: DataFrame,
+    broken: DataFrame,
+    photos: Sequence[Listed],
+    output: str,
+) -> dict[str, int]:
+    """Writes both tables; gives how many rows they have when they are read again."""
+    read, labels = len(photos), len({photo.label for photo in photos})
+    spread = -(-read // (labels * _ROWS_A_FILE))
+    placed = features.repartition("label", sf.pmod(sf.xxhash64("name"), sf.lit(spread)))
+    ordered = placed.sortWithinPartitions("label", "name")
+    ordered.write.mode("overwrite").partitionBy("label").parquet(f"{output}/{FEATURES}")
+    table = broken.coalesce(1).sortWithinPartitions("name")
+    table.write.mode("overwrite").parquet(f"{output}/{QUARANTINE}")
+    written = check_table(session, f"{output}/{FEATURES}", features)
+    quarantined = check_table(session, f"{output}/{QUARANTINE}", broken)
+    if read != written + quarantined:
+        raise DataError(
+            f"the counts do not agree: {read} photos were read, {written} have features and "
+            f"{quarantined} are in quarantine; the same command writes both tables anew"
+        )
+    return {"read": read, "written": written, "quarantined": quarantined}

@@ -1,0 +1,158 @@
+"""Photos to answers in a Python worker: names or bytes in, a row each out, broken ones too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+
+from vigie.errors import DataError, ModelFailure
+from vigie.models.photo import BrokenPhoto, read_photo
+from vigie.models.photo_file import read_photo_file, too_large
+from vigie.models.photo_input import photo_input
+from vigie.spark.arrow import list_array
+
+if TYPE_CHECKING:
+    from pyspark import Accumulator
+
+    from vigie.engines.predictor import Answers, Predictor
+    from vigie.models.document import PackageDocument
+    from vigie.spark.shipping import ShippedPackage
+
+KEY = ("name", "label", "stamp")
+REASON = "reason"
+
+
+class Answer(Protocol):
+    """How answers become columns. It is sent to workers.
+
+    With `every_output` it needs those, too, that no answer shows.
+    """
+
+    @property
+    def every_output(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        ...
+
+    def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
+        """The columns of some answers, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorAnswer:
+    """An output of numbers as one list a row."""
+
+    output: str
+    every_output: bool = False
+
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+        return pa.schema([("vector", pa.list_(pa.float32()))])
+
+    def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
+        """The columns of some answers, by name."""
+        values = answers.outputs[self.output]
+        return {"vector": list_array(values.reshape(len(values), -1))}
+
+
+def schema_of(answer: Answer) -> pa.Schema:
+    """The columns of what a `PhotoTask` makes and their types."""
+    own = [pa.field(name, pa.string()) for name in (*KEY, REASON)]
+    return pa.schema([*own, *answer.schema()])
+
+
+@dataclass(frozen=True)
+class PhotoTask:
+    """What a worker does with the rows of `PhotoSource.frame`."""
+
+    shipped: ShippedPackage
+    answer: Answer
+    done: Accumulator[int]
+    failed: Accumulator[int]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """A row for each row, in its place."""
+        predictor = self.shipped.open()
+        photos = _Photos(predictor, self.answer)
+        for batch in batches:
+            made = photos.answered(batch)
+            self.done.add(batch.num_rows)
+            self.failed.add(batch.num_rows - made.column(REASON).null_count)
+            yield made
+
+
+class _Photos:
+    """The photos of a worker. Each is alone in its call of the graph.
+
+    So its answer has the same bytes whatever lies beside it, in a run that goes on, too.
+    """
+
+    def __init__(self, predictor: Predictor, answer: Answer) -> None:
+        self._predictor, self._answer = predictor, answer
+        self._schema = answer.schema()
+        self._document = predictor.package.document
+        self._item, self._others = photo_input(self._document)
+
+    def answered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        reasons: list[str | None] = []
+        parts: list[dict[str, pa.Array]] = []
+        for given in _files(batch):
+            found = self._one(given)
+            reasons.append(found if isinstance(found, str) else None)
+            if not isinstance(found, str):
+                parts.append(found)
+        key = {name: batch.column(name) for name in KEY}
+        columns = {**key, REASON: pa.array(reasons, pa.string())}
+        return pa.RecordBatch.from_pydict({**columns, **self._in_place(parts, reasons)})
+
+    def _in_place(
+        self, parts: Sequence[dict[str, pa.Array]], reasons: Sequence[str | None]
+    ) -> dict[str, pa.Array]:
+        """The answers, with nothing where there is a reason."""
+        answered = iter(range(len(parts)))
+        places = pa.array([None if told else next(answered) for told in reasons], pa.int32())
+        made = {}
+        for field in self._schema:
+            found = [part[field.name].cast(field.type) for part in parts]
+            whole = pa.concat_arrays(found) if found else pa.nulls(0, field.type)
+            made[field.name] = whole.take(places)
+        return made
+
+    def _one(self, given: Path | bytes | None) -> dict[str, pa.Array] | str:
+        try:
+            if given is None:
+                return too_large()
+            content = given if isinstance(given, bytes) else read_photo_file(given)
+            photo = read_photo(content, self._item)
+            columns: dict[str, list[Any]] = {self._item.name: [photo.pixels]}
+            if self._others is not None:
+                columns |= self._others.decode_columns({}, 1).columns
+            answers = self._predictor.predict(columns, every_output=self._answer.every_output)
+            return self._answer.columns(self._document, answers)
+        except BrokenPhoto as broken:
+            return str(broken)
+        except ModelFailure as failure:
+            if failure.reason == "memory":
+                raise DataError(f"{failure} Give fewer cores, or more memory") from None
+            return str(failure)
+        except (OSError, MemoryError):
+            raise DataError("the machine has no more memory or open files") from None
+
+
+def _files(batch: pa.RecordBatch) -> Iterator[Path | bytes | None]:
+    """The file of each row: where it is, or its bytes, or nothing where these are too many."""
+    if "path" in batch.schema.names:
+        for path in batch.column("path"):
+            yield Path(os.fsdecode(path.as_py()))
+        return
+    for content in batch.column("content"):
+        yield content.as_py()

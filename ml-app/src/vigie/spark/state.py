@@ -1,0 +1,69 @@
+"""`_vigie.json` of an output: what made it, how far it is, and what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vigie.errors import DataError
+
+if TYPE_CHECKING:
+    from vigie.spark.storage import Storage
+
+STATE = "_vigie.json"
+PARTS = "_parts"
+_FORMAT = 1
+
+Facts = Mapping[str, Any]
+"""What must be the same to go on, by names that are shown to people; plain JSON."""
+
+
+class OutputState:
+    """An output folder: claimed before the first row, described after the last one."""
+
+    def __init__(self, storage: Storage, uri: str) -> None:
+        self._storage, self.uri = storage, uri
+
+    def claim(self, facts: Facts, own: tuple[str, ...], restart: bool) -> None:
+        """Makes the output this run's, or goes on with it where `facts` are those it began with.
+
+        `own` are the folders in it that `restart` deletes. Raises `DataError` for an output that is
+        somebody else's, or was begun with another model or other options.
+        """
+        if restart:
+            for name in (STATE, PARTS, *own):
+                self._storage.delete(f"{self.uri}/{name}")
+        former = self.read()
+        if former is None:
+            if names := self._storage.names(self.uri):
+                raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
+            self._write({"state": "begun", "facts": dict(facts)})
+            return
+        begun = former.get("facts", {})
+        if other := [name for name in facts if begun.get(name) != facts[name]]:
+            raise DataError(
+                f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
+                "the former command goes on"
+            )
+
+    def finish(self, facts: Facts, told: Mapping[str, Any]) -> None:
+        """Says that all is there, and what."""
+        self._write({"state": "done", "facts": dict(facts), **told})
+
+    def read(self) -> dict[str, Any] | None:
+        """What the file says; nothing where there is none."""
+        content = self._storage.read(f"{self.uri}/{STATE}")
+        if content is None:
+            return None
+        try:
+            found = json.loads(content)
+            if isinstance(found, dict) and found.get("format") == _FORMAT:
+                return found
+        except ValueError:
+            pass
+        raise DataError(f"{STATE} of OUTPUT is broken: --restart begins anew")
+
+    def _write(self, told: Mapping[str, Any]) -> None:
+        content = json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=2)
+        self._storage.write(f"{self.uri}/{STATE}", content.encode() + b"\n")

@@ -1,0 +1,159 @@
+"""Rows of a table to answers in a Python worker: whole columns at a time, wrong rows named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.errors import InvalidInput, ModelFailure, told_in_a_line
+from vigie.models.wording import describe_outside
+from vigie.spark.arrow import values_of
+
+if TYPE_CHECKING:
+    from pyspark import Accumulator
+
+    from vigie.engines.predictor import Predictor
+    from vigie.spark.score_answer import ScoreAnswer
+    from vigie.spark.shipping import ShippedPackage
+
+WARNINGS, ERROR = "prediction_warnings", "prediction_error"
+BROKEN = "_vigie_broken"
+"""A column that Spark fills for a line with too many or too few cells."""
+_CELLS = "it has not as many cells as the first line has names"
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """What a worker does with rows: the answers come behind the columns that are there."""
+
+    shipped: ShippedPackage
+    answer: ScoreAnswer
+    done: Accumulator[int]
+    failed: Accumulator[int]
+
+    def fresh(self) -> pa.Schema:
+        """The columns that are added and their types."""
+        told = [pa.field(WARNINGS, pa.list_(pa.string())), pa.field(ERROR, pa.string())]
+        return pa.schema([*self.answer.schema(), *told])
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """A row for each row, in its place."""
+        rows = _Rows(self.shipped.open(), self.answer, self.fresh())
+        for batch in batches:
+            found = rows.answered(batch)
+            self.done.add(batch.num_rows)
+            self.failed.add(batch.num_rows - found[ERROR].null_count)
+            kept = {name: batch.column(name) for name in batch.schema.names if name != BROKEN}
+            yield pa.RecordBatch.from_pydict({**kept, **found})
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows that were answered together, and their columns."""
+
+    rows: Sequence[int]
+    columns: Mapping[str, pa.Array]
+
+
+class _Rows:
+    """The rows of a worker, some of which may be wrong: none costs another its answer."""
+
+    def __init__(self, predictor: Predictor, answer: ScoreAnswer, fresh: pa.Schema) -> None:
+        self._predictor, self._answer, self._fresh = predictor, answer, fresh
+        self._document = predictor.package.document
+
+    def answered(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        """The added columns of some rows."""
+        names = set(batch.schema.names)
+        columns = {
+            item.name: values_of(batch.column(item.name), item)
+            for item in self._document.inputs
+            if item.name in names
+        }
+        errors: dict[int, str | None] = {}
+        if BROKEN in names:
+            torn = pc.indices_nonzero(batch.column(BROKEN).is_valid()).to_pylist()
+            errors = dict.fromkeys(torn, _CELLS)
+        rows = [row for row in range(batch.num_rows) if row not in errors]
+        pieces = list(self._pieces(columns, rows, errors))
+        for row, why in errors.items():
+            if why is None:
+                errors[row] = self._why(batch.slice(row, 1))
+        told: pa.Array = pa.nulls(batch.num_rows, pa.string())
+        if errors:
+            told = pa.array([errors.get(row) for row in range(batch.num_rows)], pa.string())
+        return {**self._in_place(pieces, batch.num_rows), ERROR: told}
+
+    def _pieces(
+        self, columns: Mapping[str, list[Any]], rows: list[int], errors: dict[int, str | None]
+    ) -> Iterator[_Piece]:
+        """The answers to `rows`; the failure of one is added to `errors`, a refused one as none."""
+        if not rows:
+            return
+        picked = columns
+        if any(len(values) != len(rows) for values in columns.values()):
+            picked = {name: [values[row] for row in rows] for name, values in columns.items()}
+        decoder = self._predictor.decoder
+        try:
+            decoded = decoder.decode_columns(picked, len(rows))
+            answers = self._predictor.predict(decoded.columns)
+            made = self._answer.columns(self._document, answers)
+        except InvalidInput:
+            wrong = {rows[place] for place in decoder.refused_rows(picked, len(rows))}
+            errors |= dict.fromkeys(wrong)
+            yield from self._pieces(columns, [row for row in rows if row not in wrong], errors)
+        except ModelFailure as failure:
+            if len(rows) == 1:
+                errors[rows[0]] = str(failure)
+                return
+            middle = len(rows) // 2
+            for part in (rows[:middle], rows[middle:]):
+                yield from self._pieces(columns, part, errors)
+        else:
+            warnings = self._warnings(decoded.outside, len(rows))
+            yield _Piece(rows, {**made, WARNINGS: warnings})
+
+    def _why(self, row: pa.RecordBatch) -> str:
+        """What a request of this row alone would be told."""
+        given = {}
+        for item in self._document.inputs:
+            if item.name in row.schema.names:
+                # alone: among numbers with a fraction, an integer is not seen to be one
+                (given[item.name],) = values_of(row.column(item.name), item)
+        try:
+            self._predictor.decoder.decode([{k: v for k, v in given.items() if v is not None}])
+        except InvalidInput as invalid:
+            return told_in_a_line(invalid)
+        raise AssertionError("a row that was refused among others is taken alone")
+
+    def _warnings(self, outside: Mapping[str, Sequence[int]], rows: int) -> pa.Array:
+        if not outside:
+            return pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], pa.string()))
+        inputs = {item.name: item for item in self._document.inputs}
+        told: list[list[str]] = [[] for _ in range(rows)]
+        for name, places in outside.items():
+            warning = describe_outside(inputs[name])
+            for place in places:
+                told[place].append(warning)
+        return pa.array(told, pa.list_(pa.string()))
+
+    def _in_place(self, pieces: Sequence[_Piece], rows: int) -> dict[str, pa.Array]:
+        """The answers of all pieces, each in the place of its row; nothing where there is none."""
+        fields = [field for field in self._fresh if field.name != ERROR]
+        if len(pieces) == 1 and len(pieces[0].rows) == rows:
+            return {one.name: pieces[0].columns[one.name].cast(one.type) for one in fields}
+        places: list[int | None] = [None] * rows
+        for place, row in enumerate(row for piece in pieces for row in piece.rows):
+            places[row] = place
+        indices = pa.array(places, pa.int32())
+        made = {}
+        for field in fields:
+            found = [piece.columns[field.name].cast(field.type) for piece in pieces]
+            whole = pa.concat_arrays(found) if found else pa.nulls(0, field.type)
+            made[field.name] = whole.take(indices)
+        return made

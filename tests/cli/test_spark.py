@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyspark
+import pytest
+from click.testing import CliRunner, Result
+
+import vigie.spark.__main__
+from support.photos import photo_bytes, write_photos
+from support.quarters_package import write_quarters
+from vigie.cli.main import main
+from vigie.spark.java import find_java, startable
+
+COLUMNS, LINES = 80, 30
+
+
+def spark(*words: object) -> Result:
+    return CliRunner().invoke(main, ["spark", *map(str, words)])
+
+
+@pytest.mark.parametrize("command", ["features", "score"])
+def test_the_help_fits_a_screen(command: str) -> None:
+    shown = CliRunner().invoke(
+        main, ["spark", command, "--help"], prog_name="vigie", terminal_width=79
+    )
+    lines = shown.output.splitlines()
+    assert len(lines) < LINES
+    assert max(map(len, lines)) < COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--components", "3", "--variance", "0.9"], "--components and --variance exclude"),
+        (["--conf", "memory=4g"], "--conf takes NAME=VALUE, such as spark."),
+    ],
+)
+def test_words_that_cannot_be_meant_are_told_before_spark_starts(
+    tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    done = spark("features", "./m", "--input", tmp_path, "--output", tmp_path / "out", *words)
+    assert done.exit_code == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_uri_with_a_password_is_refused_without_it(tmp_path: Path) -> None:
+    done = spark("score", "./m", "--input", "s3a://AKIA:hunter2@bucket/x", "--output", tmp_path)
+    assert done.exit_code == 2
+    assert "holds no key or password" in done.stderr
+    assert "hunter2" not in done.output
+
+
+def test_without_spark_the_remedy_is_told(tmp_path: Path) -> None:
+    hidden = "import sys; sys.modules['pyspark'] = None\nfrom vigie.cli.main import main\nmain()"
+    words = ("spark", "score", "./m", "--input", str(tmp_path), "--output", str(tmp_path / "o"))
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, *words], capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("vigie: Spark is not installed here: pip install 'vigie[spark]'")
+    assert done.stderr.count("\n") == 1
+
+
+def test_spark_submit_runs_the_same_program(tmp_path: Path) -> None:
+    write_quarters(tmp_path / "quarters")
+    write_photos(tmp_path / "photos" / "all")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(photo_bytes("red")[:300])
+    java = startable(find_java(os.environ), tmp_path / "java")
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    words = (
+        "--master", "local[2]", "--conf", "spark.hadoop.fs.s3a.secret.key=hunter2",
+        "--conf", f"spark.eventLog.dir=file:{tmp_path}", "--conf", "spark.eventLog.enabled=true",
+        "--conf", "spark.eventLog.compress=false",
+        vigie.spark.__main__.__file__, "features", str(tmp_path / "quarters"),
+        "--input", str(tmp_path / "photos"), "--output", str(tmp_path / "out"),
+    )  # fmt: skip
+    done = subprocess.run(
+        [str(submit), *words], capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(java)},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "4 photos, 3 with features, 1 in quarantine; 4 computed" in done.stdout
+    assert json.loads((tmp_path / "out" / "_vigie.json").read_text())["state"] == "done"
+    # neither what is shown nor the file of events has the key
+    events = [path for path in tmp_path.rglob("*") if path.is_file() and "local-" in str(path)]
+    assert events
+    told = "".join(path.read_text(errors="replace") for path in events)
+    assert "spark.hadoop.fs.s3a.secret.key" in told
+    assert "hunter2" not in told + done.stdout + done.stderr

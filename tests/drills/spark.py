@@ -1,0 +1,227 @@
+"""Spark beside a batch: processor time, cores, memory of workers, and what is killed meanwhile."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow.dataset as ds
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from support.broken_photos import write_many
+from support.memory import tell
+from support.mobilenet import write_mobilenet
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.photos import photo_pixels
+from support.quarters_package import write_quarters
+from support.spark import uri
+from support.waiting import wait_until
+from vigie.batch.order import Order
+from vigie.batch.photo_scorer import PhotoScorer
+from vigie.batch.photos import score_photos
+from vigie.batch.stop_signal import StopSignal
+from vigie.models.photo_folder import PhotoFolder
+from vigie.registry.reference import BatchModel, open_model
+from vigie.settings import load_settings
+from vigie.spark.features import FeaturesOrder, compute_features
+from vigie.spark.score import ScoreOrder, score
+from vigie.spark.session import SessionOptions, open_session
+
+PHOTOS, WARM = 2_000, 64
+MOST_OVER_BATCH = 1.3
+MOST_OF_TWO_CORES = 1.2
+"""Processor time a photo with two cores, of that with one: what is waited for is not counted."""
+FEW, MANY = 200, 20_000
+MOST_GROWTH = 60e6
+ROWS = 3_000_000
+LEAST_ROWS = 100_000
+"""Rows a second of processor time: what one core does."""
+KILLS = 3
+
+
+def write_camera_photos(folder: Path, count: int) -> None:
+    """Photos of 640 x 480, with the grain of a camera."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    grain = rng.normal(0, 12, (480, 640, 1))
+    for number in range(count):
+        colour = ("red", "green", "blue")[number % 3]
+        pixels = photo_pixels(colour, (640, 480), number) + np.roll(grain, number, axis=0)
+        seen = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+        seen.save(folder / f"{number}.jpg", quality=85)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def processor_seconds() -> float:
+    """Of this process and all that it started and that is there."""
+    total = 0.0
+    for one in family(psutil.Process()):
+        try:
+            times = one.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def python_workers(process: psutil.Process) -> list[psutil.Process]:
+    """The workers of Spark, without the daemon that they are forked from."""
+    found = []
+    for one in process.children(recursive=True):
+        try:
+            parent = one.parent()
+            if parent is not None and "pyspark.daemon" in parent.cmdline():
+                found.append(one)
+        except psutil.Error:
+            continue
+    return found
+
+
+@contextmanager
+def features_of(
+    model: BatchModel, folder: Path, cores: int, vector: str | None = None
+) -> Iterator[Callable[[Path], float]]:
+    """What computes the features of a folder's photos; it gives the processor seconds of that."""
+    scratch = folder / f"scratch-{cores}"
+    scratch.mkdir()
+    conf = {"spark.local.dir": str(scratch)}
+    with open_session(SessionOptions(f"local[{cores}]", conf)) as session:
+
+        def compute(photos: Path) -> float:
+            output = f"{uri(folder)}/out-{cores}-{photos.name}"
+            order = FeaturesOrder(uri(photos), output, vector)
+            began = processor_seconds()
+            done = compute_features(session, model, order, scratch, Console(quiet=True))
+            assert done.computed == len(list(photos.iterdir()))
+            return processor_seconds() - began
+
+        yield compute
+
+
+def test_spark_takes_little_more_than_a_batch_and_uses_every_core(tmp_path: Path) -> None:
+    write_mobilenet(tmp_path / "mobilenet")
+    model = open_model(str(tmp_path / "mobilenet"), load_settings())
+    photos, warm = tmp_path / "photos", tmp_path / "warm"
+    write_camera_photos(photos, PHOTOS)
+    write_camera_photos(warm, WARM)
+    scorer = PhotoScorer(model.predictor, photos)
+    order = Order(PhotoFolder(photos), tmp_path / "batch.csv", {}, workers=2)
+    began = processor_seconds()
+    with StopSignal() as stop:
+        score_photos(scorer, order, stop, Console(quiet=True))
+    batch = processor_seconds() - began
+    spark = {}
+    for cores in (1, 2):
+        with features_of(model, tmp_path, cores, "scores") as compute:
+            compute(warm)
+            spark[cores] = compute(photos)
+    tell(
+        f"a photo of {PHOTOS}, ms of a processor: batch {1e3 * batch / PHOTOS:.1f}, Spark "
+        f"{1e3 * spark[2] / PHOTOS:.1f} on two cores, {1e3 * spark[1] / PHOTOS:.1f} on one"
+    )
+    assert spark[2] < MOST_OVER_BATCH * batch
+    assert spark[2] < MOST_OF_TWO_CORES * spark[1]
+
+
+def test_the_memory_of_a_worker_does_not_grow_with_the_photos(tmp_path: Path) -> None:
+    write_quarters(tmp_path / "quarters")
+    model = open_model(str(tmp_path / "quarters"), load_settings())
+    most = {}
+    with features_of(model, tmp_path, 2) as compute:
+        for count in (FEW, MANY):
+            photos = tmp_path / str(count)
+            write_many(photos, count, count)
+            compute(photos)
+            workers = python_workers(psutil.Process())
+            assert workers
+            most[count] = max(one.memory_full_info().uss for one in workers)
+    tell(f"MB of a worker: {most[FEW] / 1e6:.0f} after {FEW}, {most[MANY] / 1e6:.0f} after {MANY}")
+    assert most[MANY] < most[FEW] + MOST_GROWTH
+
+
+def test_a_table_goes_through_a_core_at_a_hundred_thousand_rows_a_second(tmp_path: Path) -> None:
+    root = tmp_path / "housing"
+    write_package(root, housing_document(), housing_graph(), HOUSING_ROWS)
+    model = open_model(str(root), load_settings())
+    table = tmp_path / "homes.csv"
+    with table.open("w", newline="") as file:
+        write = csv.writer(file).writerow
+        write(["surface_m2", "rooms", "property_type"])
+        for number in range(ROWS):
+            write([20 + number % 150 / 2, number % 8 + 1, ("house", "apartment")[number % 2]])
+    taken = []
+    with open_session(SessionOptions("local[2]", {"spark.local.dir": str(tmp_path)})) as session:
+        for turn in range(2):
+            order = ScoreOrder(uri(table), f"{uri(tmp_path)}/answers-{turn}")
+            (tmp_path / f"scratch-{turn}").mkdir()
+            began = processor_seconds()
+            done = score(session, model, order, tmp_path / f"scratch-{turn}", Console(quiet=True))
+            taken.append(processor_seconds() - began)
+            assert (done.read, done.failed) == (ROWS, 0)
+    rates = [ROWS / seconds for seconds in taken]
+    tell(f"rows a second of a processor: {rates[0]:,.0f} at first, {rates[1]:,.0f} once warm")
+    assert rates[1] > LEAST_ROWS
+
+
+def start(package: Path, photos: Path, output: Path) -> subprocess.Popen[bytes]:
+    words = ("spark", "features", package, "--input", photos, "--output", output)
+    return subprocess.Popen(
+        [sys.executable, "-m", "vigie", *map(str, words)], start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def tables_of(output: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for name in ("features", "quarantine"):
+        rows += ds.dataset(output / name, partitioning="hive").to_table().to_pylist()
+    return sorted(rows, key=lambda row: str(row["name"]))
+
+
+def parts_of(output: Path) -> int:
+    return len(list((output / "_parts").glob("*/part-*.parquet")))
+
+
+@pytest.mark.parametrize("victim", ["a worker", "the driver"])
+def test_what_is_killed_in_the_middle_changes_nothing(tmp_path: Path, victim: str) -> None:
+    package, photos = tmp_path / "package", tmp_path / "photos"
+    write_quarters(package)
+    broken = write_many(photos, MANY // 4, 33)
+    whole, output = tmp_path / "whole", tmp_path / "out"
+    assert start(package, photos, whole).wait() == 1
+    for turn in range(KILLS):
+        run, parts = start(package, photos, output), parts_of(output)
+        seen = psutil.Process(run.pid)
+        wait_until(lambda: parts_of(output) > parts or run.poll() is not None, 600)  # noqa: B023
+        if run.poll() is None:
+            time.sleep(random.Random(turn).random())
+            if victim == "the driver":
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+                continue
+            for one in python_workers(seen)[:1]:
+                one.kill()
+        assert run.wait() == 1
+        break
+    assert start(package, photos, output).wait() == 1
+    assert tables_of(output) == tables_of(whole)
+    counts = json.loads((output / "_vigie.json").read_text())["counts"]
+    assert counts["quarantined"] == broken
+    assert counts["computed"] < counts["read"]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from pyspark.errors import AnalysisException
+
+from vigie.errors import ConfigurationError, DataError
+from vigie.spark.failures import explained, spark_failure, start_failure
+
+TRACE = (
+    "An error occurred while calling o94.parquet.\n: org.apache.spark.SparkException: Job aborted\n"
+    "Caused by: {}\n\tat org.apache.spark.scheduler.Task.run(Task.scala:147)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ("java.io.IOException: No space left on device", "the disk is full"),
+        ("java.nio.file.AccessDeniedException: s3a://b: Forbidden", "there is no right"),
+        ("java.io.FileNotFoundException: /x (Permission denied)", "there is no right"),
+        ("org.apache.hadoop.fs.s3a.UnknownStoreException: NoSuchBucket", "no such bucket"),
+        ("java.net.ConnectException: Connection refused", "cannot be reached"),
+        ("java.lang.OutOfMemoryError: Java heap space", "Spark needs more memory"),
+        ("Python worker exited unexpectedly (crashed)", "a Python worker was killed"),
+        ("ModuleNotFoundError: No module named 'vigie'", "the executors have no Vigie"),
+        ("java.lang.IllegalStateException: at /home/me", r"Spark failed \(IllegalStateException\)"),
+    ],
+)
+def test_a_trace_becomes_a_sentence(cause: str, sentence: str) -> None:
+    failure = spark_failure(TRACE.format(cause))
+    assert isinstance(failure, DataError)
+    with pytest.raises(DataError, match=sentence):
+        raise failure
+    assert "\n" not in str(failure)
+    assert "/home/me" not in str(failure)
+
+
+def test_what_a_worker_explained_comes_through() -> None:
+    told = TRACE.format("vigie.errors.BrokenPackage: a file differs from its sha256: vigie/x")
+    assert str(spark_failure(told)) == "a file differs from its sha256: vigie/x"
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ('UnsupportedFileSystemException: No FileSystem for scheme "s3a"', "hadoop-aws:3.4.1"),
+        ("ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "s3a:"),
+        ("Class com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS not found", "gcs-connector"),
+        ('No FileSystem for scheme "ftpx"', "nobody knows the scheme ftpx"),
+    ],
+)
+def test_a_missing_connector_is_named(cause: str, sentence: str) -> None:
+    failure = spark_failure(TRACE.format(cause))
+    assert isinstance(failure, ConfigurationError)
+    assert sentence in str(failure)
+
+
+def test_a_start_that_fails_is_told_from_what_java_wrote() -> None:
+    failure = RuntimeError("Java gateway process exited")
+    old = "java.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main"
+    assert "needs Java 17 or 21" in str(start_failure(failure, old))
+    assert "no such master" in str(start_failure(failure, "Could not parse Master URL: 'x'"))
+    assert str(start_failure(failure, "?")).startswith("Spark does not start; --log FILE")
+
+
+def test_what_is_not_of_spark_stays_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), explained():
+        _ = 1 / 0
+    with pytest.raises(DataError, match="no such input"), explained():
+        raise AnalysisException("[PATH_NOT_FOUND] Path does not exist: file:/x")

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from support.colours_package import write_colours
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from support.photos import photo_bytes
+from support.spark import uri
+from vigie.batch.table import score_table
+from vigie.errors import ConfigurationError, DataError
+from vigie.registry.reference import BatchModel, open_model
+from vigie.settings import load_settings
+from vigie.spark.score import ScoreOrder, ScoreSummary, score
+
+Run = Callable[..., ScoreSummary]
+
+
+@pytest.fixture
+def run(spark: SparkSession, tmp_path: Path, console: Console) -> Run:
+    def run(model: BatchModel, source: str, **how: Any) -> ScoreSummary:
+        order = ScoreOrder(uri(tmp_path / source), uri(tmp_path / "out"), **how)
+        (tmp_path / "scratch").mkdir(exist_ok=True)
+        return score(spark, model, order, tmp_path / "scratch", console)
+
+    return run
+
+
+@pytest.fixture
+def housing(tmp_path: Path) -> BatchModel:
+    root = tmp_path / "housing"
+    write_package(root, housing_document(), housing_graph(), HOUSING_ROWS)
+    return open_model(str(root), load_settings())
+
+
+def answers(tmp_path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ds.dataset(tmp_path / "out" / "answers").to_table().to_pylist()
+    return found
+
+
+def test_a_table_has_the_answers_of_a_batch(run: Run, housing: BatchModel, tmp_path: Path) -> None:
+    path = tmp_path / "homes.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        write = csv.writer(file).writerow
+        write(["id", "surface_m2", "rooms", "property_type", "note"])
+        for number in range(300):
+            rooms = "many" if number % 40 == 0 else number % 7 + 1
+            note = 'a "q",\nb' if number == 5 else ""
+            write([number, 20 + number / 2, rooms, ("house", "apartment")[number % 2], note])
+    done = run(housing, "homes.csv")
+    score_table(housing.predictor, path, tmp_path / "batch.csv")
+    with (tmp_path / "batch.csv").open(newline="", encoding="utf-8") as file:
+        expected = {row["id"]: row for row in csv.DictReader(file)}
+    found = answers(tmp_path)
+    assert (done.read, done.failed) == (len(found), 8) == (300, 8)
+    for row in found:
+        other = expected[row["id"]]
+        assert row["note"] in (other["note"], None)
+        assert (row["prediction_error"] or "") == other["prediction_error"]
+        answer = other["prediction"]
+        assert row["prediction"] == (float(answer) if answer else None)
+
+
+def test_parquet_keeps_its_types(run: Run, housing: BatchModel, tmp_path: Path) -> None:
+    table = pa.table({
+        "surface_m2": [54.0, None, 60.0], "rooms": [3, 2, 900], "more": [b"x", b"y", b"z"],
+        "property_type": ["house", "house", "house"],
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "homes.parquet")
+    done = run(housing, "homes.parquet")
+    assert (done.answered, done.failed) == (1, 2)
+    by_rooms = {row["rooms"]: row for row in answers(tmp_path)}
+    assert by_rooms[3]["more"] == b"x"
+    assert by_rooms[2]["prediction_error"].startswith("surface_m2: expected number")
+    assert "got integer outside the limits" in by_rooms[900]["prediction_error"]
+
+
+def test_photos_have_an_answer_or_an_error(run: Run, tmp_path: Path) -> None:
+    write_colours(tmp_path / "colours")
+    (tmp_path / "photos" / "x").mkdir(parents=True)
+    for name, content in (("x/1.jpg", photo_bytes("green")), ("2.jpg", b"<html>")):
+        (tmp_path / "photos" / name).write_bytes(content)
+    model = open_model(str(tmp_path / "colours"), load_settings())
+    done = run(model, "photos")
+    assert (done.read, done.answered, done.failed) == (2, 1, 1)
+    whole, broken = sorted(answers(tmp_path), key=lambda row: row["name"] == "2.jpg")
+    assert (whole["name"], whole["prediction_label"]) == ("x/1.jpg", "green")
+    assert broken["prediction_error"] == "an HTML page"
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("surface_m2,rooms", "the table has no column property_type"),
+        ("surface_m2,rooms,property_type,prediction", "has a column prediction already"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told(
+    run: Run, housing: BatchModel, tmp_path: Path, header: str, sentence: str
+) -> None:
+    (tmp_path / "homes.csv").write_text(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+    with pytest.raises(DataError, match=sentence):
+        run(housing, "homes.csv")
+    with pytest.raises(ConfigurationError, match="--pattern is for photos"):
+        run(housing, "homes.csv", patterns=("*.jpg",), restart=True)
+    with pytest.raises(DataError, match="there is no such input"):
+        run(housing, "absent.csv", restart=True)
