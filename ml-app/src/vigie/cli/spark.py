@@ -27,7 +27,11 @@ _COMMON = (
     click.option("--output", "target", metavar="URI", required=True, help="A folder of its own."),
     click.option("--pattern", multiple=True, help="Photos to take, as '*.jpg'. [several]"),
     click.option("--restart", is_flag=True, help="Begin anew what was stopped."),
-    click.option("--master", help="Spark's master. [this machine: local, on all cores]"),
+    click.option(
+        "--master",
+        envvar="VIGIE_SPARK_MASTER",
+        help="Spark's master (VIGIE_SPARK_MASTER). [this machine: local, on all cores]",
+    ),
     click.option("--conf", multiple=True, metavar="NAME=VALUE", help="For Spark. [several]"),
     click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Keep its log."),
 )

@@ -22,6 +22,7 @@ OWNER_READS = 0o400
 POSTGRES, MLFLOW_TABLES, PREDICTIONS = "postgres", "mlflow-database", "predictions-database"
 MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS = "mlflow", "mlflow-registry", "mlflow-sessions"
 GRAFANA, GRAFANA_KEY = "grafana", "grafana-key"
+SPARK = "spark"
 
 LOGINS = {MLFLOW_ADMIN: "admin", GRAFANA: "admin"}
 """The secrets that people type, and the account of each."""
@@ -41,6 +42,12 @@ def _login(user: str, secret: str) -> str:
     return f"[mlflow]\nmlflow_tracking_username = {user}\nmlflow_tracking_password = {{{secret}}}\n"
 
 
+_SPARK_DEFAULTS = """\
+spark.authenticate true
+spark.authenticate.secret {spark}
+spark.network.crypto.enabled true
+spark.network.crypto.cipher AES/GCM/NoPadding
+"""
 _ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY = 0, 10001, 10002, 472, 99
 FILES = (
     # the user differs from image to image (Debian's, Alpine's); no other service has this folder
@@ -59,6 +66,8 @@ FILES = (
     SecretFile("trainer/registry_password", _VIGIE, "{mlflow-registry}"),
     SecretFile("grafana/admin_password", _GRAFANA, "{grafana}"),
     SecretFile("grafana/secret_key", _GRAFANA, "{grafana-key}"),
+    # its user may be another, that of the folder with the data; no other service has this folder
+    SecretFile("spark/spark-defaults.conf", _VIGIE, _SPARK_DEFAULTS, 0o444),
 )
 """What each service is given. A password has letters, digits, `-` and `_` alone: fit for all."""
 
@@ -107,7 +116,7 @@ def _make_missing(folder: Path) -> tuple[dict[str, str], int]:
     made = 0
     for name in (
         POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
-        GRAFANA, GRAFANA_KEY,
+        GRAFANA, GRAFANA_KEY, SPARK,
     ):  # fmt: skip
         path = folder / name
         if not (path.is_file() and path.stat().st_size):
