@@ -126,6 +126,7 @@ def gcs(folder: Path) -> Iterator[Bucket]:
         )
         made.raise_for_status()
         conf = {
+            "spark.hadoop.fs.gs.impl": "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem",
             "spark.hadoop.fs.gs.storage.root.url": f"{address}/",
             "spark.hadoop.fs.gs.auth.service.account.enable": "false",
             "spark.hadoop.fs.gs.auth.null.enable": "true",
