@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from spark_cost import read_figures, spark_section
+
+if TYPE_CHECKING:
+    from spark_cost import Figures
 
 WIDTH = 104
 HOURS = 730
@@ -118,17 +123,22 @@ def part_cost(part: Part, prices: Mapping[str, Any], free: bool) -> float:
     return max(0.0, part.amount - given) * price
 
 
-def page(prices: Mapping[str, Any]) -> str:
-    """The page of the documentation."""
-    sections = (_head(), _variants(prices), _scenario(prices), _parts(prices), _prices(prices))
+def page(prices: Mapping[str, Any], figures: Figures) -> str:
+    """The page of the documentation, by the prices and by what was measured of Spark."""
+    sections = (
+        _head(), _variants(prices), _scenario(prices), spark_section(prices, figures),
+        _parts(prices), _prices(prices),
+    )  # fmt: skip
     return "\n".join(line for section in sections for line in [*section, ""])
 
 
 def _head() -> list[str]:
     text = (
-        "Written by `make cost` from [Iac/prices.json](../Iac/prices.json); a test computes it "
-        f"again. US dollars a month of {HOURS} hours, without tax, discounts, and traffic out of "
-        "Google. Prices change: look at the date of each below before you rely on it."
+        "Written by `make cost` from [Iac/prices.json](../Iac/prices.json) and, for Spark, "
+        "[Iac/spark-measured.json](../Iac/spark-measured.json); a test computes it again. US "
+        f"dollars a month of {HOURS} hours, without tax, discounts, and traffic out of the cloud. "
+        "These are list prices, and they change: look at the date of each below before you rely "
+        "on it."
     )
     return ["# Cost", "", *wrap(text, WIDTH)]
 
@@ -196,7 +206,7 @@ def _prices(prices: Mapping[str, Any]) -> list[str]:
         rows.append(f"| {' | '.join(cells)} |")
     text = (
         "Where the price of Belgium was not at hand, that of Iowa stands there; Belgium is about a "
-        "tenth dearer. A date is unknown where the source bears none."
+        "tenth dearer, as is Ireland than Virginia. A date is unknown where the source bears none."
     )
     head = ["| what | dollars | region | as of | source |", "| --- | ---: | --- | --- | --- |"]
     return ["## Prices", "", *head, *rows, "", *wrap(text, WIDTH)]
@@ -210,4 +220,4 @@ def read_prices() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(read_prices()))
+    sys.stdout.write(page(read_prices(), read_figures()))

@@ -75,6 +75,16 @@ output "cluster" {
   value       = one(google_container_cluster.main[*].name)
 }
 
+output "spark" {
+  description = "What tools/dataproc submits a batch with; null: there is none."
+  value = var.dataproc ? {
+    bucket  = google_storage_bucket.dataproc[0].name
+    account = google_service_account.dataproc[0].email
+    subnet  = google_compute_subnetwork.dataproc[0].name
+    label   = "${local.prefix}-spark"
+  } : null
+}
+
 output "how_to_reach" {
   description = "How people get to the service."
   value = local.is_public ? join(" ", concat(

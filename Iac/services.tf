@@ -4,6 +4,7 @@ resource "google_project_service" "main" {
     ["artifactregistry", "cloudresourcemanager", "compute", "iam", "iap", "logging", "monitoring", "oslogin", "secretmanager", "storage"],
     var.cloud_run ? ["run"] : [],
     var.gke ? ["container"] : [],
+    var.dataproc ? ["dataproc"] : [],
     var.dns_zone == "" ? [] : ["dns"],
     var.billing_account == "" ? [] : ["billingbudgets"],
   ))

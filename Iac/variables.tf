@@ -369,6 +369,36 @@ variable "gke_services_cidr" {
   }
 }
 
+# Spark
+
+variable "dataproc" {
+  description = "Run batches of Spark on Dataproc Serverless too."
+  type        = bool
+  default     = false
+}
+
+variable "dataproc_cidr" {
+  description = "Addresses of the machines of a batch."
+  type        = string
+  default     = "10.12.0.0/22"
+
+  validation {
+    condition     = can(cidrhost(var.dataproc_cidr, 0)) && can(regex("^(10|172|192)\\.", var.dataproc_cidr))
+    error_message = "dataproc_cidr is a private IPv4 range such as 10.12.0.0/22."
+  }
+}
+
+variable "dataproc_budget_per_month" {
+  description = "Budget of the batches alone, in the currency of the billing account; alerts as for budget_per_month. It stops nothing."
+  type        = number
+  default     = 50
+
+  validation {
+    condition     = var.dataproc_budget_per_month >= 1 && floor(var.dataproc_budget_per_month) == var.dataproc_budget_per_month
+    error_message = "dataproc_budget_per_month is a whole number from 1."
+  }
+}
+
 # Budget and alerts
 
 variable "billing_account" {

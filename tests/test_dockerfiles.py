@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCKERFILES = [ROOT / "ml-app" / "Dockerfile", ROOT / "mlflow" / "Dockerfile"]
+DOCKERFILES = [ROOT / name / "Dockerfile" for name in ("ml-app", "mlflow", "Iac/dataproc")]
 
 
 def test_the_build_files_have_no_findings() -> None:

@@ -185,3 +185,71 @@ run "a_budget" {
     error_message = "Four thresholds, and somebody is told."
   }
 }
+
+run "dataproc" {
+  variables {
+    dataproc                  = true
+    operators                 = ["user:ada@example.org"]
+    billing_account           = "012345-6789AB-CDEF01"
+    alert_email               = "ops@example.org"
+    dataproc_budget_per_month = 70
+  }
+
+  assert {
+    condition     = google_storage_bucket.dataproc[0].name == "my-project-123-vigie-development-spark" && google_storage_bucket.dataproc[0].public_access_prevention == "enforced" && google_storage_bucket.dataproc[0].uniform_bucket_level_access
+    error_message = "The bucket is of this project and never public."
+  }
+
+  assert {
+    condition     = google_compute_subnetwork.dataproc[0].private_ip_google_access && google_compute_subnetwork.dataproc[0].ip_cidr_range == "10.12.0.0/22"
+    error_message = "Machines without a public address reach Google's services."
+  }
+
+  assert {
+    condition     = google_compute_firewall.dataproc[0].source_tags == toset([output.spark.label]) && google_compute_firewall.dataproc[0].target_tags == toset([output.spark.label])
+    error_message = "The machines of a batch reach one another and nobody else does."
+  }
+
+  assert {
+    condition     = strcontains(google_project_iam_member.dataproc[0].condition[0].expression, "projects/_/buckets/my-project-123-vigie-development-spark/") && startswith(google_project_iam_member.dataproc[0].condition[0].expression, "resource.service != \"storage.googleapis.com\"")
+    error_message = "Of all buckets the account has the one."
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.dataproc[0].role == "roles/storage.objectUser" && google_artifact_registry_repository_iam_member.dataproc[0].role == "roles/artifactregistry.reader"
+    error_message = "The account uses its bucket and reads the image."
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.dataproc_operators["user:ada@example.org"].role == "roles/iam.serviceAccountUser" && google_project_iam_member.dataproc_operators["user:ada@example.org"].role == "roles/dataproc.editor"
+    error_message = "An operator submits batches as their account."
+  }
+
+  assert {
+    condition     = google_billing_budget.dataproc[0].amount[0].specified_amount[0].units == "70" && google_billing_budget.dataproc[0].budget_filter[0].labels.component == output.spark.label
+    error_message = "The budget counts what carries the label of the batches."
+  }
+
+  assert {
+    condition     = length(google_billing_budget.dataproc[0].threshold_rules) == 4 && length(google_billing_budget.dataproc[0].all_updates_rule) == 1
+    error_message = "Somebody is told at 50, 90 and 100 % and where 100 % is forecast."
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.main), "dataproc")
+    error_message = "The interface is on."
+  }
+}
+
+run "dataproc_without_a_billing_account" {
+  command = plan
+
+  variables {
+    dataproc = true
+  }
+
+  assert {
+    condition     = length(google_billing_budget.dataproc) == 0
+    error_message = "A budget needs a billing account."
+  }
+}

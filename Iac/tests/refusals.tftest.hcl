@@ -415,6 +415,26 @@ run "gke_services_cidr" {
   expect_failures = [var.gke_services_cidr]
 }
 
+run "dataproc_cidr" {
+  command = plan
+
+  variables {
+    dataproc_cidr = "8.8.8.0/24"
+  }
+
+  expect_failures = [var.dataproc_cidr]
+}
+
+run "dataproc_budget_per_month" {
+  command = plan
+
+  variables {
+    dataproc_budget_per_month = 0.5
+  }
+
+  expect_failures = [var.dataproc_budget_per_month]
+}
+
 run "billing_account" {
   command = plan
 

@@ -10,5 +10,6 @@ cloud_run_image  = "europe-west1-docker.pkg.dev/my-project-123/vigie-production/
 cloud_run_models = "bucket"
 cloud_run_public = true
 gke              = true
+dataproc         = true
 billing_account  = "012345-6789AB-CDEF01"
 alert_email      = "ops@example.org"

@@ -22,6 +22,17 @@ from cost import (
     part_cost,
     read_prices,
 )
+from spark_cost import (
+    EXECUTOR,
+    PRICES,
+    RUNS,
+    core_hours,
+    dataproc_cost,
+    dataproc_hours,
+    emr_cost,
+    emr_hours,
+    read_figures,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,18 +44,24 @@ def prices() -> dict[str, Any]:
 
 def test_the_page_is_what_the_prices_give(prices: dict[str, Any]) -> None:
     written = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
-    assert written == page(prices), "write it anew: make cost"
+    assert written == page(prices, read_figures()), "write it anew: make cost"
 
 
 def test_another_price_makes_another_page(prices: dict[str, Any]) -> None:
-    before = page(prices)
+    before = page(prices, read_figures())
     prices["prices"]["disk"]["price"] *= 2
-    assert page(prices) != before
+    assert page(prices, read_figures()) != before
+
+
+def test_another_measured_run_makes_another_page(prices: dict[str, Any]) -> None:
+    figures = read_figures()
+    slower = figures | {"core_seconds_a_photo": 2 * figures["core_seconds_a_photo"]}
+    assert page(prices, slower) != page(prices, figures)
 
 
 def test_every_price_has_a_source_and_a_use(prices: dict[str, Any]) -> None:
     used = {part.price for variant in VARIANTS for part in variant.parts}
-    assert used == prices["prices"].keys()
+    assert used | set(PRICES) == prices["prices"].keys()
     assert prices["free_each_month"].keys() < used
     for price in prices["prices"].values():
         assert price["price"] > 0
@@ -57,6 +74,32 @@ def test_a_small_machine_is_added_up_right(prices: dict[str, Any]) -> None:
     by_hand = 730 * 0.07371546 + 6 + 1.5 + 0.2 + 730 * 0.005
     assert cost(SMALL, prices, free=False) == pytest.approx(by_hand)
     assert cost(MEDIUM, prices, free=False) > 1.5 * cost(SMALL, prices, free=False)
+
+
+def test_a_hundred_thousand_photos_are_added_up_right(prices: dict[str, Any]) -> None:
+    figures = {"core_seconds_a_photo": 0.036, "result_bytes_a_photo": 5_000}
+    run = RUNS[0]
+    # 3,600 core seconds a hundred thousand
+    assert core_hours(run, figures) == pytest.approx(1)
+    # half a GB for a month, a read each, two files for 128
+    storage = 0.5 * 0.023 + 100_000 * 0.0000004 + 2 * 100_000 / 128 * 0.000005
+    # a quarter of an hour, and 16 cores: a primary machine and two workers, with EMR's fee
+    hours = 0.25 + 1 / 16
+    assert emr_hours(run, figures) == pytest.approx(hours)
+    assert emr_cost(run, figures, prices) == pytest.approx(hours * (0.24 + 2 * 0.48) + storage)
+    # four executors of 2.4 + 1.4 DCU and a driver of 2.4 + 0.88, with 100 GB each
+    hours = 0.05 + 1 / 16
+    hourly = (4 * 3.8 + 3.28) * 0.06 + 5 * 100 / 730 * 0.04
+    assert dataproc_hours(run, figures) == pytest.approx(hours)
+    assert dataproc_cost(run, figures, prices) == pytest.approx(hours * hourly + storage)
+
+
+def test_the_executors_are_those_of_the_script() -> None:
+    script = (ROOT / "tools" / "dataproc").read_text(encoding="utf-8")
+    cores, memory = EXECUTOR
+    assert f"spark.executor.cores={cores}," in script
+    assert "spark.executor.memory=6g,spark.executor.memoryOverhead=8g" in script
+    assert memory == 6 + 8
 
 
 def test_five_hundred_requests_are_free_and_cost_cents_otherwise(prices: dict[str, Any]) -> None:

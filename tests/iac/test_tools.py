@@ -16,6 +16,10 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = ("bash", "cat", "dirname", "env", "head", "printf", "rm", "sed")
 OUTPUTS = {
     "project": "my-project-123",
+    "region": "europe-west1",
+    "registry": "europe-west1-docker.pkg.dev/my-project-123/vigie-production",
+    # of -json
+    "spark": '"$SPARK"',
     "zone": "europe-west1-b",
     "machine": "vigie-production",
     "domain": '"$DOMAIN"',
@@ -84,7 +88,9 @@ def machine(bare: Machine) -> Machine:
     return bare
 
 
-@pytest.mark.parametrize("command", [("cloud", "plan"), ("cloud-state",), ("tunnel",)])
+@pytest.mark.parametrize(
+    "command", [("cloud", "plan"), ("cloud-state",), ("tunnel",), ("dataproc", "image")]
+)
 def test_a_missing_terraform_is_named(bare: Machine, command: tuple[str, ...]) -> None:
     done = bare.run(*command)
     assert done.returncode == 1
@@ -243,3 +249,55 @@ def test_terraform_itself_says_that_nothing_is_up(machine: Machine, environment:
     assert done.returncode == 1
     assert f"nothing is up in {environment}: make cloud-up" in done.stderr
     assert machine.called() == []
+
+
+SPARK = (
+    '{"account":"spark@example.org","bucket":"my-spark","label":"vigie-production-spark",'
+    '"subnet":"vigie-production-spark"}'
+)
+BATCH = ("features", "gs://my-spark/models/fruits", "--input", "gs://p", "--output", "gs://r")
+
+
+def test_a_batch_goes_to_dataproc_as_the_account_of_spark(machine: Machine) -> None:
+    done = machine.run("dataproc", *BATCH, ENVIRONMENT="production", SPARK=SPARK, TTL="2h")
+    assert done.returncode == 0, done.stderr
+    (call,) = [line for line in machine.called() if line.startswith("gcloud")]
+    own, arguments = call.split(" -- ")
+    assert arguments == " ".join(BATCH)
+    for part in (
+        "batches submit pyspark file:///opt/vigie/",
+        "vigie-production/vigie-dataproc:1",
+        "--service-account spark@example.org",
+        "--subnet vigie-production-spark",
+        "--deps-bucket gs://my-spark",
+        "--labels component=vigie-production-spark",
+        "--tags vigie-production-spark",
+        "--ttl 2h",
+        "spark.dynamicAllocation.maxExecutors=8",
+    ):
+        assert part in own
+
+
+def test_without_spark_no_batch_is_submitted(machine: Machine) -> None:
+    done = machine.run("dataproc", *BATCH, SPARK="null")
+    assert done.returncode == 1
+    assert "dataproc = true" in done.stderr
+    assert not [line for line in machine.called() if line.startswith("gcloud")]
+
+
+@pytest.mark.parametrize("executors", ["1", "many"])
+def test_a_wrong_number_of_executors_is_refused(machine: Machine, executors: str) -> None:
+    done = machine.run("dataproc", *BATCH, SPARK=SPARK, EXECUTORS=executors)
+    assert done.returncode == 1
+    assert f"EXECUTORS={executors}" in done.stderr
+
+
+def test_the_image_of_dataproc_is_built_on_that_of_spark(machine: Machine) -> None:
+    machine.install("docker", '#!/bin/bash\necho "docker $*" >> "$CALLS"\n')
+    done = machine.run("dataproc", "image", SPARK=SPARK, TAG="7")
+    assert done.returncode == 0, done.stderr
+    image = f"{OUTPUTS['registry']}/vigie-dataproc:7"
+    assert [line.split()[:2] for line in machine.called() if line.startswith("docker")] == [
+        ["docker", "build"], ["docker", "build"], ["docker", "push"],
+    ]  # fmt: skip
+    assert machine.called()[-1] == f"docker push {image}"

@@ -1,0 +1,73 @@
+"""The alarm: mail when the account's month costs so much. It stops nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from emr.account import found
+
+if TYPE_CHECKING:
+    from emr.account import Account
+
+SHARES = (50, 90, 100)
+
+
+def make(account: Account) -> None:
+    """Makes the budget where it is not, and without an address says so; a changed one is remade."""
+    options = account.options
+    if not options.email:
+        account.say("  no budget alarm: --email is missing")
+        return
+    budget = {
+        "BudgetName": options.prefix, "BudgetType": "COST", "TimeUnit": "MONTHLY",
+        "BudgetLimit": {"Amount": str(options.budget), "Unit": "USD"},
+    }  # fmt: skip
+    there = _there(account)
+    if there is not None:
+        if float(there["BudgetLimit"]["Amount"]) == options.budget:
+            return
+        remove(account)
+    account.make(
+        f"budget {options.prefix}: {options.budget} USD a month, mail to {options.email}",
+        account.client("budgets").create_budget,
+        AccountId=account.number,
+        Budget=budget,
+        NotificationsWithSubscribers=_alarms(options.email),
+        ResourceTags=account.tags,
+    )
+
+
+def remove(account: Account) -> None:
+    """Deletes the budget."""
+    name = account.options.prefix
+    if _there(account) is not None:
+        account.remove(
+            f"budget {name}",
+            account.client("budgets").delete_budget,
+            AccountId=account.number,
+            BudgetName=name,
+        )
+
+
+def _there(account: Account) -> dict[str, Any] | None:
+    answer = found(
+        lambda: account.client("budgets").describe_budget(
+            AccountId=account.number, BudgetName=account.options.prefix
+        ),
+        "NotFoundException",
+    )
+    return answer and answer["Budget"]
+
+
+def _alarms(email: str) -> list[dict[str, Any]]:
+    kinds = [("ACTUAL", share) for share in SHARES] + [("FORECASTED", 100)]
+    return [
+        {
+            "Notification": {
+                "NotificationType": kind, "ComparisonOperator": "GREATER_THAN",
+                "Threshold": float(share), "ThresholdType": "PERCENTAGE",
+            },
+            "Subscribers": [{"SubscriptionType": "EMAIL", "Address": email}],
+        }
+        for kind, share in kinds
+    ]  # fmt: skip

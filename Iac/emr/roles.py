@@ -1,0 +1,146 @@
+"""Two roles: EMR's, which may make machines, and the machines', which may use the one bucket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emr.account import found
+
+if TYPE_CHECKING:
+    from emr.account import Account
+
+EMR_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonEMRServicePolicy_v2"
+# for the tunnel by Session Manager, where no port is open
+SESSION_POLICY = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+POLICY = "vigie"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role: who takes it, the policies of AWS it has, and what it may beside them."""
+
+    name: str
+    service: str
+    attached: tuple[str, ...]
+    allowed: list[dict[str, Any]]
+
+
+def make(account: Account) -> None:
+    """Makes both roles where they are not, and writes their rights anew."""
+    for role in _roles(account):
+        _make_role(account, role)
+    iam, profile = account.client("iam"), node_role(account)
+    there = found(lambda: iam.get_instance_profile(InstanceProfileName=profile), "NoSuchEntity")
+    if there is None:
+        account.make(f"instance profile {profile}", _make_profile, account, profile)
+
+
+def remove(account: Account) -> None:
+    """Deletes both roles and the instance profile."""
+    iam, profile = account.client("iam"), node_role(account)
+    there = found(lambda: iam.get_instance_profile(InstanceProfileName=profile), "NoSuchEntity")
+    if there is not None:
+        roles = [role["RoleName"] for role in there["InstanceProfile"]["Roles"]]
+        account.remove(f"instance profile {profile}", _delete_profile, account, profile, roles)
+    for role in _roles(account):
+        if _is_there(account, role.name):
+            account.remove(f"role {role.name}", _delete_role, account, role)
+
+
+def service_role(account: Account) -> str:
+    """Name of the role that EMR takes."""
+    return f"{account.options.prefix}-{account.options.region}-service"
+
+
+def node_role(account: Account) -> str:
+    """Name of the role that the machines take, and of its instance profile."""
+    return f"{account.options.prefix}-{account.options.region}-node"
+
+
+def _roles(account: Account) -> list[Role]:
+    bucket = f"arn:aws:s3:::{account.bucket}"
+    machines = {
+        "Effect": "Allow", "Action": "iam:PassRole",
+        "Resource": f"arn:aws:iam::{account.number}:role/{node_role(account)}",
+        "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+    }  # fmt: skip
+    folder = {
+        "Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": bucket,
+    }  # fmt: skip
+    objects = {
+        "Effect": "Allow", "Resource": f"{bucket}/*",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+    }  # fmt: skip
+    node_policies = () if account.options.key else (SESSION_POLICY,)
+    return [
+        Role(service_role(account), "elasticmapreduce", (EMR_POLICY,), [machines]),
+        Role(node_role(account), "ec2", node_policies, [folder, objects]),
+    ]
+
+
+def _make_role(account: Account, role: Role) -> None:
+    iam = account.client("iam")
+    trust = {
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": f"{role.service}.amazonaws.com"},
+    }  # fmt: skip
+    if not _is_there(account, role.name):
+        account.make(
+            f"role {role.name}",
+            iam.create_role,
+            RoleName=role.name,
+            AssumeRolePolicyDocument=_document([trust]),
+            Tags=account.tags,
+        )
+    account.make(
+        f"role {role.name}: its rights",
+        iam.put_role_policy,
+        RoleName=role.name,
+        PolicyName=POLICY,
+        PolicyDocument=_document(role.allowed),
+    )
+    for policy in role.attached:
+        account.make(
+            f"role {role.name}: {policy.rsplit('/', 1)[1]}",
+            iam.attach_role_policy,
+            RoleName=role.name,
+            PolicyArn=policy,
+        )
+
+
+def _make_profile(account: Account, name: str) -> None:
+    iam = account.client("iam")
+    iam.create_instance_profile(InstanceProfileName=name, Tags=account.tags)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    # EMR refuses a profile that has not spread through IAM yet
+    iam.get_waiter("instance_profile_exists").wait(InstanceProfileName=name)
+
+
+def _delete_profile(account: Account, name: str, roles: list[str]) -> None:
+    iam = account.client("iam")
+    for role in roles:
+        iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
+    iam.delete_instance_profile(InstanceProfileName=name)
+
+
+def _delete_role(account: Account, role: Role) -> None:
+    iam = account.client("iam")
+    # what a former run attached goes too: the tunnel may have been another
+    for policy in iam.list_attached_role_policies(RoleName=role.name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=role.name, PolicyArn=policy["PolicyArn"])
+    for name in iam.list_role_policies(RoleName=role.name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role.name, PolicyName=name)
+    iam.delete_role(RoleName=role.name)
+
+
+def _is_there(account: Account, name: str) -> bool:
+    role = found(lambda: account.client("iam").get_role(RoleName=name), "NoSuchEntity")
+    if role is not None:
+        account.require_own(f"the role {name}", role["Role"].get("Tags", []))
+    return role is not None
+
+
+def _document(statements: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

@@ -1,0 +1,95 @@
+"""An empty account of AWS, by moto, and what the EMR tool asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.loaders import create_loader
+from moto import mock_aws
+
+from emr.__main__ import main
+from emr.account import COMPONENT, MANAGED
+
+REGION = "eu-west-1"
+NUMBER = "123456789012"
+BUCKET = f"vigie-emr-{NUMBER}-{REGION}"
+OURS = {"application": "vigie", "component": COMPONENT, MANAGED: "true"}
+PLACE = ["--region", REGION]
+_LOADER = create_loader()
+JOB = ["--model", "s3a://models/fruits", "--input", "s3a://photos/all", "--output", "s3a://out/one"]
+
+
+@dataclass
+class Cloud:
+    """An empty account, and what was asked of it."""
+
+    subnet: str
+    wheel: Path
+    asked: list[tuple[str, dict[str, Any]]]
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=REGION)
+
+    def up(self, *options: str) -> int:
+        own = ["--subnet", self.subnet, "--wheel", str(self.wheel), "--email", "ops@example.org"]
+        return main(["up", *PLACE, *own, *options])
+
+    def down(self, *options: str) -> int:
+        return main(["down", *PLACE, *options])
+
+    def changes(self) -> list[str]:
+        reading = ("Describe", "Get", "List", "Head")
+        return [name for name, _ in self.asked if not name.startswith(reading)]
+
+    def last(self, operation: str) -> dict[str, Any]:
+        return next(given for name, given in reversed(self.asked) if name == operation)
+
+
+@contextmanager
+def empty_account(folder: Path) -> Iterator[Cloud]:
+    """An account with one subnet, until the end of the block; `folder` takes a file that is no
+    wheel, which nothing opens."""
+    wheel = folder / "vigie-0-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    with (
+        mock_aws(config={"iam": {"load_aws_managed_policies": True}}),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+        ec2 = boto3.client("ec2", region_name=REGION)
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        cloud = Cloud(subnet, wheel, [])
+        patch.setattr("emr.__main__.Session", _recording(cloud.asked))
+        yield cloud
+
+
+def _recording(asked: list[tuple[str, dict[str, Any]]]) -> Any:
+    """A session of boto3's that notes every request, after it was checked against AWS's model."""
+
+    class Session(boto3.session.Session):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            # Amazon's descriptions of its services are large: each is read once
+            self._session.register_component("data_loader", _LOADER)
+
+        def client(self, *args: Any, **kwargs: Any) -> Any:
+            client = super().client(*args, **kwargs)
+
+            def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+                asked.append((model.name, dict(params)))
+
+            client.meta.events.register("provide-client-params", note)
+            return client
+
+    return Session
+
+
+def tags(entries: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in entries}
