@@ -12,9 +12,10 @@ _SEE_LOG = "--log FILE keeps what Spark says"
 _SCHEME = re.compile(r"No FileSystem for scheme \"?([A-Za-z0-9+.-]+)")
 _CLASS = re.compile(r"Class (org\.apache\.hadoop\.fs\.s3a|com\.google\.cloud\.hadoop)\S* not found")
 _CONNECTORS = {
-    "s3a": "org.apache.hadoop:hadoop-aws:3.4.1",
-    "gs": "com.google.cloud.bigdataoss:gcs-connector:hadoop3-2.2.26",
+    "s3a": "hadoop-aws by spark.jars",
+    "gs": "gcs-connector by spark.jars, and its name by spark.hadoop.fs.gs.impl",
 }
+"""What is missing, and the options of `--conf` that name it."""
 _OWN = re.compile(r"\bvigie\.errors\.\w+: (.+)$", re.MULTILINE)
 _JAVA = re.compile(r"\b(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b")
 _NO_RIGHT = "there is no right to read the input or to write the output"
@@ -107,8 +108,8 @@ def _no_connector(scheme: str) -> str:
     if connector is None:
         return f"nobody knows the scheme {scheme}: give a folder, file:, s3a:, gs: or hdfs:"
     return (
-        f"{scheme}: needs its connector: --conf spark.jars.packages={connector}, "
-        "or the image vigie-spark, which has it"
+        f"{scheme}: needs its connector: the image vigie-spark has it; elsewhere --conf gives it "
+        f"({connector}; docs/spark.md, object storage)"
     )
 
 
