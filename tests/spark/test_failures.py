@@ -45,7 +45,10 @@ def test_what_a_worker_explained_comes_through() -> None:
     [
         ('UnsupportedFileSystemException: No FileSystem for scheme "s3a"', "hadoop-aws"),
         ("ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "s3a:"),
-        ("Class com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS not found", "spark.hadoop.fs.gs.impl"),
+        (
+            "Class com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS not found",
+            "spark.hadoop.fs.gs.impl",
+        ),
         ('No FileSystem for scheme "ftpx"', "nobody knows the scheme ftpx"),
     ],
 )
