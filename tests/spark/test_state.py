@@ -9,7 +9,7 @@ from vigie.errors import DataError
 from vigie.spark.state import OutputState
 from vigie.spark.storage import Storage
 
-FACTS = {"model": ["quarters", "abc"], "input": "file:/photos"}
+FACTS = {"command": "features", "model": ["quarters", "abc"], "input": "file:/photos"}
 
 
 @pytest.fixture
@@ -34,6 +34,12 @@ def test_another_model_is_refused_until_it_begins_anew(state: OutputState, tmp_p
         state.claim(other, ("features",), restart=False)
     state.claim(other, ("features",), restart=True)
     assert not (tmp_path / "out" / "features").exists()
+
+
+def test_facts_that_only_one_of_two_commands_has_tell_them_apart(state: OutputState) -> None:
+    state.claim(FACTS | {"vector": "features"}, (), restart=False)
+    with pytest.raises(DataError, match="begun with another vector; --restart"):
+        state.claim(FACTS, (), restart=False)
 
 
 def test_a_folder_of_somebody_else_is_left_alone(state: OutputState, tmp_path: Path) -> None:

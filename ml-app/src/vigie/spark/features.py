@@ -78,7 +78,12 @@ def compute_features(
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
         "vector": vector,
     }
-    facts = {**of, "input": order.source, "choice of photos": list(order.patterns)}
+    facts = {
+        "command": "features",
+        **of,
+        "input": order.source,
+        "choice of photos": list(order.patterns),
+    }
     require_apart(order.source, order.output)
     storage = Storage(session)
     saved = order.reduction.saved

@@ -71,6 +71,7 @@ def score(
     require_apart(order.source, order.output)
     storage = Storage(session)
     facts: dict[str, Any] = {
+        "command": "score",
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
         "input": order.source,
         "choice of photos": list(order.patterns),

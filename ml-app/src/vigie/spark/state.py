@@ -29,7 +29,7 @@ class OutputState:
         """Makes the output this run's, or goes on with it where `facts` are those it began with.
 
         `own` are the folders in it that `restart` deletes. Raises `DataError` for an output that is
-        somebody else's, or was begun with another model or other options.
+        somebody else's, or was begun with another command, model or other options.
         """
         if restart:
             for name in (STATE, PARTS, *own):
@@ -41,7 +41,7 @@ class OutputState:
             self._write({"state": "begun", "facts": dict(facts)})
             return
         begun = former.get("facts", {})
-        if other := [name for name in facts if begun.get(name) != facts[name]]:
+        if other := [name for name in {**facts, **begun} if begun.get(name) != facts.get(name)]:
             raise DataError(
                 f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
                 "the former command goes on"
