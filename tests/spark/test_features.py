@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from support.broken_photos import write_many
 from support.colours_package import colours_document
 from support.packages import housing_document
-from support.photos import photo_bytes
+from support.photos import photo_bytes, write_photos
 from support.quarters_package import FEATURES
 from support.spark import uri
 from vigie.batch.photo_scorer import PhotoScorer
@@ -162,6 +162,20 @@ def test_another_order_over_an_output_is_refused(
     with pytest.raises(DataError, match="begun with another choice of photos; --restart"):
         run(replace(order, patterns=("*.jpg",)))
     assert run(replace(order, patterns=("*.jpg",), restart=True)).read == 1
+
+
+def test_an_input_below_a_folder_that_is_not_of_vigie_is_never_deleted(
+    run: Run, order: FeaturesOrder, tmp_path: Path
+) -> None:
+    write_photos(tmp_path / "features")
+    for way in (uri(tmp_path), f"viewfs://store{tmp_path}"):
+        source = f"{way}//pca/../features"
+        with pytest.raises(DataError, match="the input lies in the folder features of OUTPUT"):
+            run(replace(order, source=source, output=way, restart=True))
+    write_photos(tmp_path / "photos")
+    with pytest.raises(DataError, match="OUTPUT has other files, such as features"):
+        run(replace(order, output=uri(tmp_path), source=uri(tmp_path / "photos"), restart=True))
+    assert len(list((tmp_path / "features").iterdir())) == 3
 
 
 def test_the_output_that_is_written() -> None:

@@ -19,7 +19,7 @@ from vigie.spark.photo_task import REASON, VectorAnswer
 from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import OutputState
+from vigie.spark.state import FEATURES, FOLDERS, PCA, QUARANTINE, OutputState
 from vigie.spark.storage import Storage, require_apart
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from vigie.spark.photo_source import Listed
     from vigie.spark.reduction import Reduction
 
-FEATURES, QUARANTINE, PCA = "features", "quarantine", "pca"
 _ROWS_A_FILE = 10_000
 
 
@@ -84,8 +83,8 @@ def compute_features(
         "input": order.source,
         "choice of photos": list(order.patterns),
     }
-    require_apart(order.source, order.output)
     storage = Storage(session)
+    require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
     saved = order.reduction.saved
     # what cannot be used is better known before the first photo
     reduction = None if saved is None else load_reduction(storage, saved, of)
@@ -93,7 +92,7 @@ def compute_features(
         source = PhotoSource(session, storage, order.source, order.patterns)
         told(f"{len(source.photos):,} photos")
     state = OutputState(storage, order.output)
-    state.claim(facts, (FEATURES, QUARANTINE, PCA), order.restart)
+    state.claim(facts, order.restart)
     answer = VectorAnswer(vector, every_output=not document.answer_names()[vector].shown)
     shipped = ship(session, model.predictor, scratch)
     run = PhotoRun(session, storage, source, shipped, answer, order.output)

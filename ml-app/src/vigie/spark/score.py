@@ -21,7 +21,7 @@ from vigie.spark.photo_task import REASON
 from vigie.spark.score_answer import ScoreAnswer
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import OutputState
+from vigie.spark.state import ANSWERS, FOLDERS, OutputState
 from vigie.spark.storage import Storage, literal, require_apart
 from vigie.spark.table_source import check_columns, read_table
 from vigie.spark.table_task import BROKEN, ERROR, TableTask
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from vigie.registry.reference import BatchModel
     from vigie.spark.shipping import ShippedPackage
 
-ANSWERS = "answers"
 _ROWS_A_FILE = 100_000
 
 
@@ -68,8 +67,8 @@ def score(
     """
     began = time.monotonic()
     document = model.predictor.package.document
-    require_apart(order.source, order.output)
     storage = Storage(session)
+    require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
     facts: dict[str, Any] = {
         "command": "score",
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
@@ -77,7 +76,7 @@ def score(
         "choice of photos": list(order.patterns),
     }
     state = OutputState(storage, order.output)
-    state.claim(facts, (ANSWERS,), order.restart)
+    state.claim(facts, order.restart)
     run = _Run(session, storage, model, order, ship(session, model.predictor, scratch), console)
     read, made = run.photos() if model.takes_photos else run.rows()
     with stage(console, "checks"):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 STATE = "_vigie.json"
 PARTS = "_parts"
+FEATURES, QUARANTINE, PCA, ANSWERS = "features", "quarantine", "pca", "answers"
+FOLDERS = (FEATURES, QUARANTINE, PCA, ANSWERS, PARTS)
+"""What a command writes beside its state, and writes anew or deletes."""
 _FORMAT = 1
 
 Facts = Mapping[str, Any]
@@ -25,15 +28,17 @@ class OutputState:
     def __init__(self, storage: Storage, uri: str) -> None:
         self._storage, self.uri = storage, uri
 
-    def claim(self, facts: Facts, own: tuple[str, ...], restart: bool) -> None:
+    def claim(self, facts: Facts, restart: bool) -> None:
         """Makes the output this run's, or goes on with it where `facts` are those it began with.
 
-        `own` are the folders in it that `restart` deletes. Raises `DataError` for an output that is
-        somebody else's, or was begun with another command, model or other options.
+        `restart` deletes what an earlier command has written there, and nothing of others. Raises
+        `DataError` for an output that is somebody else's, or was begun with another command, model
+        or other options.
         """
-        if restart:
-            for name in (STATE, PARTS, *own):
-                self._storage.delete(f"{self.uri}/{name}")
+        if restart and self._storage.exists(f"{self.uri}/{STATE}"):
+            self._empty()
+            self._write({"state": "begun", "facts": dict(facts)})
+            return
         former = self.read()
         if former is None:
             if names := self._storage.names(self.uri):
@@ -63,6 +68,12 @@ class OutputState:
         except ValueError:
             pass
         raise DataError(f"{STATE} of OUTPUT is broken: --restart begins anew")
+
+    def _empty(self) -> None:
+        # stopped amid this it stays known as Vigie's, and no command goes on with what is left
+        self._write({"state": "begun", "facts": {}})
+        for name in FOLDERS:
+            self._storage.delete(f"{self.uri}/{name}")
 
     def _write(self, told: Mapping[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=2)
