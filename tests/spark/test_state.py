@@ -26,6 +26,15 @@ def test_the_same_command_goes_on(state: OutputState) -> None:
     assert (told["state"], told["counts"]) == ("done", {"read": 3})
 
 
+def test_an_output_that_was_done_is_only_begun_once_it_is_claimed_again(
+    state: OutputState,
+) -> None:
+    state.claim(FACTS, restart=False)
+    state.finish(FACTS, {"counts": {"read": 3}})
+    state.claim(FACTS, restart=False)
+    assert state.read() == {"format": 1, "state": "begun", "facts": FACTS}
+
+
 def test_another_model_is_refused_until_it_begins_anew(state: OutputState, tmp_path: Path) -> None:
     state.claim(FACTS, restart=False)
     (tmp_path / "out" / "features").mkdir()

@@ -37,20 +37,12 @@ class OutputState:
         """
         if restart and self._storage.exists(f"{self.uri}/{STATE}"):
             self._empty()
-            self._write({"state": "begun", "facts": dict(facts)})
-            return
-        former = self.read()
-        if former is None:
-            if names := self._storage.names(self.uri):
-                raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
-            self._write({"state": "begun", "facts": dict(facts)})
-            return
-        begun = former.get("facts", {})
-        if other := [name for name in {**facts, **begun} if begun.get(name) != facts.get(name)]:
-            raise DataError(
-                f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
-                "the former command goes on"
-            )
+        elif (former := self.read()) is not None:
+            _require_same(former.get("facts", {}), facts)
+        elif names := self._storage.names(self.uri):
+            raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
+        # of an output that was done, too: its tables are about to be overwritten
+        self._write({"state": "begun", "facts": dict(facts)})
 
     def finish(self, facts: Facts, told: Mapping[str, Any]) -> None:
         """Says that all is there, and what."""
@@ -78,3 +70,11 @@ class OutputState:
     def _write(self, told: Mapping[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=2)
         self._storage.write(f"{self.uri}/{STATE}", content.encode() + b"\n")
+
+
+def _require_same(begun: Facts, facts: Facts) -> None:
+    if other := [name for name in {**facts, **begun} if begun.get(name) != facts.get(name)]:
+        raise DataError(
+            f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
+            "the former command goes on"
+        )
