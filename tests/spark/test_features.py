@@ -152,6 +152,21 @@ def test_a_pca_is_that_of_scikit_learn_and_is_applied_again(
         run(replace(order, reduction=ReductionOrder(components=13)))
 
 
+@pytest.mark.parametrize("folder", ["out", "out/pca", "./out/pca"])
+def test_the_pca_of_an_output_outlives_that_it_begins_anew(
+    run: Run, order: FeaturesOrder, tmp_path: Path, folder: str
+) -> None:
+    write_photos(tmp_path / "photos" / "all", 4)
+    run(replace(order, reduction=ReductionOrder(components=2)))
+    before = (tmp_path / "out" / "pca" / "pca.json").read_bytes()
+    saved = ReductionOrder(saved=f"file:{tmp_path}/{folder}")
+    for _ in range(2):
+        done = run(replace(order, reduction=saved, restart=True))
+        assert (done.components, done.computed) == (2, 12)
+    assert (tmp_path / "out" / "pca" / "pca.json").read_bytes() == before
+    assert all(len(row["reduced"]) == 2 for row in rows_of(tmp_path / "out").values())
+
+
 def test_another_order_over_an_output_is_refused(
     run: Run, order: FeaturesOrder, tmp_path: Path
 ) -> None:

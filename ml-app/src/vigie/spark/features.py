@@ -92,7 +92,7 @@ def compute_features(
         source = PhotoSource(session, storage, order.source, order.patterns)
         told(f"{len(source.photos):,} photos")
     state = OutputState(storage, order.output)
-    state.claim(facts, order.restart)
+    state.claim(facts, order.restart, kept=(PCA,) if _is_own(order) else ())
     answer = VectorAnswer(vector, every_output=not document.answer_names()[vector].shown)
     shipped = ship(session, model.predictor, scratch)
     run = PhotoRun(session, storage, source, shipped, answer, order.output)
@@ -149,8 +149,13 @@ def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -
     own = f"{order.output}/{PCA}"
     if reduction is None:
         storage.delete(own)
-    elif order.reduction.saved not in (own, order.output):
+    elif not _is_own(order):
         reduction.save(storage, own)
+
+
+def _is_own(order: FeaturesOrder) -> bool:
+    """True where the saved PCA that is asked for is the one in the output."""
+    return order.reduction.saved in (order.output, f"{order.output}/{PCA}")
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import DataError
@@ -28,15 +28,15 @@ class OutputState:
     def __init__(self, storage: Storage, uri: str) -> None:
         self._storage, self.uri = storage, uri
 
-    def claim(self, facts: Facts, restart: bool) -> None:
+    def claim(self, facts: Facts, restart: bool, kept: Collection[str] = ()) -> None:
         """Makes the output this run's, or goes on with it where `facts` are those it began with.
 
-        `restart` deletes what an earlier command has written there, and nothing of others. Raises
-        `DataError` for an output that is somebody else's, or was begun with another command, model
-        or other options.
+        `restart` deletes what an earlier command has written there but the folders `kept`, and
+        nothing of others. Raises `DataError` for an output that is somebody else's, or was begun
+        with another command, model or other options.
         """
         if restart and self._storage.exists(f"{self.uri}/{STATE}"):
-            self._empty()
+            self._empty(kept)
         elif (former := self.read()) is not None:
             _require_same(former.get("facts", {}), facts)
         elif names := self._storage.names(self.uri):
@@ -61,11 +61,12 @@ class OutputState:
             pass
         raise DataError(f"{STATE} of OUTPUT is broken: --restart begins anew")
 
-    def _empty(self) -> None:
+    def _empty(self, kept: Collection[str]) -> None:
         # stopped amid this it stays known as Vigie's, and no command goes on with what is left
         self._write({"state": "begun", "facts": {}})
         for name in FOLDERS:
-            self._storage.delete(f"{self.uri}/{name}")
+            if name not in kept:
+                self._storage.delete(f"{self.uri}/{name}")
 
     def _write(self, told: Mapping[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=2)
