@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -68,3 +70,28 @@ def test_what_its_place_did_not_give_is_tried_again_and_what_is_broken_is_not(
     assert run.compute(console) == 1
     assert reasons_of(run) == told | {first.name: None, second.name: None}
     assert start().compute(console) == 0
+
+
+def test_a_row_that_is_there_twice_does_not_hide_one_that_is_lost(
+    start: Start, tmp_path: Path, console: Console
+) -> None:
+    (kept, lost, _) = write_photos(tmp_path / "photos")
+    run = start()
+    run.compute(console)
+    parts = {pq.read_table(path)["name"][0].as_py(): path for path in parts_of(tmp_path / "out")}
+    assert len(parts) == 3
+    (whole, gone) = (parts[path.name] for path in (kept, lost))
+    for part in (whole, gone):
+        # what a sum of the bytes says of them
+        part.with_name(f".{part.name}.crc").unlink()
+    gone.unlink()
+    pq.write_table(pa.concat_tables([pq.read_table(whole)] * 2), whole)
+    assert reasons_of(run) == {kept.name: None, "blue-0.jpg": None}
+
+
+def parts_of(output: Path) -> list[Path]:
+    return [
+        path
+        for path in (output / "_parts").rglob("part-*.parquet")
+        if pq.read_metadata(path).num_rows
+    ]

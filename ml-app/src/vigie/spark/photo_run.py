@@ -61,7 +61,8 @@ class PhotoRun:
         wanted = sf.broadcast(self.source.wanted().drop("label"))
         written = self._parts().withColumn(_WRITTEN, sf.col("_metadata.file_modification_time"))
         rows = written.join(wanted, ["name", "stamp"], "left_semi")
-        if rows.count() > len(self.source.photos):
+        counted = rows.agg(sf.count("*"), sf.count_distinct("name")).collect()[0]
+        if counted[0] != counted[1]:
             # tried again, two runs at a time, or a task that its master took for lost
             of_name = Window.partitionBy("name")
             best = of_name.orderBy(sf.col(REASON).isNotNull(), UNREADABLE, sf.desc(_WRITTEN))
