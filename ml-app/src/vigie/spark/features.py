@@ -171,7 +171,7 @@ def _write(
     placed = features.repartition("label", sf.pmod(sf.xxhash64("name"), sf.lit(spread)))
     ordered = placed.sortWithinPartitions("label", "name")
     ordered.write.mode("overwrite").partitionBy("label").parquet(f"{output}/{FEATURES}")
-    table = broken.coalesce(1).sortWithinPartitions("name")
+    table = broken.repartition(1).sortWithinPartitions("name")
     table.write.mode("overwrite").parquet(f"{output}/{QUARANTINE}")
     written = check_table(session, f"{output}/{FEATURES}", features)
     quarantined = check_table(session, f"{output}/{QUARANTINE}", broken)
