@@ -125,6 +125,20 @@ def test_a_table_that_cannot_be_used_is_told(
     with pytest.raises(DataError, match=sentence):
         run(housing, "homes.csv")
     with pytest.raises(ConfigurationError, match="--pattern is for photos"):
-        run(housing, "homes.csv", patterns=("*.jpg",), restart=True)
+        run(housing, "homes.csv", patterns=("*.jpg",))
     with pytest.raises(DataError, match="there is no such input"):
-        run(housing, "absent.csv", restart=True)
+        run(housing, "absent.csv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_answers_stay_where_a_command_that_begins_anew_has_no_input(
+    run: Run, quarters: BatchModel, housing: BatchModel, tmp_path: Path
+) -> None:
+    row = "surface_m2,rooms,property_type\n54,3,house\n"
+    (tmp_path / "homes.csv").write_text(row)
+    run(housing, "homes.csv")
+    before = answers(tmp_path)
+    for model, source in ((housing, "absent.csv"), (quarters, "absent")):
+        with pytest.raises(DataError, match="there is no such input"):
+            run(model, source, restart=True)
+    assert answers(tmp_path) == before
