@@ -1,4 +1,4 @@
-"""What Spark, Java and files of this machine raise, as one sentence each: no trace, no payload, no secret."""
+"""What Spark, Java and local files raise, as one sentence each: no trace, no payload, no secret."""
 
 from __future__ import annotations
 
