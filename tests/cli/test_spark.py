@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pyspark
@@ -54,6 +55,17 @@ def test_a_uri_with_a_password_is_refused_without_it(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "holds no key or password" in done.stderr
     assert "hunter2" not in done.output
+
+
+def test_a_machine_without_a_place_for_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of the kernel: there root has no right either
+    monkeypatch.setattr(tempfile, "tempdir", "/sys/kernel")
+    done = spark("score", "./m", "--input", tmp_path, "--output", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "there is no right to a file or folder of this machine (TMPDIR=" in done.stderr
+    assert "/sys" not in done.stderr
 
 
 def test_without_spark_the_remedy_is_told(tmp_path: Path) -> None:

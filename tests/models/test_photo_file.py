@@ -7,7 +7,7 @@ import pytest
 
 from support.broken_photos import BROKEN
 from vigie.models.photo import BrokenPhoto
-from vigie.models.photo_file import read_photo_file
+from vigie.models.photo_file import UnreadablePhoto, read_photo_file
 
 NO_FILE = ("a folder", "a pipe", "a circle", "a link to nothing", "a device", "a huge file")
 
@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_read(
 
     # root, whom tests may run as, may read every file
     monkeypatch.setattr(os, "open", fail)
-    with pytest.raises(BrokenPhoto, match=words):
+    with pytest.raises(UnreadablePhoto, match=words):
         read_photo_file(tmp_path / "x.jpg")
 
 

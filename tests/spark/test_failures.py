@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pyspark.errors import AnalysisException
 
@@ -64,6 +66,27 @@ def test_a_start_that_fails_is_told_from_what_java_wrote() -> None:
     assert "needs Java 17 or 21" in str(start_failure(failure, old))
     assert "no such master" in str(start_failure(failure, "Could not parse Master URL: 'x'"))
     assert str(start_failure(failure, "?")).startswith("Spark does not start; --log FILE")
+
+
+def test_a_full_disk_of_this_machine_is_told() -> None:
+    told = "the disk of this machine is full: make room"
+    with pytest.raises(DataError, match=told), explained(), Path("/dev/full").open("wb") as file:
+        file.write(b"a package")
+
+
+def test_a_folder_that_takes_no_file_is_told_without_its_name() -> None:
+    # of the kernel: there root has no right either
+    with (
+        pytest.raises(DataError, match="there is no right to a file or folder") as told,
+        explained(),
+    ):
+        Path("/sys/kernel/vigie").mkdir()
+    assert "/sys" not in str(told.value)
+    with (
+        pytest.raises(DataError, match=r"read or written \(No such file or directory\)"),
+        explained(),
+    ):
+        Path("/absent/vigie").mkdir()
 
 
 def test_what_is_not_of_spark_stays_as_it_is() -> None:

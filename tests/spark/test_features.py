@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from support.broken_photos import write_many
 from support.colours_package import colours_document
 from support.packages import housing_document
-from support.photos import photo_bytes
+from support.photos import photo_bytes, write_photos
 from support.quarters_package import FEATURES
 from support.spark import uri
 from vigie.batch.photo_scorer import PhotoScorer
@@ -142,14 +142,28 @@ def test_a_pca_is_that_of_scikit_learn_and_is_applied_again(
     # Spark projects without taking the mean off
     reduced = np.array([row["reduced"] for row in rows]) - np.array(told["mean"]) @ found.T
     np.testing.assert_allclose(reduced * signs, expected.transform(vectors)[:, :size], atol=1e-4)
-    if (tmp_path / "out" / "pca" / "scree.png").exists():
-        assert (tmp_path / "out" / "pca" / "scree.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / "pca" / "scree.png").read_bytes().startswith(b"\x89PNG")
     saved_one = replace(order, output=uri(tmp_path / "other"))
     run(replace(saved_one, reduction=ReductionOrder(saved=order.output)))
     other = rows_of(tmp_path / "other")
     assert all(other[row["name"]]["reduced"] == row["reduced"] for row in rows)
     with pytest.raises(DataError, match="--components 13 is too many: 30 photos of 12 features"):
         run(replace(order, reduction=ReductionOrder(components=13)))
+
+
+@pytest.mark.parametrize("folder", ["out", "out/pca", "./out/pca"])
+def test_the_pca_of_an_output_outlives_that_it_begins_anew(
+    run: Run, order: FeaturesOrder, tmp_path: Path, folder: str
+) -> None:
+    write_photos(tmp_path / "photos" / "all", 4)
+    run(replace(order, reduction=ReductionOrder(components=2)))
+    before = (tmp_path / "out" / "pca" / "pca.json").read_bytes()
+    saved = ReductionOrder(saved=f"file:{tmp_path}/{folder}")
+    for _ in range(2):
+        done = run(replace(order, reduction=saved, restart=True))
+        assert (done.components, done.computed) == (2, 12)
+    assert (tmp_path / "out" / "pca" / "pca.json").read_bytes() == before
+    assert all(len(row["reduced"]) == 2 for row in rows_of(tmp_path / "out").values())
 
 
 def test_another_order_over_an_output_is_refused(
@@ -162,6 +176,20 @@ def test_another_order_over_an_output_is_refused(
     with pytest.raises(DataError, match="begun with another choice of photos; --restart"):
         run(replace(order, patterns=("*.jpg",)))
     assert run(replace(order, patterns=("*.jpg",), restart=True)).read == 1
+
+
+def test_an_input_below_a_folder_that_is_not_of_vigie_is_never_deleted(
+    run: Run, order: FeaturesOrder, tmp_path: Path
+) -> None:
+    write_photos(tmp_path / "features")
+    for way in (uri(tmp_path), f"viewfs://store{tmp_path}"):
+        source = f"{way}//pca/../features"
+        with pytest.raises(DataError, match="the input lies in the folder features of OUTPUT"):
+            run(replace(order, source=source, output=way, restart=True))
+    write_photos(tmp_path / "photos")
+    with pytest.raises(DataError, match="OUTPUT has other files, such as features"):
+        run(replace(order, output=uri(tmp_path), source=uri(tmp_path / "photos"), restart=True))
+    assert len(list((tmp_path / "features").iterdir())) == 3
 
 
 def test_the_output_that_is_written() -> None:

@@ -19,6 +19,7 @@ from vigie.registry.reference import BatchModel
 from vigie.spark.photo_task import Answer, PhotoTask, VectorAnswer, schema_of
 from vigie.spark.score_answer import ScoreAnswer
 
+OF_THE_PLACE = ("a circle", "a link to nothing")
 VECTOR = VectorAnswer("features")
 
 
@@ -60,6 +61,7 @@ def test_what_is_broken_has_the_reason_of_a_batch(
     paths = [os.fsencode(tmp_path / name) for name in ("broken.jpg", "whole.jpg")]
     found = answered(quarters.predictor, VECTOR, path=paths)
     assert [row["reason"] for row in found] == [reason, None]
+    assert [row["unreadable"] for row in found] == [what in OF_THE_PLACE, False]
     assert found[0]["vector"] is None
     assert found[1]["vector"] is not None
 

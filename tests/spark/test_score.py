@@ -14,12 +14,13 @@ from rich.console import Console
 
 from support.colours_package import write_colours
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from support.photos import photo_bytes
+from support.photos import photo_bytes, write_photos
 from support.spark import uri
 from vigie.batch.table import score_table
 from vigie.errors import ConfigurationError, DataError
 from vigie.registry.reference import BatchModel, open_model
 from vigie.settings import load_settings
+from vigie.spark.features import FeaturesOrder, compute_features
 from vigie.spark.score import ScoreOrder, ScoreSummary, score
 
 Run = Callable[..., ScoreSummary]
@@ -97,6 +98,19 @@ def test_photos_have_an_answer_or_an_error(run: Run, tmp_path: Path) -> None:
     assert broken["prediction_error"] == "an HTML page"
 
 
+def test_the_output_of_features_is_no_output_of_score(
+    run: Run, spark: SparkSession, quarters: BatchModel, tmp_path: Path, console: Console
+) -> None:
+    write_photos(tmp_path / "photos")
+    order = FeaturesOrder(uri(tmp_path / "photos"), uri(tmp_path / "out"))
+    (tmp_path / "scratch").mkdir()
+    compute_features(spark, quarters, order, tmp_path / "scratch", console)
+    before = (tmp_path / "out" / "_vigie.json").read_bytes()
+    with pytest.raises(DataError, match="begun with another command, another vector; --restart"):
+        run(quarters, "photos")
+    assert (tmp_path / "out" / "_vigie.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
@@ -111,6 +125,20 @@ def test_a_table_that_cannot_be_used_is_told(
     with pytest.raises(DataError, match=sentence):
         run(housing, "homes.csv")
     with pytest.raises(ConfigurationError, match="--pattern is for photos"):
-        run(housing, "homes.csv", patterns=("*.jpg",), restart=True)
+        run(housing, "homes.csv", patterns=("*.jpg",))
     with pytest.raises(DataError, match="there is no such input"):
-        run(housing, "absent.csv", restart=True)
+        run(housing, "absent.csv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_answers_stay_where_a_command_that_begins_anew_has_no_input(
+    run: Run, quarters: BatchModel, housing: BatchModel, tmp_path: Path
+) -> None:
+    row = "surface_m2,rooms,property_type\n54,3,house\n"
+    (tmp_path / "homes.csv").write_text(row)
+    run(housing, "homes.csv")
+    before = answers(tmp_path)
+    for model, source in ((housing, "absent.csv"), (quarters, "absent")):
+        with pytest.raises(DataError, match="there is no such input"):
+            run(model, source, restart=True)
+    assert answers(tmp_path) == before

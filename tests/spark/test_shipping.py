@@ -7,9 +7,19 @@ import pytest
 from pyspark import SparkFiles
 from pyspark.sql import SparkSession
 
-from vigie.errors import BrokenPackage
+from vigie.errors import BrokenPackage, DataError
 from vigie.registry.reference import BatchModel
+from vigie.spark.failures import explained
 from vigie.spark.shipping import ship
+
+
+def test_a_package_that_a_full_disk_does_not_take_is_told(
+    spark: SparkSession, quarters: BatchModel, tmp_path: Path
+) -> None:
+    digest = quarters.predictor.package.digest
+    (tmp_path / f"vigie-{digest[:16]}.zip").symlink_to("/dev/full")
+    with pytest.raises(DataError, match="the disk of this machine is full"), explained():
+        ship(spark, quarters.predictor, tmp_path)
 
 
 def test_only_what_answers_is_sent_and_a_changed_byte_is_seen(

@@ -29,10 +29,21 @@ def test_a_uri_with_a_secret_is_refused_without_it(text: str) -> None:
 
 
 def test_an_output_in_the_input_is_refused() -> None:
-    require_apart("file:/photos", "file:/photos-features")
+    require_apart("file:/photos", "file:/photos-features", ())
     for output in ("file:/photos", "file:/photos/features"):
         with pytest.raises(DataError, match="OUTPUT lies in the input"):
-            require_apart("file:/photos", output)
+            require_apart("file:/photos", output, ())
+
+
+@pytest.mark.parametrize("way", ["features", "features/label=a", "link", "link/b"])
+def test_an_input_that_would_be_written_anew_is_refused(tmp_path: Path, way: str) -> None:
+    (tmp_path / "features" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("features")
+    with pytest.raises(DataError, match="the input lies in the folder features of OUTPUT"):
+        require_apart(f"file:{tmp_path}/{way}", f"file:{tmp_path}", ("pca", "features"))
+    require_apart(f"file:{tmp_path}/features-2", f"file:{tmp_path}", ("pca", "features"))
+    with pytest.raises(DataError, match="the input lies in the folder features of OUTPUT"):
+        require_apart(f"s3a://b/out/{way.replace('link', 'features')}", "s3a://b/out", ["features"])
 
 
 def test_brackets_and_stars_are_no_pattern() -> None:

@@ -26,9 +26,17 @@ _FAULTS = {
 _OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-def read_photo_file(path: Path) -> bytes:
-    """The bytes of the file; `BrokenPhoto` where it is none, cannot be read or is too large.
+class UnreadablePhoto(BrokenPhoto):
+    """A file that its place does not give: gone, without a right, a disk or a server that fails.
 
+    Of the photo itself this says nothing: another time it may be read.
+    """
+
+
+def read_photo_file(path: Path) -> bytes:
+    """The bytes of the file; `BrokenPhoto` where it is none or too large.
+
+    `UnreadablePhoto`, which is one too, where it is the place of the file that does not give it.
     Never waits: pipes and devices are not opened. Raises `OSError` where it is the machine that has
     no more files or memory.
     """
@@ -46,7 +54,7 @@ def read_photo_file(path: Path) -> bytes:
         if failure.errno in _OF_THE_MACHINE:
             raise
         fault = _FAULTS.get(failure.errno or 0, f"it cannot be read ({failure.strerror})")
-        raise BrokenPhoto(fault) from None
+        raise UnreadablePhoto(fault) from None
 
 
 def _check(found: os.stat_result) -> None:

@@ -1,7 +1,9 @@
-"""What Spark and Java raise, as one sentence each: no trace, no payload, no secret."""
+"""What Spark, Java and local files raise, as one sentence each: no trace, no payload, no secret."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,9 @@ _NO_ROOM = (
     "the disk is full, of the output or of Spark's own files (--conf spark.local.dir=FOLDER puts "
     "those elsewhere): make room and give the same command, it goes on from there"
 )
+_TEMPORARY = "TMPDIR=FOLDER names another place for temporary files"
+_NO_ROOM_HERE = f"the disk of this machine is full: make room ({_TEMPORARY})"
+_NO_RIGHT_HERE = f"there is no right to a file or folder of this machine ({_TEMPORARY})"
 _NO_ACCOUNT = (
     "no account was found for the object storage: give one by the environment (AWS_ACCESS_KEY_ID "
     "and so on) or by --conf spark.hadoop.…"
@@ -65,15 +70,17 @@ _KNOWN = {
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What Spark raises in this block becomes a `VigieError`."""
+    """What Spark, or a file of this machine, raises in this block becomes a `VigieError`."""
     try:
         yield
     except VigieError:
         raise
     except Exception as failure:
-        if not _is_of_spark(failure):
-            raise
-        raise spark_failure(str(failure)) from None
+        if _is_of_spark(failure):
+            raise spark_failure(str(failure)) from None
+        if isinstance(failure, OSError):
+            raise _file_failure(failure) from None
+        raise
 
 
 def spark_failure(told: str) -> VigieError:
@@ -101,6 +108,18 @@ def start_failure(failure: Exception, log: str) -> VigieError:
     if str(found).startswith("Spark failed"):
         return ConfigurationError(f"Spark does not start; {_SEE_LOG}")
     return ConfigurationError(str(found))
+
+
+def _file_failure(failure: OSError) -> VigieError:
+    """The sentence for a file of this machine that cannot be read or written."""
+    number = failure.errno or 0
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return DataError(_NO_ROOM_HERE)
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return DataError(_NO_RIGHT_HERE)
+    # the text of the system alone: that of Python may have a path in it
+    kind = os.strerror(number) if number else type(failure).__name__
+    return DataError(f"a file of this machine cannot be read or written ({kind}); {_TEMPORARY}")
 
 
 def _no_connector(scheme: str) -> str:

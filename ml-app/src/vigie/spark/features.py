@@ -19,7 +19,7 @@ from vigie.spark.photo_task import REASON, VectorAnswer
 from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import OutputState
+from vigie.spark.state import FEATURES, FOLDERS, PCA, QUARANTINE, OutputState
 from vigie.spark.storage import Storage, require_apart
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from vigie.spark.photo_source import Listed
     from vigie.spark.reduction import Reduction
 
-FEATURES, QUARANTINE, PCA = "features", "quarantine", "pca"
 _ROWS_A_FILE = 10_000
 
 
@@ -78,9 +77,14 @@ def compute_features(
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
         "vector": vector,
     }
-    facts = {**of, "input": order.source, "choice of photos": list(order.patterns)}
-    require_apart(order.source, order.output)
+    facts = {
+        "command": "features",
+        **of,
+        "input": order.source,
+        "choice of photos": list(order.patterns),
+    }
     storage = Storage(session)
+    require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
     saved = order.reduction.saved
     # what cannot be used is better known before the first photo
     reduction = None if saved is None else load_reduction(storage, saved, of)
@@ -88,7 +92,7 @@ def compute_features(
         source = PhotoSource(session, storage, order.source, order.patterns)
         told(f"{len(source.photos):,} photos")
     state = OutputState(storage, order.output)
-    state.claim(facts, (FEATURES, QUARANTINE, PCA), order.restart)
+    state.claim(facts, order.restart, kept=(PCA,) if _is_own(order) else ())
     answer = VectorAnswer(vector, every_output=not document.answer_names()[vector].shown)
     shipped = ship(session, model.predictor, scratch)
     run = PhotoRun(session, storage, source, shipped, answer, order.output)
@@ -145,8 +149,13 @@ def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -
     own = f"{order.output}/{PCA}"
     if reduction is None:
         storage.delete(own)
-    elif order.reduction.saved not in (own, order.output):
+    elif not _is_own(order):
         reduction.save(storage, own)
+
+
+def _is_own(order: FeaturesOrder) -> bool:
+    """True where the saved PCA that is asked for is the one in the output."""
+    return order.reduction.saved in (order.output, f"{order.output}/{PCA}")
 
 
 def _write(
@@ -162,7 +171,7 @@ def _write(
     placed = features.repartition("label", sf.pmod(sf.xxhash64("name"), sf.lit(spread)))
     ordered = placed.sortWithinPartitions("label", "name")
     ordered.write.mode("overwrite").partitionBy("label").parquet(f"{output}/{FEATURES}")
-    table = broken.coalesce(1).sortWithinPartitions("name")
+    table = broken.repartition(1).sortWithinPartitions("name")
     table.write.mode("overwrite").parquet(f"{output}/{QUARANTINE}")
     written = check_table(session, f"{output}/{FEATURES}", features)
     quarantined = check_table(session, f"{output}/{QUARANTINE}", broken)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, NotFound
 from vigie.registry.reference import open_model
-from vigie.spark.storage import Storage, is_uri
+from vigie.spark.storage import Storage, is_uri, uri_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 8 * 2**30
 """Of a package that is unpacked."""
+_ENCRYPTED = 1
+"""The bit of a file's flags that says so."""
 
 
 def fetch_model(
@@ -25,7 +28,8 @@ def fetch_model(
 ) -> BatchModel:
     """The model that `reference` names, verified; what a URI names is copied into `scratch`.
 
-    Raises `NotFound`, `RegistryError`, `RefusedPackage`, and `DataError` for what is no zip.
+    Raises `NotFound`, `RegistryError`, `RefusedPackage`, and `DataError` for what is no zip
+    that can be unpacked, and for a URI with a key in it.
     """
     if not is_uri(reference):
         if not reference.endswith(".zip"):
@@ -34,6 +38,7 @@ def fetch_model(
         if not archive.is_file():
             raise NotFound(f"there is no {reference}")
         return open_model(str(_unpacked(archive, scratch)), settings)
+    reference = uri_of(reference)
     storage = Storage(session)
     if not storage.exists(reference):
         raise NotFound("there is no package at the URI of MODEL")
@@ -49,9 +54,11 @@ def _unpacked(archive: Path, scratch: Path) -> Path:
         with zipfile.ZipFile(archive) as file:
             if sum(one.file_size for one in file.infolist()) > _MOST_BYTES:
                 raise DataError(f"{archive.name} is too large for a package")
+            if any(one.flag_bits & _ENCRYPTED for one in file.infolist()):
+                raise DataError(f"{archive.name} is encrypted: give a zip without a password")
             # names that lead out of the folder lose what does
             file.extractall(folder)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error):
         raise DataError(
             f"{archive.name} is no zip: give the folder of a package or a zip"
         ) from None

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from vigie.spark.photo_task import PhotoTask, schema_of
+from vigie.spark.photo_task import REASON, UNREADABLE, PhotoTask, schema_of
 from vigie.spark.session import parallelism
 from vigie.spark.state import PARTS
 from vigie.spark.storage import literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ROWS_A_BATCH = {"disk": 32, "storage": 4, "table": 4}
 """Rows that go to a worker at a time: names are short, of files a few are in memory at once."""
+_WRITTEN, _RANK = "written", "rank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class PhotoRun:
     """The photos of a source, answered into the `_parts` of an output.
 
     Every task writes a file of its own, which is there once the task is done: a run that goes on
-    answers what no file has. A photo that is another one now is answered anew.
+    answers what no file has. A photo that is another one now is answered anew, and one that its
+    place did not give is tried again.
     """
 
     session: SparkSession
@@ -56,11 +59,15 @@ class PhotoRun:
     def rows(self) -> DataFrame:
         """The answers to all photos of the source, and the reasons of those that have none."""
         wanted = sf.broadcast(self.source.wanted().drop("label"))
-        rows = self._parts().join(wanted, ["name", "stamp"], "left_semi")
-        if rows.count() > len(self.source.photos):
-            # two runs at a time, or a task that its master took for lost
-            rows = rows.dropDuplicates(["name"])
-        return rows
+        written = self._parts().withColumn(_WRITTEN, sf.col("_metadata.file_modification_time"))
+        rows = written.join(wanted, ["name", "stamp"], "left_semi")
+        counted = rows.agg(sf.count("*"), sf.count_distinct("name")).collect()[0]
+        if counted[0] != counted[1]:
+            # tried again, two runs at a time, or a task that its master took for lost
+            of_name = Window.partitionBy("name")
+            best = of_name.orderBy(sf.col(REASON).isNotNull(), UNREADABLE, sf.desc(_WRITTEN))
+            rows = rows.withColumn(_RANK, sf.row_number().over(best)).where(f"{_RANK} = 1")
+        return rows.drop(_WRITTEN, _RANK, UNREADABLE)
 
     def _write(self, pending: Sequence[Listed], console: Console) -> None:
         context = self.session.sparkContext
@@ -75,7 +82,7 @@ class PhotoRun:
         self.session.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
 
     def _done(self) -> set[tuple[str, str]]:
-        found = self._parts().select("name", "stamp").toArrow()
+        found = self._parts().where(~sf.col(UNREADABLE)).select("name", "stamp").toArrow()
         return set(zip(found["name"].to_pylist(), found["stamp"].to_pylist(), strict=True))
 
     def _parts(self) -> DataFrame:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from vigie.errors import DataError, ModelFailure
 from vigie.models.photo import BrokenPhoto, read_photo
-from vigie.models.photo_file import read_photo_file, too_large
+from vigie.models.photo_file import UnreadablePhoto, read_photo_file, too_large
 from vigie.models.photo_input import photo_input
 from vigie.spark.arrow import list_array
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEY = ("name", "label", "stamp")
 REASON = "reason"
+UNREADABLE = "unreadable"
+"""True where the reason is one of the place of the file: it is tried again."""
 
 
 class Answer(Protocol):
@@ -67,7 +69,7 @@ class VectorAnswer:
 def schema_of(answer: Answer) -> pa.Schema:
     """The columns of what a `PhotoTask` makes and their types."""
     own = [pa.field(name, pa.string()) for name in (*KEY, REASON)]
-    return pa.schema([*own, *answer.schema()])
+    return pa.schema([*own, pa.field(UNREADABLE, pa.bool_()), *answer.schema()])
 
 
 @dataclass(frozen=True)
@@ -103,23 +105,25 @@ class _Photos:
         self._item, self._others = photo_input(self._document)
 
     def answered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        reasons: list[str | None] = []
+        faults: list[BrokenPhoto | None] = []
         parts: list[dict[str, pa.Array]] = []
         for given in _files(batch):
             found = self._one(given)
-            reasons.append(found if isinstance(found, str) else None)
-            if not isinstance(found, str):
+            faults.append(found if isinstance(found, BrokenPhoto) else None)
+            if not isinstance(found, BrokenPhoto):
                 parts.append(found)
         key = {name: batch.column(name) for name in KEY}
-        columns = {**key, REASON: pa.array(reasons, pa.string())}
-        return pa.RecordBatch.from_pydict({**columns, **self._in_place(parts, reasons)})
+        reasons = [None if fault is None else str(fault) for fault in faults]
+        unreadable = [isinstance(fault, UnreadablePhoto) for fault in faults]
+        own = {REASON: pa.array(reasons, pa.string()), UNREADABLE: pa.array(unreadable)}
+        return pa.RecordBatch.from_pydict({**key, **own, **self._in_place(parts, faults)})
 
     def _in_place(
-        self, parts: Sequence[dict[str, pa.Array]], reasons: Sequence[str | None]
+        self, parts: Sequence[dict[str, pa.Array]], faults: Sequence[BrokenPhoto | None]
     ) -> dict[str, pa.Array]:
-        """The answers, with nothing where there is a reason."""
+        """The answers, with nothing where there is a fault."""
         answered = iter(range(len(parts)))
-        places = pa.array([None if told else next(answered) for told in reasons], pa.int32())
+        places = pa.array([None if fault else next(answered) for fault in faults], pa.int32())
         made = {}
         for field in self._schema:
             found = [part[field.name].cast(field.type) for part in parts]
@@ -127,10 +131,10 @@ class _Photos:
             made[field.name] = whole.take(places)
         return made
 
-    def _one(self, given: Path | bytes | None) -> dict[str, pa.Array] | str:
+    def _one(self, given: Path | bytes | None) -> dict[str, pa.Array] | BrokenPhoto:
         try:
             if given is None:
-                return too_large()
+                return BrokenPhoto(too_large())
             content = given if isinstance(given, bytes) else read_photo_file(given)
             photo = read_photo(content, self._item)
             columns: dict[str, list[Any]] = {self._item.name: [photo.pixels]}
@@ -139,11 +143,11 @@ class _Photos:
             answers = self._predictor.predict(columns, every_output=self._answer.every_output)
             return self._answer.columns(self._document, answers)
         except BrokenPhoto as broken:
-            return str(broken)
+            return broken
         except ModelFailure as failure:
             if failure.reason == "memory":
                 raise DataError(f"{failure} Give fewer cores, or more memory") from None
-            return str(failure)
+            return BrokenPhoto(str(failure))
         except (OSError, MemoryError):
             raise DataError("the machine has no more memory or open files") from None
 

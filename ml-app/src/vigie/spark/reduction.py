@@ -74,7 +74,7 @@ class Reduction:
         return projected.withColumn("reduced", reduced).drop(_FROM, _TO)
 
     def save(self, storage: Storage, uri: str) -> None:
-        """Writes Spark's model, `pca.json`, and a scree plot where matplotlib is installed."""
+        """Writes Spark's model, `pca.json` and a scree plot."""
         from vigie.spark.scree import scree_plot
 
         self.model.write().overwrite().save(uri)
@@ -89,8 +89,7 @@ class Reduction:
             "mean": self.mean,
         }
         storage.write(f"{uri}/{DOCUMENT}", json.dumps(document).encode() + b"\n")
-        if plot := scree_plot(self.spectrum, self.components):
-            storage.write(f"{uri}/{PLOT}", plot)
+        storage.write(f"{uri}/{PLOT}", scree_plot(self.spectrum, self.components))
 
 
 def fit_reduction(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from vigie.spark.photo_task import REASON
 from vigie.spark.score_answer import ScoreAnswer
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import OutputState
+from vigie.spark.state import ANSWERS, FOLDERS, OutputState
 from vigie.spark.storage import Storage, literal, require_apart
 from vigie.spark.table_source import check_columns, read_table
 from vigie.spark.table_task import BROKEN, ERROR, TableTask
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from vigie.registry.reference import BatchModel
     from vigie.spark.shipping import ShippedPackage
 
-ANSWERS = "answers"
 _ROWS_A_FILE = 100_000
 
 
@@ -68,16 +68,18 @@ def score(
     """
     began = time.monotonic()
     document = model.predictor.package.document
-    require_apart(order.source, order.output)
     storage = Storage(session)
+    require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
     facts: dict[str, Any] = {
+        "command": "score",
         "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
         "input": order.source,
         "choice of photos": list(order.patterns),
     }
     state = OutputState(storage, order.output)
-    state.claim(facts, (ANSWERS,), order.restart)
-    run = _Run(session, storage, model, order, ship(session, model.predictor, scratch), console)
+    shipped = ship(session, model.predictor, scratch)
+    claim = partial(state.claim, facts, order.restart)
+    run = _Run(session, storage, model, order, shipped, console, claim)
     read, made = run.photos() if model.takes_photos else run.rows()
     with stage(console, "checks"):
         written = check_table(session, f"{order.output}/{ANSWERS}", made)
@@ -95,7 +97,10 @@ def score(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run: either way gives how many rows were read, and what was written of them."""
+    """A run: either way gives how many rows were read, and what was written of them.
+
+    It claims the output once it has seen that the input can be used.
+    """
 
     session: SparkSession
     storage: Storage
@@ -103,6 +108,7 @@ class _Run:
     order: ScoreOrder
     shipped: ShippedPackage
     console: Console
+    claim: Callable[[], None]
 
     def photos(self) -> tuple[int, DataFrame]:
         document = self.model.predictor.package.document
@@ -110,6 +116,7 @@ class _Run:
         with stage(self.console, "input") as told:
             source = PhotoSource(self.session, self.storage, self.order.source, self.order.patterns)
             told(f"{len(source.photos):,} photos")
+        self.claim()
         answer = ScoreAnswer.of_photos(document)
         run = PhotoRun(self.session, self.storage, source, self.shipped, answer, self.order.output)
         with stage(self.console, "answers") as told:
@@ -132,6 +139,7 @@ class _Run:
         task = TableTask(self.shipped, ScoreAnswer.of_rows(document), counter(0), counter(0))
         fresh = from_arrow_schema(task.fresh())
         check_columns(document, table, fresh.names)
+        self.claim()
         carried = [field for field in table.schema if field.name != BROKEN]
         made = table.mapInArrow(task, StructType([*carried, *fresh]))
         with stage(self.console, "answers") as told:

@@ -10,12 +10,11 @@ _MOST_BARS = 100
 _INK, _LINE = "#2a6f97", "#bc4b51"
 
 
-def scree_plot(spectrum: Sequence[float], kept: int) -> bytes | None:
-    """A PNG of shares of the variance, with a mark at the `kept`; nothing without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
+def scree_plot(spectrum: Sequence[float], kept: int) -> bytes:
+    """A PNG of shares of the variance, with a mark at the `kept`."""
+    # slow to import, and most runs draw nothing
+    from matplotlib.figure import Figure
+
     shown = min(len(spectrum), max(_MOST_BARS, round(1.25 * kept)))
     places = range(1, shown + 1)
     # no pyplot: it keeps figures, and asks for a display

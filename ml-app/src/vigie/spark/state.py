@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import DataError
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 STATE = "_vigie.json"
 PARTS = "_parts"
+FEATURES, QUARANTINE, PCA, ANSWERS = "features", "quarantine", "pca", "answers"
+FOLDERS = (FEATURES, QUARANTINE, PCA, ANSWERS, PARTS)
+"""What a command writes beside its state, and writes anew or deletes."""
 _FORMAT = 1
 
 Facts = Mapping[str, Any]
@@ -25,27 +28,21 @@ class OutputState:
     def __init__(self, storage: Storage, uri: str) -> None:
         self._storage, self.uri = storage, uri
 
-    def claim(self, facts: Facts, own: tuple[str, ...], restart: bool) -> None:
+    def claim(self, facts: Facts, restart: bool, kept: Collection[str] = ()) -> None:
         """Makes the output this run's, or goes on with it where `facts` are those it began with.
 
-        `own` are the folders in it that `restart` deletes. Raises `DataError` for an output that is
-        somebody else's, or was begun with another model or other options.
+        `restart` deletes what an earlier command has written there but the folders `kept`, and
+        nothing of others. Raises `DataError` for an output that is somebody else's, or was begun
+        with another command, model or other options.
         """
-        if restart:
-            for name in (STATE, PARTS, *own):
-                self._storage.delete(f"{self.uri}/{name}")
-        former = self.read()
-        if former is None:
-            if names := self._storage.names(self.uri):
-                raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
-            self._write({"state": "begun", "facts": dict(facts)})
-            return
-        begun = former.get("facts", {})
-        if other := [name for name in facts if begun.get(name) != facts[name]]:
-            raise DataError(
-                f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
-                "the former command goes on"
-            )
+        if restart and self._storage.exists(f"{self.uri}/{STATE}"):
+            self._empty(kept)
+        elif (former := self.read()) is not None:
+            _require_same(former.get("facts", {}), facts)
+        elif names := self._storage.names(self.uri):
+            raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
+        # of an output that was done, too: its tables are about to be overwritten
+        self._write({"state": "begun", "facts": dict(facts)})
 
     def finish(self, facts: Facts, told: Mapping[str, Any]) -> None:
         """Says that all is there, and what."""
@@ -64,6 +61,21 @@ class OutputState:
             pass
         raise DataError(f"{STATE} of OUTPUT is broken: --restart begins anew")
 
+    def _empty(self, kept: Collection[str]) -> None:
+        # stopped amid this it stays known as Vigie's, and no command goes on with what is left
+        self._write({"state": "begun", "facts": {}})
+        for name in FOLDERS:
+            if name not in kept:
+                self._storage.delete(f"{self.uri}/{name}")
+
     def _write(self, told: Mapping[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=2)
         self._storage.write(f"{self.uri}/{STATE}", content.encode() + b"\n")
+
+
+def _require_same(begun: Facts, facts: Facts) -> None:
+    if other := [name for name in {**facts, **begun} if begun.get(name) != facts.get(name)]:
+        raise DataError(
+            f"OUTPUT was begun with another {', another '.join(other)}; --restart begins anew, "
+            "the former command goes on"
+        )

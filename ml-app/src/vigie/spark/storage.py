@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,30 @@ def local_path(uri: str) -> Path | None:
     return Path(re.sub("^/+", "/", uri.removeprefix("file:")))
 
 
-def require_apart(source: str, output: str) -> None:
-    """Refuses an output that lies in the input: a later run would take it for a part of that."""
-    if output == source or output.startswith(f"{source}/"):
+def require_apart(source: str, output: str, own: Iterable[str]) -> None:
+    """Refuses an output that lies in the input: a later run would take it for a part of that.
+
+    And an input in a folder of the output that is Vigie's `own`: it would be deleted.
+    """
+    source, output = _followed(source), _followed(output)
+    if _lies_in(output, source):
         raise DataError("OUTPUT lies in the input: name a folder beside it")
+    for name in own:
+        if _lies_in(source, _followed(f"{output}/{name}")):
+            raise DataError(
+                f"the input lies in the folder {name} of OUTPUT, which is written anew: name "
+                "another OUTPUT"
+            )
+
+
+def _lies_in(uri: str, folder: str) -> bool:
+    return uri == folder or uri.startswith(f"{folder}/")
+
+
+def _followed(uri: str) -> str:
+    """The URI without a link on this machine's disks."""
+    path = local_path(uri)
+    return uri.rstrip("/") if path is None else f"file:{path.resolve()}"
 
 
 def literal(uri: str) -> str:
