@@ -47,6 +47,11 @@ class Cloud:
         reading = ("Describe", "Get", "List", "Head")
         return [name for name, _ in self.asked if not name.startswith(reading)]
 
+    def subnet_tags(self, subnet: str) -> list[dict[str, str]]:
+        (found,) = self.client("ec2").describe_subnets(SubnetIds=[subnet])["Subnets"]
+        tagged: list[dict[str, str]] = found.get("Tags", [])
+        return tagged
+
     def last(self, operation: str) -> dict[str, Any]:
         return next(given for name, given in reversed(self.asked) if name == operation)
 
