@@ -105,6 +105,21 @@ def test_another_budget_takes_the_place_of_the_first(cloud: Cloud) -> None:
     assert float(found["BudgetLimit"]["Amount"]) == 70
 
 
+def test_another_address_takes_the_place_of_the_first(cloud: Cloud) -> None:
+    for address in ("ada@example.org", "bob@example.org", "bob@example.org"):
+        assert cloud.up("--email", address) == 0
+    made = [given for name, given in cloud.asked if name == "CreateBudget"]
+    told = [
+        {
+            s["Address"]
+            for alarm in given["NotificationsWithSubscribers"]
+            for s in alarm["Subscribers"]
+        }
+        for given in made
+    ]
+    assert told == [{"ada@example.org"}, {"bob@example.org"}]
+
+
 def test_a_running_cluster_gets_the_next_step(cloud: Cloud) -> None:
     assert cloud.up("--keep", *JOB) == 0
     assert cloud.up("--keep", *JOB) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from emr.account import MANAGED
 from emr.cluster import ALIVE
-from support.emr_cloud import BUCKET, JOB, REGION, Cloud, empty_account
+from support.emr_cloud import BUCKET, JOB, NUMBER, REGION, Cloud, empty_account
 
 
 @pytest.fixture
@@ -74,3 +74,19 @@ def test_the_tag_of_a_subnet_stays_until_the_last_name_goes(cloud: Cloud) -> Non
     assert managed in cloud.subnet_tags(cloud.subnet)
     assert cloud.down("--name", "second") == 0
     assert cloud.subnet_tags(cloud.subnet) == []
+
+
+def test_a_budget_of_somebody_else_is_neither_remade_nor_deleted(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budgets = cloud.client("budgets")
+    theirs = {
+        "BudgetName": "vigie-emr", "BudgetType": "COST", "TimeUnit": "MONTHLY",
+        "BudgetLimit": {"Amount": "5", "Unit": "USD"},
+    }  # fmt: skip
+    budgets.create_budget(AccountId=NUMBER, Budget=theirs)
+    assert cloud.up() == 1
+    assert "the budget vigie-emr is there and not of this tool" in capsys.readouterr().err
+    assert cloud.down() == 0
+    (found,) = budgets.describe_budgets(AccountId=NUMBER)["Budgets"]
+    assert float(found["BudgetLimit"]["Amount"]) == 5
