@@ -69,14 +69,18 @@ class Account:
         if not self.dry:
             call(*given, **named)
 
+    def owns(self, tags: Iterable[dict[str, str]]) -> bool:
+        """Whether these are the tags of something that was made here, under this name."""
+        found = {tag["Key"]: tag["Value"] for tag in tags}
+        return (found.get("application"), found.get("component")) == (self.options.name, COMPONENT)
+
     def require_own(self, what: str, tags: Iterable[dict[str, str]]) -> None:
         """Refuses what somebody else made under the same name.
 
         Raises:
             Refused: It does not carry our tags.
         """
-        found = {tag["Key"]: tag["Value"] for tag in tags}
-        if (found.get("application"), found.get("component")) != (self.options.name, COMPONENT):
+        if not self.owns(tags):
             raise Refused(f"{what} is there and not of this tool: take another --name")
 
 

@@ -64,10 +64,13 @@ def remove(account: Account) -> None:
 
 
 def alive_id(account: Account) -> str | None:
-    """Id of the cluster that runs or starts; None: there is none."""
-    pages = account.client("emr").get_paginator("list_clusters").paginate(ClusterStates=ALIVE)
+    """Id of the cluster of ours that runs or starts; None: there is none."""
+    emr = account.client("emr")
+    pages = emr.get_paginator("list_clusters").paginate(ClusterStates=ALIVE)
     clusters = [entry for page in pages for entry in page["Clusters"]]
-    return next((c["Id"] for c in clusters if c["Name"] == account.options.prefix), None)
+    named = [c["Id"] for c in clusters if c["Name"] == account.options.prefix]
+    # several may have one name, and the list does not say whose they are
+    return next((one for one in named if account.owns(_tags(emr, one))), None)
 
 
 def request(account: Account, groups: dict[str, str]) -> dict[str, Any]:
@@ -174,6 +177,11 @@ def _has_security(account: Account) -> bool:
     describe = account.client("emr").describe_security_configuration
     name = account.options.prefix
     return found(lambda: describe(Name=name), *_NO_SECURITY) is not None
+
+
+def _tags(emr: Any, cluster: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = emr.describe_cluster(ClusterId=cluster)["Cluster"].get("Tags", [])
+    return found
 
 
 def _terminate(emr: Any, cluster: str) -> None:

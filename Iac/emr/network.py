@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emr.account import MANAGED
+from emr.account import COMPONENT, MANAGED
 from emr.options import Refused
 
 if TYPE_CHECKING:
     from emr.account import Account
 
 GROUPS = ("primary", "workers")
+_ADDED = f"{COMPONENT}:"
 
 
 def make(account: Account) -> dict[str, str]:
@@ -21,13 +22,13 @@ def make(account: Account) -> dict[str, str]:
     """
     ec2 = account.client("ec2")
     subnet = _subnet(account)
-    tag = {"Key": MANAGED, "Value": "true"}
-    if tag not in subnet.get("Tags", []):
+    missing = _missing_tags(account, subnet.get("Tags", []))
+    if missing:
         account.make(
             f"subnet {account.options.subnet}: tag for EMR",
             ec2.create_tags,
             Resources=[account.options.subnet],
-            Tags=[tag],
+            Tags=missing,
         )
     for group in GROUPS:
         if group not in _ids(account):
@@ -39,7 +40,7 @@ def make(account: Account) -> dict[str, str]:
 
 
 def remove(account: Account) -> None:
-    """Deletes the groups and takes the tag from the subnet."""
+    """Deletes the groups, and takes from the subnet the tag that `make` gave it."""
     ec2, groups = account.client("ec2"), _groups(account)
     # each names the other in the rules that EMR added: none can go before these
     for group in groups:
@@ -56,13 +57,12 @@ def remove(account: Account) -> None:
             ec2.delete_security_group,
             GroupId=group["GroupId"],
         )
-    vpcs = {group["VpcId"] for group in groups}
-    for subnet in _tagged_subnets(account, vpcs):
+    for subnet in _marked_subnets(account):
         account.remove(
-            f"subnet {subnet}: tag for EMR",
+            f"subnet {subnet['SubnetId']}: tag for EMR",
             ec2.delete_tags,
-            Resources=[subnet],
-            Tags=[{"Key": MANAGED}],
+            Resources=[subnet["SubnetId"]],
+            Tags=_tags_to_take(account, subnet["Tags"]),
         )
 
 
@@ -129,11 +129,29 @@ def _ids(account: Account) -> dict[str, str]:
     return {group["GroupName"][start:]: group["GroupId"] for group in _groups(account)}
 
 
-def _tagged_subnets(account: Account, vpcs: set[str]) -> list[str]:
+def _mark(account: Account) -> str:
+    """Key of the tag that says for whom AWS's was added."""
+    return f"{_ADDED}{account.options.name}"
+
+
+def _missing_tags(account: Account, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    managed = {"Key": MANAGED, "Value": "true"}
+    if managed in tags and not any(tag["Key"].startswith(_ADDED) for tag in tags):
+        # somebody else's: it stays when we go
+        return []
+    return [tag for tag in (managed, {"Key": _mark(account), "Value": "true"}) if tag not in tags]
+
+
+def _marked_subnets(account: Account) -> list[dict[str, Any]]:
     answer = account.client("ec2").describe_subnets(
-        Filters=[
-            {"Name": "vpc-id", "Values": sorted(vpcs) or ["none"]},
-            {"Name": f"tag:{MANAGED}", "Values": ["true"]},
-        ]
+        Filters=[{"Name": "tag-key", "Values": [_mark(account)]}]
     )
-    return [subnet["SubnetId"] for subnet in answer["Subnets"]]
+    subnets: list[dict[str, Any]] = answer["Subnets"]
+    return subnets
+
+
+def _tags_to_take(account: Account, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    own = {"Key": _mark(account)}
+    # the last --name takes AWS's too
+    others = [tag for tag in tags if tag["Key"].startswith(_ADDED) and tag["Key"] != own["Key"]]
+    return [own] if others else [own, {"Key": MANAGED}]

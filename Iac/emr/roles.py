@@ -19,12 +19,16 @@ POLICY = "vigie"
 
 @dataclass(frozen=True)
 class Role:
-    """A role: who takes it, the policies of AWS it has, and what it may beside them."""
+    """A role: who takes it, the policies of AWS it has, and what it may beside them.
+
+    `for_account`: only on behalf of this account, which EMR says and EC2 does not.
+    """
 
     name: str
     service: str
     attached: tuple[str, ...]
     allowed: list[dict[str, Any]]
+    for_account: bool = False
 
 
 def make(account: Account) -> None:
@@ -73,18 +77,27 @@ def _roles(account: Account) -> list[Role]:
         "Effect": "Allow", "Resource": f"{bucket}/*",
         "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
     }  # fmt: skip
+    # the next machine runs it when it starts: what runs on one must not change it
+    code = {
+        "Effect": "Deny", "Action": ["s3:PutObject", "s3:DeleteObject"],
+        "Resource": f"{bucket}/code/*",
+    }  # fmt: skip
     node_policies = () if account.options.key else (SESSION_POLICY,)
     return [
-        Role(service_role(account), "elasticmapreduce", (EMR_POLICY,), [machines]),
-        Role(node_role(account), "ec2", node_policies, [folder, objects]),
+        Role(
+            service_role(account), "elasticmapreduce", (EMR_POLICY,), [machines], for_account=True
+        ),
+        Role(node_role(account), "ec2", node_policies, [folder, objects, code]),
     ]
 
 
 def _make_role(account: Account, role: Role) -> None:
     iam = account.client("iam")
+    own = {"Condition": {"StringEquals": {"aws:SourceAccount": account.number}}}
     trust = {
         "Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": {"Service": f"{role.service}.amazonaws.com"},
+        **(own if role.for_account else {}),
     }  # fmt: skip
     if not _is_there(account, role.name):
         account.make(

@@ -35,13 +35,14 @@ def cells() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which all cells were run."""
+    """The folder in which all cells were run; one of its photos is broken."""
     folder = tmp_path_factory.mktemp("notebook")
     for label in LABELS:
         (folder / "photos" / label).mkdir(parents=True)
         for number in range(EACH):
             path = folder / "photos" / label / f"{number}.jpg"
             path.write_bytes(photo_bytes(label, seed=number))
+    (folder / "photos" / LABELS[0] / "broken.jpg").write_bytes(b"no photo")
     write_fruits(folder / "package")
     code = ["".join(cell["source"]) for cell in cells() if cell["cell_type"] == "code"]
     (folder / "notebook.py").write_text("\n".join([*code, TOLD]), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emr.__main__ import main
-from emr.cluster import PACKAGES, spark_settings
+from emr.cluster import ALIVE, PACKAGES, spark_settings
 from emr.code import LOCKED, build_wheel
 from emr.options import MACHINES, Options, Refused
 from support.emr_cloud import BUCKET, JOB, NUMBER, PLACE, REGION, Cloud, empty_account
@@ -105,6 +105,21 @@ def test_another_budget_takes_the_place_of_the_first(cloud: Cloud) -> None:
     assert float(found["BudgetLimit"]["Amount"]) == 70
 
 
+def test_another_address_takes_the_place_of_the_first(cloud: Cloud) -> None:
+    for address in ("ada@example.org", "bob@example.org", "bob@example.org"):
+        assert cloud.up("--email", address) == 0
+    made = [given for name, given in cloud.asked if name == "CreateBudget"]
+    told = [
+        {
+            s["Address"]
+            for alarm in given["NotificationsWithSubscribers"]
+            for s in alarm["Subscribers"]
+        }
+        for given in made
+    ]
+    assert told == [{"ada@example.org"}, {"bob@example.org"}]
+
+
 def test_a_running_cluster_gets_the_next_step(cloud: Cloud) -> None:
     assert cloud.up("--keep", *JOB) == 0
     assert cloud.up("--keep", *JOB) == 0
@@ -134,17 +149,6 @@ def test_down_leaves_photos_and_results(cloud: Cloud, capsys: pytest.CaptureFixt
     assert s3.list_buckets()["Buckets"] == []
 
 
-def test_what_somebody_else_made_is_left_alone(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
-    s3 = cloud.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    assert cloud.up() == 1
-    assert "not of this tool" in capsys.readouterr().err
-    assert cloud.down("--delete-contents") == 1
-    assert len(s3.list_buckets()["Buckets"]) == 1
-
-
 def test_a_package_is_written_beside_the_code(cloud: Cloud, tmp_path: Path) -> None:
     package = tmp_path / "fruits"
     (package / "vigie").mkdir(parents=True)
@@ -158,18 +162,17 @@ def test_a_package_is_written_beside_the_code(cloud: Cloud, tmp_path: Path) -> N
 
 
 def _inventory(cloud: Cloud) -> dict[str, Any]:
-    alive = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
     ec2, iam, emr = (cloud.client(name) for name in ("ec2", "iam", "emr"))
     return {
         "buckets": [b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]],
         # all clusters of a network share EMR's own
         "groups": sorted(g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"]
                          if g["GroupName"] != "ElasticMapReduce-ServiceAccess"),
-        "subnet": ec2.describe_subnets(SubnetIds=[cloud.subnet])["Subnets"][0].get("Tags", []),
+        "subnet": cloud.subnet_tags(cloud.subnet),
         "roles": [r["RoleName"] for r in iam.list_roles()["Roles"]],
         "profiles": [p["InstanceProfileName"] for p in iam.list_instance_profiles()[
             "InstanceProfiles"]],
-        "clusters": emr.list_clusters(ClusterStates=alive)["Clusters"],
+        "clusters": emr.list_clusters(ClusterStates=ALIVE)["Clusters"],
         "budgets": cloud.client("budgets").describe_budgets(AccountId=NUMBER)["Budgets"],
     }  # fmt: skip
 

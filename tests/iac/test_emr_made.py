@@ -74,13 +74,26 @@ def test_the_machines_may_use_the_one_bucket(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     node = f"vigie-emr-{REGION}-node"
     policy = iam.get_role_policy(RoleName=node, PolicyName="vigie")["PolicyDocument"]
-    resources = {statement["Resource"] for statement in policy["Statement"]}
+    allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    resources = {statement["Resource"] for statement in allowed}
     assert resources == {f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"}
-    actions = {action for s in policy["Statement"] for action in s["Action"]}
+    actions = {action for s in allowed for action in s["Action"]}
     assert not any("*" in action or "Policy" in action for action in actions)
     attached = iam.list_attached_role_policies(RoleName=node)["AttachedPolicies"]
     assert [p["PolicyName"] for p in attached] == ["AmazonSSMManagedInstanceCore"]
     assert tags(iam.list_role_tags(RoleName=node)["Tags"]) == OURS
+
+
+def test_the_machines_may_not_change_what_the_next_one_runs(cloud: Cloud) -> None:
+    node = f"vigie-emr-{REGION}-node"
+    policy = cloud.client("iam").get_role_policy(RoleName=node, PolicyName="vigie")[
+        "PolicyDocument"
+    ]
+    (denied,) = [one for one in policy["Statement"] if one["Effect"] == "Deny"]
+    (action,) = cloud.last("RunJobFlow")["BootstrapActions"]
+    folder = action["ScriptBootstrapAction"]["Path"].removeprefix("s3://").rpartition("/")[0]
+    assert denied["Resource"] == f"arn:aws:s3:::{folder}/*"
+    assert set(denied["Action"]) == {"s3:PutObject", "s3:DeleteObject"}
 
 
 def test_emr_may_hand_on_the_role_of_the_machines_alone(cloud: Cloud) -> None:
@@ -93,6 +106,7 @@ def test_emr_may_hand_on_the_role_of_the_machines_alone(cloud: Cloud) -> None:
     assert allowed["Resource"] == f"arn:aws:iam::{NUMBER}:role/vigie-emr-{REGION}-node"
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust[0]["Principal"] == {"Service": "elasticmapreduce.amazonaws.com"}
+    assert trust[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": NUMBER}}
 
 
 def test_no_port_is_open_without_a_key(cloud: Cloud) -> None:

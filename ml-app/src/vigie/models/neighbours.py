@@ -8,7 +8,6 @@ may show them.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,8 +59,7 @@ class Neighbours:
         """The `count` rows most alike each of `vectors` [asked, width], the most alike first.
 
         Gives places int64 and similarities float32, both [asked, count]; fewer where there are not
-        so many. The similarity is the cosine, -1 to 1; that of a vector of zeros is 0. `without`
-        names one row per vector that is not to be answered: the vector's own.
+        so many. The similarity is the cosine, -1 to 1; that of a vector of zeros is 0.
         """
         asked, most = _directions(vectors), max(_COMPARED_TOGETHER // len(self), 1)
         count = min(count, len(self))
@@ -136,9 +134,14 @@ def read_neighbours(root: Path, width: int, labels: int) -> Neighbours:
             vectors = _read(archive, "vectors", "f", MOST_NUMBERS)
             places = _read(archive, "labels", "i", MOST_ROWS)
             names = _read(archive, "names", "U", MOST_ROWS)
+        # answers hold them: texts that no JSON can hold are none
+        np.char.encode(names, "utf-8")
     except FileNotFoundError:
         raise RefusedPackage("vigie/neighbours.npz is missing") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+    except (MemoryError, RefusedPackage):
+        raise
+    # it may be unreadable in many ways: encrypted, an unknown compression, a header of nonsense
+    except Exception:
         raise _refusal("is no archive of vectors, labels and names") from None
     rows = len(vectors) if vectors.ndim else 0
     if not 1 <= rows <= MOST_ROWS or vectors.shape != (rows, width):
