@@ -246,7 +246,7 @@ def test_settings_alone_read_the_environment() -> None:
         # to set a switch of a library, or to hand everything on to a child, is not to read
         if not code.endswith("environ.setdefault") and not code.startswith("{**os.environ,")
     }
-    # Spark asks variables for its Java and its Python, and spark-submit says by one that it is there
+    # Spark asks variables for its Java and Python, and spark-submit says by one that it is there
     spark = SOURCE / "spark" / "session.py"
     assert "VIGIE_" not in spark.read_text(encoding="utf-8")
     assert readers == {"settings/former.py", "settings/registry.py", "spark/session.py"}
