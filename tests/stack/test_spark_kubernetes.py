@@ -30,6 +30,7 @@ STAGE = ROOT / "k8s" / "spark"
 NAMESPACE = "vigie-spark"
 IN_HERE = ("--namespace", NAMESPACE)
 USER = 10001
+ATTEMPTS = 3
 SMALL = (
     # a machine of two cores has room for a driver, two executors and the cluster's own pods
     "spark.kubernetes.executor.request.cores=0.1",
@@ -156,14 +157,24 @@ def test_two_executors_answer_as_one_machine(data: Path, alone: dict[str, np.nda
 def test_an_executor_that_is_deleted_in_the_middle(
     data: Path, alone: dict[str, np.ndarray]
 ) -> None:
-    job = _start("deleted")
-    wait_until(lambda: _shown("/data/deleted/_parts/*/part-*"), RUN_SECONDS)
-    assert not _shown("/data/deleted/_parts/*/_SUCCESS")
-    victim = _pods("executor")[0]["metadata"]["name"]
-    kubectl("delete", "pod", victim, *IN_HERE, "--grace-period=0", "--force")
-    assert not _shown("/data/deleted/_parts/*/_SUCCESS")
-    assert _ended(job) == 1, _said(job)
-    assert_same(_results(job, data), alone)
+    for attempt in range(ATTEMPTS):
+        job = _start(f"deleted-{attempt}")
+        in_time = _delete_an_executor(job)
+        assert _ended(job) == 1, _said(job)
+        assert_same(_results(job, data), alone)
+        if in_time:
+            return
+    pytest.fail(f"{ATTEMPTS} runs ended before an executor of theirs was deleted")
+
+
+def _delete_an_executor(job: str) -> bool:
+    """Deletes one once a first part is there; false where the run was done before."""
+    parts = f"/data/{job}/_parts/*"
+    wait_until(lambda: _shown(f"{parts}/part-*"), RUN_SECONDS)
+    for pod in _pods("executor")[:1]:
+        name = pod["metadata"]["name"]
+        kubectl("delete", "pod", name, *IN_HERE, "--grace-period=0", "--force", check=False)
+    return not _shown(f"{parts}/_SUCCESS")
 
 
 @pytest.mark.usefixtures("stage")

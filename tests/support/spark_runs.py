@@ -17,7 +17,8 @@ from support.quarters_package import write_quarters
 
 OWNER = 4321
 """The user to whom the data belong, unknown to the image."""
-EACH, BROKEN = 60, 3
+EACH, BROKEN = 400, 3
+"""Enough for some tasks an executor: there is a middle in which one can be lost."""
 PHOTOS = 3 * EACH
 SOME_FAILED = 1
 RUN_SECONDS = 900
