@@ -20,7 +20,7 @@ import pytest
 from support.broken_photos import html_page
 from support.fruits import COMPONENTS, write_fruits
 from support.object_storage import CONNECTORS, KEY, SECRET, Bucket, gcs, s3, why_not_here
-from support.photos import LABELS, photo_bytes
+from support.photos import LABELS, photo_bytes, write_labelled
 
 WHY = why_not_here()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))
@@ -34,11 +34,7 @@ TOLERANCE = 1e-4
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos with a folder per label, one of them broken; a package; what `file:` gives."""
     root = tmp_path_factory.mktemp("local")
-    for label in LABELS:
-        (root / "photos" / label).mkdir(parents=True)
-        for number in range(EACH):
-            path = root / "photos" / label / f"{number}.jpg"
-            path.write_bytes(photo_bytes(label, seed=number))
+    write_labelled(root / "photos", EACH)
     html_page(root / "photos" / LABELS[0] / "broken.jpg")
     write_fruits(root / "package")
     done = run((str(root / "package"), str(root / "photos"), str(root / "out")), root)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from support.fruits import COMPONENTS, FEATURES, write_fruits
-from support.photos import LABELS, photo_bytes
+from support.photos import LABELS, write_labelled
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "fruits.ipynb"
 EACH = 12
@@ -37,11 +37,7 @@ def cells() -> list[dict[str, Any]]:
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all cells were run; one of its photos is broken."""
     folder = tmp_path_factory.mktemp("notebook")
-    for label in LABELS:
-        (folder / "photos" / label).mkdir(parents=True)
-        for number in range(EACH):
-            path = folder / "photos" / label / f"{number}.jpg"
-            path.write_bytes(photo_bytes(label, seed=number))
+    write_labelled(folder / "photos", EACH)
     (folder / "photos" / LABELS[0] / "broken.jpg").write_bytes(b"no photo")
     write_fruits(folder / "package")
     code = ["".join(cell["source"]) for cell in cells() if cell["cell_type"] == "code"]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from vigie.models.document import Input
-from vigie.spark.arrow import list_array, values_of
+from vigie.spark.arrow import in_place, list_array, values_of
 
 NUMBER = Input(name="n", label="N", dtype="float32", tensor="float32", example=1.0)
 TEXT = Input(name="t", label="T", dtype="string", tensor="string", example="a")
@@ -54,3 +54,10 @@ def test_columns_with_types_are_what_a_caller_would_send(
     column: pa.Array, values: list[Any]
 ) -> None:
     assert values_of(column, NUMBER) == values
+
+
+def test_rows_of_parts_are_put_in_their_places() -> None:
+    parts = [{"n": pa.array([1, 2])}, {"n": pa.array([3])}]
+    field = pa.field("n", pa.float64())
+    assert in_place(parts, [2, None, 0, 1], [field])["n"].to_pylist() == [3.0, None, 1.0, 2.0]
+    assert in_place([], [None, None], [field])["n"].to_pylist() == [None, None]

@@ -79,6 +79,14 @@ def write_photos(folder: Path, each: int = 1, kind: str = "JPEG") -> list[Path]:
     return written
 
 
+def write_labelled(root: Path, each: int) -> None:
+    """Photos in a folder per label of `LABELS`, `0.jpg` and so on in each."""
+    for label in LABELS:
+        (root / label).mkdir(parents=True)
+        for number in range(each):
+            (root / label / f"{number}.jpg").write_bytes(photo_bytes(label, seed=number))
+
+
 def photo_input(height: int = 96, width: int | None = None, **resize: Any) -> Input:
     """The input of a network of photos, square where no width is given."""
     shape = (height, width or height, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +14,7 @@ from vigie.errors import DataError, ModelFailure
 from vigie.models.photo import BrokenPhoto, read_photo
 from vigie.models.photo_file import UnreadablePhoto, read_photo_file, too_large
 from vigie.models.photo_input import photo_input
-from vigie.spark.arrow import list_array
+from vigie.spark.arrow import in_place, list_array
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -116,20 +116,10 @@ class _Photos:
         reasons = [None if fault is None else str(fault) for fault in faults]
         unreadable = [isinstance(fault, UnreadablePhoto) for fault in faults]
         own = {REASON: pa.array(reasons, pa.string()), UNREADABLE: pa.array(unreadable)}
-        return pa.RecordBatch.from_pydict({**key, **own, **self._in_place(parts, faults)})
-
-    def _in_place(
-        self, parts: Sequence[dict[str, pa.Array]], faults: Sequence[BrokenPhoto | None]
-    ) -> dict[str, pa.Array]:
-        """The answers, with nothing where there is a fault."""
         answered = iter(range(len(parts)))
-        places = pa.array([None if fault else next(answered) for fault in faults], pa.int32())
-        made = {}
-        for field in self._schema:
-            found = [part[field.name].cast(field.type) for part in parts]
-            whole = pa.concat_arrays(found) if found else pa.nulls(0, field.type)
-            made[field.name] = whole.take(places)
-        return made
+        places = [None if fault else next(answered) for fault in faults]
+        answers = in_place(parts, places, self._schema)
+        return pa.RecordBatch.from_pydict({**key, **own, **answers})
 
     def _one(self, given: Path | bytes | None) -> dict[str, pa.Array] | BrokenPhoto:
         try:

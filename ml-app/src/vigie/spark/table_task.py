@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from vigie.errors import InvalidInput, ModelFailure, told_in_a_line
 from vigie.models.wording import describe_outside
-from vigie.spark.arrow import values_of
+from vigie.spark.arrow import in_place, values_of
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -150,10 +150,4 @@ class _Rows:
         places: list[int | None] = [None] * rows
         for place, row in enumerate(row for piece in pieces for row in piece.rows):
             places[row] = place
-        indices = pa.array(places, pa.int32())
-        made = {}
-        for field in fields:
-            found = [piece.columns[field.name].cast(field.type) for piece in pieces]
-            whole = pa.concat_arrays(found) if found else pa.nulls(0, field.type)
-            made[field.name] = whole.take(indices)
-        return made
+        return in_place([piece.columns for piece in pieces], places, fields)
