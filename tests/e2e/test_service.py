@@ -131,10 +131,11 @@ def test_ten_thousand_requests_are_all_counted(service: LiveService) -> None:
     assert service.ask("POST", "/predict/housing", b"{", text).status == 415
     headers = {"Content-Type": JSON}
     assert service.ask("POST", "/predict/housing", b"{", headers).status == 400
-    # each worker writes its own snapshot: both have to be there
-    wait_until(lambda: [answered(service.samples(), code) for code in ("400", "415")] == [1, 1])
+    # each worker writes its own snapshot, once a second: all have to be there
+    counts = {"200": REQUESTS, "400": 1, "415": 1}
+    wait_until(lambda: {code: answered(service.samples(), code) for code in counts} == counts)
     samples = service.samples()
-    assert answered(samples) == rows(samples) == REQUESTS
+    assert rows(samples) == REQUESTS
     assert value_of(samples, "vigie_batch_rows_sum", model="housing") == REQUESTS
     assert value_of(samples, "vigie_http_requests_in_progress") == 0
     if sys.platform == "linux":
