@@ -97,6 +97,18 @@ def test_only_failures_have_lines_where_no_more_is_asked_for(
     assert RequestLog("all").least_status <= 200
 
 
+def test_a_probe_that_is_told_not_yet_has_no_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    request = Request("GET", "/readyz", {}, b"")
+    RequestLog("errors").note(request, "/readyz", "r", 503)
+    assert not caplog.records
+    RequestLog("errors").note(request, "/readyz", "r", 500, failure=RuntimeError())
+    RequestLog("all").note(request, "/readyz", "r", 503)
+    assert len(caplog.records) == 2
+
+
 def test_a_flood_ends_in_a_line_that_counts_it(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

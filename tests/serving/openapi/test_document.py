@@ -18,6 +18,7 @@ from openapi_spec_validator import validate
 
 from support.colours_package import install_colours
 from support.fruits import install_fruits
+from support.packages import install
 from support.photos import LABELS, in_base64, photo_bytes
 from support.worker import FLOWER, HOME, JSON, loaded, settings_for
 from vigie.models.number_limits import FLOAT32_MAX
@@ -125,6 +126,20 @@ def test_every_file_beside_the_code_is_used_and_whole() -> None:
     assert names == {"bodies", "components", "operations", "paths", "prediction", "responses"}
     for name in names:
         assert ".json#" not in orjson.dumps(read_part(name)).decode()
+
+
+def test_the_first_model_alone_is_described_as_the_one_without_a_name(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    install(cache, "iris")
+    client = create_app(worker_state=loaded(settings_for(cache, tmp_path / "state"))).test_client()
+    paths = client.get("/openapi.json").get_json()["paths"]
+    assert [path for path in paths if path.startswith("/predict")] == ["/predict/iris"]
+    assert "also answers" not in client.get("/docs").text
+    install(cache, "housing")
+    client = create_app(worker_state=loaded(settings_for(cache, tmp_path / "state"))).test_client()
+    paths = client.get("/openapi.json").get_json()["paths"]
+    assert "surface_m2" in str(paths["/predict"])
+    assert client.get("/docs").text.count("also answers") == 1
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/housing", "/predict/iris"])

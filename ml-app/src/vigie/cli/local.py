@@ -234,6 +234,8 @@ def _first_call(settings: Settings, base: str) -> str:
     if settings.api_keys:
         return "Callers need a key, and the pages too: vigie apikey add NAME"
     description = requests.get(f"{base}/openapi.json", timeout=5).json()
-    body = description["paths"]["/predict"]["post"]["requestBody"]["content"]
+    # the worker that answers may not have loaded the first model yet
+    path = next(path for path in description["paths"] if path.startswith("/predict"))
+    body = description["paths"][path]["post"]["requestBody"]["content"]
     example = orjson.dumps(body["application/json"]["example"]).decode()
-    return f"curl -s {base}/predict -H 'Content-Type: application/json' -d '{example}'"
+    return f"curl -s {base}{path} -H 'Content-Type: application/json' -d '{example}'"

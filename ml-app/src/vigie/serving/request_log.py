@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vigie.request")
 
+PROBES = frozenset({"/livez", "/readyz", "/health", "/v2/health/live", "/v2/health/ready", "/ping"})
+"""Asked every second or so by whoever waits: that the answer is no yet is not an error."""
 MOST_LINES = 100
 """A second, of one worker: an outage must not turn into a flood of lines about it."""
 
@@ -27,6 +29,7 @@ class RequestLog:
         self.least_status = 100 if which == "all" else 500
         """Answers below this status have no line; asked first, as most requests need no more."""
         self._most = math.inf if which == "all" else MOST_LINES
+        self._passed_over = frozenset() if which == "all" else PROBES
         self._second = 0
         self._lines = 0
 
@@ -41,7 +44,7 @@ class RequestLog:
         failure: BaseException | None = None,
     ) -> None:
         """Writes the line of one request; `failure` is what nobody expected, if there was one."""
-        if not self._has_room():
+        if (route in self._passed_over and failure is None) or not self._has_room():
             return
         fields: dict[str, object] = {
             "request_id": request_id,

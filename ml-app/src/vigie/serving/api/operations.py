@@ -127,9 +127,10 @@ def _describe(name: str, live: LoadedModel | None) -> dict[str, object]:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The description of this API, built from the signatures of the models that serve now."""
-    lives = [slot.live for slot in current_worker_state().manager.slots.values() if slot.live]
+    manager = current_worker_state().manager
+    lives = manager.lives
     if not lives:
         raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
-    document = build_openapi(lives)
+    document = build_openapi(lives, manager.first)
     asks = current_worker_state().pipeline.access.asks
     return json_response(with_keys(document) if asks else document)

@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 
 
-def build_openapi(lives: Sequence[LoadedModel]) -> Schema:
-    """The OpenAPI document; the first of `lives` also answers `/predict`."""
+def build_openapi(lives: Sequence[LoadedModel], first: str) -> Schema:
+    """The OpenAPI document of the models that serve; the one named `first` answers `/predict`.
+
+    `/predict` is left out while that one does not serve: it is not for another to answer.
+    """
     components = read_part("components")
     schemas = {"Problem": components["Problem"]}
     schemas["Problem"]["properties"]["type"]["enum"] = [f"/docs/errors/{code}" for code in PROBLEMS]
-    paths: Schema = {"/predict": _prediction_path(lives[0], "predict")}
+    paths: Schema = {}
     for live in lives:
+        if live.name == first:
+            paths["/predict"] = _prediction_path(live, "predict")
         paths[f"/predict/{live.name}"] = _prediction_path(live, f"predict_{live.name}")
         if live.document.neighbours is not None and live.document.neighbours.thumbnails:
             picture = f"/models/{live.name}/neighbours/{{place}}.jpg"

@@ -23,6 +23,7 @@ from vigie.serving.runtime.model_slot import ModelSlot
 if TYPE_CHECKING:
     from vigie.registry.cache import CachedVersion
     from vigie.serving.metrics import Metrics
+    from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.settings import Settings
 
 log = logging.getLogger("vigie.serving")
@@ -93,6 +94,11 @@ class ModelManager:
         if not self.slots:
             raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
         return next(iter(self.slots))
+
+    @property
+    def lives(self) -> list[LoadedModel]:
+        """What serves now, in the order of the slots."""
+        return [slot.live for slot in self.slots.values() if slot.live]
 
     def readiness(self) -> tuple[int, bytes]:
         """Status and body of `/readyz`: 200 while each configured model serves, nothing stops."""

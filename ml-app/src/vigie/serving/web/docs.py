@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from vigie.serving.web.result import body_of, curl_command, curl_with_photos
 if TYPE_CHECKING:
     from vigie.models.document import Input, PackageDocument
     from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.manager import ModelManager
     from vigie.serving.web.language import Language
 
 _MOST_CHOICES = 12
@@ -68,19 +69,20 @@ class RouteRow:
 
 
 def model_sections(
-    lives: Sequence[LoadedModel], root: str, language: Language, answers: dict[str, str]
+    manager: ModelManager, root: str, language: Language, answers: dict[str, str]
 ) -> list[ModelSection]:
     """One section per model. `answers` keeps the example answers by digest between calls."""
+    lives = manager.lives
     if not lives:
         return []
-    schemas = build_openapi(lives)["components"]["schemas"]
+    schemas = build_openapi(lives, manager.first)["components"]["schemas"]
     return [
         ModelSection(
             name=live.name,
             title=text_in(live.document.title, language.code),
             version=live.version,
             endpoint=f"/predict/{live.name}",
-            first=live is lives[0],
+            first=live.name == manager.first,
             inputs=[
                 _input_row(item, schemas[f"{live.name}.Row"]["properties"][item.name], language)
                 for item in live.inputs.values()
@@ -94,18 +96,19 @@ def model_sections(
     ]
 
 
-def route_rows(lives: Sequence[LoadedModel]) -> list[RouteRow]:
+def route_rows(manager: ModelManager) -> list[RouteRow]:
     """The routes of the OpenAPI document that are no prediction routes of ours."""
     return [
         RouteRow(method.upper(), path, str(operation["summary"]))
-        for path, methods in _paths(lives).items()
+        for path, methods in _paths(manager).items()
         for method, operation in methods.items()
         if path.split("/")[1] != "predict" and method != "parameters"
     ]
 
 
-def _paths(lives: Sequence[LoadedModel]) -> Mapping[str, Any]:
-    paths: Mapping[str, Any] = build_openapi(lives)["paths"] if lives else {}
+def _paths(manager: ModelManager) -> Mapping[str, Any]:
+    lives = manager.lives
+    paths: Mapping[str, Any] = build_openapi(lives, manager.first)["paths"] if lives else {}
     return paths
 
 

@@ -132,14 +132,14 @@ def refuse(error: VigieError) -> Response | None:
 @blueprint.get("/docs")
 def docs() -> Response:
     """The documentation of the API: every model, route and problem type."""
-    lives = [slot.live for slot in current_worker_state().manager.slots.values() if slot.live]
+    manager = current_worker_state().manager
     answers = current_app.extensions.setdefault("vigie.example_answers", {})
     language = asked_language()
     return render_page(
         "docs.html",
         200,
-        sections=model_sections(lives, _root(), language, answers),
-        routes=route_rows(lives),
+        sections=model_sections(manager, _root(), language, answers),
+        routes=route_rows(manager),
         problems=PROBLEMS.values(),
     )
 
@@ -156,7 +156,7 @@ def _live(model: str | None) -> LoadedModel | None:
     """The serving version; without a name the first that is ready, `None` where none is."""
     manager = current_worker_state().manager
     if model is None:
-        return next((slot.live for slot in manager.slots.values() if slot.live), None)
+        return next(iter(manager.lives), None)
     try:
         return manager.slot(model).live
     except Unavailable:

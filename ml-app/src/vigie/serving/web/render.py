@@ -84,7 +84,7 @@ def _named(worker_state: WorkerState) -> list[LoadedModel]:
     """The models that a page may name: none to a caller whose key was not asked for or taken."""
     if worker_state.pipeline.access.asks and not g.get("key"):
         return []
-    return [slot.live for slot in worker_state.manager.slots.values() if slot.live]
+    return worker_state.manager.lives
 
 
 def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
