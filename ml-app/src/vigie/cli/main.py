@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -28,6 +29,9 @@ from vigie.monitoring.logs import configure_logs
 # Commands import what they need themselves: `vigie serve` must not wait for the tables of others.
 
 
+OF_MLFLOW = "MLflow did not do what was asked; is it up, and its disk not full? Its log says why"
+
+
 class _Commands(TableOfContents):
     """Turns every explained failure into one sentence and exit code 1."""
 
@@ -35,8 +39,22 @@ class _Commands(TableOfContents):
         try:
             return super().invoke(ctx)
         except VigieError as failure:
-            click.secho(f"vigie: {failure}", fg="red", err=True)
-            ctx.exit(1)
+            _tell(failure)
+        except Exception as failure:
+            if not _is_of_mlflow(failure):
+                raise
+            _tell(OF_MLFLOW)
+        return ctx.exit(1)
+
+
+def _tell(failure: object) -> None:
+    click.secho(f"vigie: {failure}", fg="red", err=True)
+
+
+def _is_of_mlflow(failure: Exception) -> bool:
+    """Whether MLflow's own client raised it, which is imported by those who use it alone."""
+    client = sys.modules.get("mlflow.exceptions")
+    return client is not None and isinstance(failure, client.MlflowException)
 
 
 @click.group(
