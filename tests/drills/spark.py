@@ -49,8 +49,8 @@ MOST_GROWTH = 60e6
 ROWS = 3_000_000
 LEAST_ROWS = 100_000
 """Rows a second of processor time: what one core does."""
-KILLS, MANY_KILLED = 3, 5_000
-"""Enough photos for forty tasks: there is a middle."""
+KILLS, MANY_KILLED = 3, 2_000
+"""Enough photos for sixteen tasks: there is a middle."""
 
 
 def write_camera_photos(folder: Path, count: int) -> None:
