@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -102,15 +101,14 @@ def java_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [one for one in psutil.Process(process.pid).children() if one.name() == "java"]
 
 
-@pytest.mark.parametrize("begun", ["_vigie.json", "_parts/*/part-*.parquet"])
+@pytest.mark.parametrize("begun", ["_parts", "_parts/*/part-*.parquet"])
 def test_a_java_that_is_killed(root: Path, tmp_path: Path, begun: str) -> None:
     output = tmp_path / "out"
     words = command(root, root / "photos", output)
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        is_begun: Callable[[], bool] = lambda: any(output.glob(begun))  # noqa: E731
-        wait_until(lambda: is_begun() or process.poll() is not None, RUN_SECONDS)
+        wait_until(lambda: any(output.glob(begun)) or process.poll() is not None, RUN_SECONDS)
         (java,) = java_of(process)
         java.kill()
         _, stderr = process.communicate(timeout=RUN_SECONDS)

@@ -20,7 +20,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
     words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "vigie-test", str(folder)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode:
-        pytest.skip("a small disk needs the right to mount one: root has it, in a container with CAP_SYS_ADMIN")
+        pytest.skip("a small disk needs the right to mount one: root, CAP_SYS_ADMIN")
     try:
         yield folder
     finally:

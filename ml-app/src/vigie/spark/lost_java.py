@@ -17,12 +17,17 @@ _TRACE = "Trace:"
 
 def is_lost(failure: BaseException) -> bool:
     """True for what Python raises where Java does not answer any more."""
-    if isinstance(failure, EOFError):
-        *_, (innermost, _) = traceback.walk_tb(failure.__traceback__)
-        return str(innermost.f_globals.get("__name__")).startswith("pyspark.")
     if isinstance(failure, Py4JError):
         return not isinstance(failure, Py4JJavaError) and _TRACE not in str(failure)
-    return isinstance(failure, ConnectionError)
+    return isinstance(failure, ConnectionError | EOFError) and _comes_from_pyspark(failure)
+
+
+def _comes_from_pyspark(failure: BaseException) -> bool:
+    modules = [
+        str(frame.f_globals.get("__name__"))
+        for frame, _ in traceback.walk_tb(failure.__traceback__)
+    ]
+    return any(name.startswith(("pyspark.", "py4j.")) for name in modules)
 
 
 def end(session: SparkSession) -> None:
