@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emr.account import found
-from emr.options import MACHINES
+from emr.options import MACHINES, Refused
 from emr.roles import node_role, service_role
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def remove(account: Account) -> None:
     emr, alive, name = account.client("emr"), alive_id(account), account.options.prefix
     if alive is not None:
         account.remove(f"cluster {name} ({alive})", _terminate, emr, alive)
-    if _has_security(account):
+    if _security(account) == _SECURITY:
         account.remove(
             f"security configuration {name}", emr.delete_security_configuration, Name=name
         )
@@ -137,6 +137,8 @@ def command(account: Account, step: Step) -> list[str]:
         "env", "HADOOP_CONF_DIR=/etc/hadoop/conf",
         f"{ROOT}/bin/vigie", "spark", "features", step.model,
         "--input", step.source, "--output", step.target, *wanted, "--master", "yarn",
+        # EMR calls a step failed that ends with another code, whatever it has written
+        "--allow-failed",
         *(part for name, value in conf.items() for part in ("--conf", f"{name}={value}")),
     ]  # fmt: skip
 
@@ -164,19 +166,26 @@ def spark_settings(machine: Machine, workers: int) -> dict[str, str]:
 
 def _make_security(account: Account) -> None:
     name = account.options.prefix
-    if not _has_security(account):
+    there = _security(account)
+    if there is None:
         account.make(
             f"security configuration {name}",
             account.client("emr").create_security_configuration,
             Name=name,
             SecurityConfiguration=json.dumps(_SECURITY),
         )
+    elif there != _SECURITY:
+        raise Refused(
+            f"the security configuration {name} is there and says otherwise: take another --name"
+        )
 
 
-def _has_security(account: Account) -> bool:
+def _security(account: Account) -> Any | None:
+    """What the configuration of our name says, which can have no tag; None: there is none."""
     describe = account.client("emr").describe_security_configuration
     name = account.options.prefix
-    return found(lambda: describe(Name=name), *_NO_SECURITY) is not None
+    there = found(lambda: describe(Name=name), *_NO_SECURITY)
+    return None if there is None else json.loads(there["SecurityConfiguration"])
 
 
 def _tags(emr: Any, cluster: str) -> list[dict[str, str]]:

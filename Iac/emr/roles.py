@@ -49,7 +49,7 @@ def remove(account: Account) -> None:
         roles = [role["RoleName"] for role in there["InstanceProfile"]["Roles"]]
         account.remove(f"instance profile {profile}", _delete_profile, account, profile, roles)
     for role in _roles(account):
-        if _is_there(account, role.name):
+        if _find(account, role.name) is not None:
             account.remove(f"role {role.name}", _delete_role, account, role)
 
 
@@ -93,20 +93,7 @@ def _roles(account: Account) -> list[Role]:
 
 def _make_role(account: Account, role: Role) -> None:
     iam = account.client("iam")
-    own = {"Condition": {"StringEquals": {"aws:SourceAccount": account.number}}}
-    trust = {
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        "Principal": {"Service": f"{role.service}.amazonaws.com"},
-        **(own if role.for_account else {}),
-    }  # fmt: skip
-    if not _is_there(account, role.name):
-        account.make(
-            f"role {role.name}",
-            iam.create_role,
-            RoleName=role.name,
-            AssumeRolePolicyDocument=_document([trust]),
-            Tags=account.tags,
-        )
+    _make_trust(account, role)
     account.make(
         f"role {role.name}: its rights",
         iam.put_role_policy,
@@ -120,6 +107,32 @@ def _make_role(account: Account, role: Role) -> None:
             iam.attach_role_policy,
             RoleName=role.name,
             PolicyArn=policy,
+        )
+
+
+def _make_trust(account: Account, role: Role) -> None:
+    """The role itself, and who takes it; what another version of this wrote is written anew."""
+    iam, there = account.client("iam"), _find(account, role.name)
+    own = {"Condition": {"StringEquals": {"aws:SourceAccount": account.number}}}
+    trust = {
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": f"{role.service}.amazonaws.com"},
+        **(own if role.for_account else {}),
+    }  # fmt: skip
+    if there is None:
+        account.make(
+            f"role {role.name}",
+            iam.create_role,
+            RoleName=role.name,
+            AssumeRolePolicyDocument=_document([trust]),
+            Tags=account.tags,
+        )
+    elif there["AssumeRolePolicyDocument"] != json.loads(_document([trust])):
+        account.make(
+            f"role {role.name}: who takes it",
+            iam.update_assume_role_policy,
+            RoleName=role.name,
+            PolicyDocument=_document([trust]),
         )
 
 
@@ -148,11 +161,14 @@ def _delete_role(account: Account, role: Role) -> None:
     iam.delete_role(RoleName=role.name)
 
 
-def _is_there(account: Account, name: str) -> bool:
-    role = found(lambda: account.client("iam").get_role(RoleName=name), "NoSuchEntity")
-    if role is not None:
-        account.require_own(f"the role {name}", role["Role"].get("Tags", []))
-    return role is not None
+def _find(account: Account, name: str) -> dict[str, Any] | None:
+    """A role of ours; None: there is none."""
+    there = found(lambda: account.client("iam").get_role(RoleName=name), "NoSuchEntity")
+    if there is None:
+        return None
+    role: dict[str, Any] = there["Role"]
+    account.require_own(f"the role {name}", role.get("Tags", []))
+    return role
 
 
 def _document(statements: list[dict[str, Any]]) -> str:

@@ -15,6 +15,8 @@ import vigie.spark.__main__
 from support.photos import photo_bytes, write_photos
 from support.quarters_package import write_quarters
 from vigie.cli.main import main
+from vigie.cli.spark import _exit_code, _session_options
+from vigie.settings import load_settings
 from vigie.spark.java import find_java, startable
 
 COLUMNS, LINES = 80, 30
@@ -48,6 +50,24 @@ def test_words_that_cannot_be_meant_are_told_before_spark_starts(
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_setting_names_a_master_where_the_command_names_none() -> None:
+    settings = load_settings(spark_master="yarn")
+    given = {"master": None, "conf": ("spark.executor.cores=2",), "log": None}
+    assert _session_options(given, settings).master == "yarn"
+    assert _session_options({**given, "master": "local[2]"}, settings).master == "local[2]"
+    assert _session_options(given, load_settings()).master is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "failed", "allowed", "code"),
+    [(9, 0, False, 0), (9, 1, False, 1), (9, 1, True, 0), (0, 9, True, 2), (0, 0, False, 2)],
+)
+def test_some_that_failed_are_no_failure_where_that_is_allowed(
+    answered: int, failed: int, allowed: bool, code: int
+) -> None:
+    assert _exit_code(answered, failed, {"allow_failed": allowed}) == code
 
 
 def test_a_uri_with_a_password_is_refused_without_it(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ import pytest
 
 from support.broken_photos import html_page
 from support.fruits import COMPONENTS, write_fruits
-from support.object_storage import CONNECTORS, KEY, SECRET, Bucket, gcs, s3, why_not_here
+from support.object_storage import CONNECTORS, KEY, SECRET, Bucket, gcs, judged, s3, why_not_here
 from support.photos import LABELS, photo_bytes, write_labelled
 
 WHY = why_not_here()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))
 
 Server = Callable[[Path], AbstractContextManager[Bucket]]
+ONCE = {"spark.hadoop.fs.s3a.attempts.maximum": "1"}
 EACH = 8
 TOLERANCE = 1e-4
 
@@ -150,19 +151,61 @@ def test_a_second_run_computes_what_is_new(local: Path, tmp_path: Path) -> None:
     assert len(table(tmp_path / "out")) == 3 * EACH + 1
 
 
+def the_sentence(done: subprocess.CompletedProcess[str], environment: Mapping[str, str]) -> str:
+    """The last line; of a trace, or of a key, there is nothing."""
+    assert done.returncode == 2, done.stderr
+    *progress, line = done.stderr.strip().splitlines()
+    assert all(shown.startswith("input ") for shown in progress), done.stderr
+    assert not [key for key in environment.values() if key in done.stdout + done.stderr]
+    assert line.startswith("vigie: ")
+    return line.removeprefix("vigie: ")
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
-    [({}, "credentials"), ({"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}, "bucket")],
+    [
+        ({}, "no account was found for the object storage"),
+        (
+            {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET},
+            "there is no such bucket: nobodys",
+        ),
+    ],
 )
 def test_no_key_and_no_bucket_are_a_sentence(
     environment: dict[str, str], said: str, local: Path, tmp_path: Path
 ) -> None:
     with s3(tmp_path) as bucket:
-        conf = bucket.conf | {"spark.hadoop.fs.s3a.attempts.maximum": "1"}
         places = (str(local / "package"), "s3a://nobodys/photos", "s3a://nobodys/out")
-        done = run(places, tmp_path, conf, environment)
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("vigie: ")
-    assert said in line
-    assert SECRET not in line
+        done = run(places, tmp_path, bucket.conf | ONCE, environment)
+    assert the_sentence(done, environment).startswith(said)
+
+
+def test_no_bucket_of_google_s_is_a_sentence(local: Path, tmp_path: Path) -> None:
+    with gcs(tmp_path) as bucket:
+        places = (str(local / "package"), str(local / "photos"), "gs://nobodys/out")
+        done = run(places, tmp_path, bucket.conf)
+    assert the_sentence(done, {}).startswith("there is no such bucket: nobodys")
+
+
+@pytest.mark.parametrize("allowed", [(), ("s3:GetObject", "s3:ListBucket")])
+def test_no_right_to_a_bucket_is_a_sentence(
+    allowed: tuple[str, ...], local: Path, tmp_path: Path
+) -> None:
+    with s3(tmp_path) as bucket:
+        bucket.upload(local / "photos" / LABELS[1], "photos")
+        places = (str(local / "package"), f"{bucket.root}/photos", f"{bucket.root}/out")
+        with judged(bucket, *allowed) as keys:
+            done = run(places, tmp_path, bucket.conf | ONCE, keys)
+    told = the_sentence(done, keys)
+    assert told.startswith("the account has no right to the bucket fruits, or its key is wrong")
+
+
+def test_a_key_that_nobody_knows_is_a_sentence(local: Path, tmp_path: Path) -> None:
+    with s3(tmp_path) as bucket:
+        bucket.upload(local / "photos" / LABELS[1], "photos")
+        places = (str(local / "package"), f"{bucket.root}/photos", f"{bucket.root}/out")
+        with judged(bucket):
+            done = run(places, tmp_path, bucket.conf | ONCE, bucket.environment)
+    assert the_sentence(done, bucket.environment).startswith(
+        "the account has no right to the bucket fruits, or its key is wrong"
+    )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -50,7 +49,8 @@ MOST_GROWTH = 60e6
 ROWS = 3_000_000
 LEAST_ROWS = 100_000
 """Rows a second of processor time: what one core does."""
-KILLS = 3
+KILLS, MANY_KILLED = 3, 2_000
+"""Enough photos for sixteen tasks: there is a middle."""
 
 
 def write_camera_photos(folder: Path, count: int) -> None:
@@ -180,10 +180,14 @@ def test_a_table_goes_through_a_core_at_a_hundred_thousand_rows_a_second(tmp_pat
     assert rates[1] > LEAST_ROWS
 
 
+Start = Callable[[], subprocess.Popen[bytes]]
+
+
 def start(package: Path, photos: Path, output: Path) -> subprocess.Popen[bytes]:
     words = ("spark", "features", package, "--input", photos, "--output", output)
+    log = ("--log", output.with_suffix(".log"))
     return subprocess.Popen(
-        [sys.executable, "-m", "vigie", *map(str, words)], start_new_session=True,
+        [sys.executable, "-m", "vigie", *map(str, (*words, *log))], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -195,31 +199,51 @@ def tables_of(output: Path) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["name"]))
 
 
-def parts_of(output: Path) -> int:
-    return len(list((output / "_parts").glob("*/part-*.parquet")))
+def rows_done(output: Path) -> int:
+    """Of the parts that are whole."""
+    parts = (output / "_parts").glob("*/part-*.parquet")
+    return sum(pq.read_metadata(part).num_rows for part in parts)
 
 
-@pytest.mark.parametrize("victim", ["a worker", "the driver"])
-def test_what_is_killed_in_the_middle_changes_nothing(tmp_path: Path, victim: str) -> None:
+def is_over(output: Path) -> bool:
+    """True where a run has done all of its tasks."""
+    return any((output / "_parts").glob("*/_SUCCESS"))
+
+
+def kill_the_driver(begin: Start, output: Path) -> None:
+    for _ in range(KILLS):
+        before, run = rows_done(output), begin()
+        wait_until(lambda: rows_done(output) > before or run.poll() is not None, 600)  # noqa: B023
+        os.killpg(run.pid, signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        assert before < rows_done(output) < MANY_KILLED
+        assert not is_over(output)
+
+
+def kill_workers(begin: Start, output: Path) -> None:
+    run = begin()
+    wait_until(lambda: rows_done(output) or run.poll() is not None, 600)
+    workers = python_workers(psutil.Process(run.pid))
+    for one in workers:
+        one.kill()
+    assert workers
+    assert 0 < rows_done(output) < MANY_KILLED
+    assert not is_over(output)
+    assert run.wait() == 1
+    # a task was in it, which was done again
+    assert "Python worker exited unexpectedly" in output.with_suffix(".log").read_text()
+
+
+@pytest.mark.parametrize("kill", [kill_workers, kill_the_driver])
+def test_what_is_killed_in_the_middle_changes_nothing(
+    tmp_path: Path, kill: Callable[[Start, Path], None]
+) -> None:
     package, photos = tmp_path / "package", tmp_path / "photos"
     write_quarters(package)
-    broken = write_many(photos, MANY // 4, 33)
+    broken = write_many(photos, MANY_KILLED, 33)
     whole, output = tmp_path / "whole", tmp_path / "out"
     assert start(package, photos, whole).wait() == 1
-    for turn in range(KILLS):
-        run, parts = start(package, photos, output), parts_of(output)
-        seen = psutil.Process(run.pid)
-        wait_until(lambda: parts_of(output) > parts or run.poll() is not None, 600)  # noqa: B023
-        if run.poll() is None:
-            time.sleep(random.Random(turn).random())
-            if victim == "the driver":
-                os.killpg(run.pid, signal.SIGKILL)
-                run.wait()
-                continue
-            for one in python_workers(seen)[:1]:
-                one.kill()
-        assert run.wait() == 1
-        break
+    kill(lambda: start(package, photos, output), output)
     assert start(package, photos, output).wait() == 1
     assert tables_of(output) == tables_of(whole)
     counts = json.loads((output / "_vigie.json").read_text())["counts"]

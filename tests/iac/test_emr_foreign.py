@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,38 @@ def test_a_budget_of_somebody_else_is_neither_remade_nor_deleted(
     assert cloud.down() == 0
     (found,) = budgets.describe_budgets(AccountId=NUMBER)["Budgets"]
     assert float(found["BudgetLimit"]["Amount"]) == 5
+
+
+def test_a_security_configuration_of_somebody_else_is_neither_used_nor_deleted(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emr = cloud.client("emr")
+    theirs = {"EncryptionConfiguration": {"EnableInTransitEncryption": False}}
+    emr.create_security_configuration(
+        Name="vigie-emr", SecurityConfiguration=json.dumps(theirs)
+    )  # fmt: skip
+    assert cloud.up() == 1
+    assert "the security configuration vigie-emr is there and says" in capsys.readouterr().err
+    assert "RunJobFlow" not in cloud.changes()
+    assert cloud.down() == 0
+    found = emr.describe_security_configuration(Name="vigie-emr")["SecurityConfiguration"]
+    assert json.loads(found) == theirs
+
+
+def test_a_role_that_others_could_take_is_ours_alone_again(cloud: Cloud) -> None:
+    assert cloud.up() == 0
+    iam = cloud.client("iam")
+    names = [f"vigie-emr-{REGION}-{kind}" for kind in ("service", "node")]
+    ours = [iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] for name in names]
+    wide = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    for name in names:
+        iam.update_assume_role_policy(
+            RoleName=name,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [wide]}),
+        )
+    assert cloud.up() == 0
+    found = [iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] for name in names]
+    assert found == ours
+    cloud.asked.clear()
+    assert cloud.up() == 0
+    assert "UpdateAssumeRolePolicy" not in cloud.changes()

@@ -8,6 +8,7 @@ from pyspark.errors import AnalysisException
 from vigie.errors import ConfigurationError, DataError
 from vigie.spark.failures import explained, spark_failure, start_failure
 
+FULL = "java.io.IOException: No space left on device"
 TRACE = (
     "An error occurred while calling o94.parquet.\n: org.apache.spark.SparkException: Job aborted\n"
     "Caused by: {}\n\tat org.apache.spark.scheduler.Task.run(Task.scala:147)\n"
@@ -35,6 +36,38 @@ def test_a_trace_becomes_a_sentence(cause: str, sentence: str) -> None:
         raise failure
     assert "\n" not in str(failure)
     assert "/home/me" not in str(failure)
+
+
+REFUSED = "java.nio.file.AccessDeniedException: {}: S3Exception: Access Denied (Status Code: 403)"
+
+
+@pytest.mark.parametrize(
+    ("cause", "bucket"),
+    [
+        (REFUSED.format("s3a://fruits/photos: getFileStatus"), "bucket fruits,"),
+        # what is written is named by its key alone
+        (REFUSED.format("out/_vigie.json: Writing Object"), "bucket photos or results,"),
+        ("GoogleJsonResponseException: 403 Forbidden\nGET https://x/storage/v1/b/them/o", "them,"),
+    ],
+)
+def test_the_bucket_is_named_to_which_there_is_no_right(cause: str, bucket: str) -> None:
+    places = ("./model", "s3a://photos/all", "s3a://results/all")
+    assert bucket in str(spark_failure(TRACE.format(cause), places))
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (REFUSED.format("s3a://b/x: o.a.h.fs.s3a.auth.NoAuthWithAWSException"), "no account was"),
+        ("GoogleJsonResponseException: 404 Not Found\nPOST x/storage/v1/b/them/o", "bucket: them"),
+        ("DiskErrorException: Could not find any valid local directory for s3ablock-1", "buffer"),
+        (f"org.apache.hadoop.fs.FSError: {FULL}", "the disk of the output is full"),
+        (f"{FULL}\n\tat o.a.s.storage.DiskBlockObjectWriter.write(x)", "the disk of Spark's own"),
+        ("java.lang.IllegalStateException: SparkContext was shutdown", "Java has ended"),
+    ],
+)
+def test_what_real_servers_and_disks_say(cause: str, sentence: str) -> None:
+    assert sentence in str(spark_failure(TRACE.format(cause)))
 
 
 def test_what_a_worker_explained_comes_through() -> None:
@@ -87,6 +120,12 @@ def test_a_folder_that_takes_no_file_is_told_without_its_name() -> None:
         explained(),
     ):
         Path("/absent/vigie").mkdir()
+
+
+def test_a_key_and_a_bucket_are_told_by_the_places_of_a_command() -> None:
+    failure = AnalysisException("AccessDenied")
+    with pytest.raises(DataError, match="bucket fruits"), explained(("s3a://fruits/x",)):
+        raise failure
 
 
 def test_what_is_not_of_spark_stays_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -112,6 +113,38 @@ def s3(folder: Path) -> Iterator[Bucket]:
         }
         environment = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
         yield Bucket(f"s3a://{BUCKET}", address, conf, environment)
+
+
+@contextmanager
+def judged(bucket: Bucket, *allowed: str) -> Iterator[dict[str, str]]:
+    """The keys of a user who may do what is allowed, such as `s3:GetObject`, and nothing else.
+
+    From here on the server refuses what nobody has allowed, as Amazon does.
+    """
+    iam = boto3.client(
+        "iam", endpoint_url=bucket.address, region_name="us-east-1",
+        aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+    )  # fmt: skip
+    iam.create_user(UserName="ada")
+    if allowed:
+        statement = {"Effect": "Allow", "Action": list(allowed), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="ada", PolicyName="own", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    _set_unjudged(bucket, "0")
+    try:
+        yield {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+    finally:
+        _set_unjudged(bucket, "inf")
+
+
+def _set_unjudged(bucket: Bucket, requests_more: str) -> None:
+    requests.post(
+        f"{bucket.address}/moto-api/reset-auth", data=requests_more, timeout=30
+    ).raise_for_status()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from vigie.errors import ConfigurationError, VigieError
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
+    from vigie.settings import Settings
     from vigie.spark.session import SessionOptions
 
 SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
@@ -28,11 +29,10 @@ _COMMON = (
     click.option("--pattern", multiple=True, help="Photos to take, as '*.jpg'. [several]"),
     click.option("--restart", is_flag=True, help="Begin anew what was stopped."),
     click.option(
-        "--master",
-        envvar="VIGIE_SPARK_MASTER",
-        help="Spark's master (VIGIE_SPARK_MASTER). [this machine: local, on all cores]",
+        "--master", help="Spark's master. [VIGIE_SPARK_MASTER; else this machine, on all cores]"
     ),
     click.option("--conf", multiple=True, metavar="NAME=VALUE", help="For Spark. [several]"),
+    click.option("--allow-failed", is_flag=True, help="End with 0 where some failed, not all."),
     click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Keep its log."),
 )
 
@@ -69,7 +69,7 @@ def features(model: str, source: str, target: str, **options: Any) -> None:
     Photos: a folder, with a folder per label or without, or Parquet with the
     columns name and content.
     """
-    _ended(lambda: _features(model, source, target, options))
+    _ended(lambda: _features(model, source, target, options), (model, source, target))
 
 
 def _features(model: str, source: str, target: str, options: dict[str, Any]) -> int:
@@ -90,11 +90,12 @@ def _features(model: str, source: str, target: str, options: dict[str, Any]) -> 
         uri_of(source), uri_of(target), options["vector"], options["pattern"], reduction,
         options["restart"],
     )  # fmt: skip
+    settings = load_settings()
     with (
         tempfile.TemporaryDirectory(prefix="vigie-") as scratch,
-        open_session(_session_options(options)) as session,
+        open_session(_session_options(options, settings)) as session,
     ):
-        found = fetch_model(session, model, Path(scratch), load_settings())
+        found = fetch_model(session, model, Path(scratch), settings)
         made = compute_features(session, found, order, Path(scratch), Console(stderr=True))
     rate = made.computed / max(made.seconds, 1e-3)
     click.echo(
@@ -102,9 +103,7 @@ def _features(model: str, source: str, target: str, options: dict[str, Any]) -> 
         f"{made.quarantined} in quarantine; {made.computed} computed in {made.seconds:.1f} s "
         f"({rate:.0f} a second)"
     )
-    if not made.written:
-        return NOTHING_USABLE
-    return SOME_FAILED if made.quarantined else 0
+    return _exit_code(made.written, made.quarantined, options)
 
 
 @spark.command("score", short_help="answers to a table, or to photos")
@@ -115,7 +114,7 @@ def score_command(model: str, source: str, target: str, **options: Any) -> None:
     Tables: CSV or Parquet, a file or a folder of them. Photos: a folder, or
     Parquet with the columns name and content.
     """
-    _ended(lambda: _score(model, source, target, options))
+    _ended(lambda: _score(model, source, target, options), (model, source, target))
 
 
 def _score(model: str, source: str, target: str, options: dict[str, Any]) -> int:
@@ -127,26 +126,32 @@ def _score(model: str, source: str, target: str, options: dict[str, Any]) -> int
     from vigie.spark.storage import uri_of
 
     order = ScoreOrder(uri_of(source), uri_of(target), options["pattern"], options["restart"])
+    settings = load_settings()
     with (
         tempfile.TemporaryDirectory(prefix="vigie-") as scratch,
-        open_session(_session_options(options)) as session,
+        open_session(_session_options(options, settings)) as session,
     ):
-        found = fetch_model(session, model, Path(scratch), load_settings())
+        found = fetch_model(session, model, Path(scratch), settings)
         made = score(session, found, order, Path(scratch), Console(stderr=True))
     click.echo(
         f"{found.name} {found.version}: {made.read} rows, {made.answered} answered, "
         f"{made.failed} failed, {made.seconds:.1f} s"
     )
-    if not made.answered:
+    return _exit_code(made.answered, made.failed, options)
+
+
+def _exit_code(answered: int, failed: int, options: dict[str, Any]) -> int:
+    if not answered:
         return NOTHING_USABLE
-    return SOME_FAILED if made.failed else 0
+    return SOME_FAILED if failed and not options["allow_failed"] else 0
 
 
-def _session_options(options: dict[str, Any]) -> SessionOptions:
+def _session_options(options: dict[str, Any], settings: Settings) -> SessionOptions:
     from vigie.spark.session import SessionOptions
 
     conf = dict(_pair(text) for text in options["conf"])
-    return SessionOptions(options["master"], conf, options["log"])
+    master = options["master"] or settings.spark_master
+    return SessionOptions(master, conf, options["log"])
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -156,13 +161,13 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _ended(run: Callable[[], int]) -> None:
-    """Runs a command; ends with its exit code, what fails as one sentence."""
+def _ended(run: Callable[[], int], places: Sequence[str]) -> None:
+    """Runs a command over these places; ends with its exit code, what fails as one sentence."""
     try:
         with _stoppable():
             from vigie.spark.failures import explained
 
-            with explained():
+            with explained(places):
                 code = run()
     except VigieError as failure:
         click.secho(f"vigie: {failure}", fg="red", err=True)

@@ -15,16 +15,20 @@ from vigie.settings.limits import LimitSettings
 from vigie.settings.log import LogSettings
 from vigie.settings.registry import RegistrySettings, mlflow_account
 from vigie.settings.serving import EVERY_OTHER, MODEL_NAME, ServingSettings
+from vigie.settings.spark import SparkSettings
 from vigie.settings.training import TrainingSettings
 
 __all__ = [
     "EVERY_OTHER", "GROUPS", "MODEL_NAME", "AlertSettings", "LimitSettings", "LogSettings",
-    "RegistrySettings", "ServingSettings", "Settings", "TrainingSettings", "former_settings",
-    "load_alert_settings", "load_settings", "mlflow_account", "usable_cores", "variable_of",
+    "RegistrySettings", "ServingSettings", "Settings", "SparkSettings", "TrainingSettings",
+    "former_settings", "load_alert_settings", "load_settings", "mlflow_account", "usable_cores",
+    "variable_of",
 ]  # fmt: skip
 
 
-class Settings(ServingSettings, LimitSettings, RegistrySettings, LogSettings, TrainingSettings):
+class Settings(
+    ServingSettings, LimitSettings, RegistrySettings, LogSettings, TrainingSettings, SparkSettings
+):
     """The settings of one process, read once and passed on; nothing else reads the environment."""
 
 
@@ -34,6 +38,7 @@ GROUPS: dict[str, type[Group]] = {
     "Registry": RegistrySettings,
     "Prediction log": LogSettings,
     "Training": TrainingSettings,
+    "Spark": SparkSettings,
     "Alerts": AlertSettings,
 }
 """All settings, by the heading of their group."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -17,12 +16,12 @@ from vigie.errors import ConfigurationError
 from vigie.settings import usable_cores
 from vigie.spark.failures import start_failure
 from vigie.spark.java import find_java, startable
+from vigie.spark.lost_java import end, keep_quiet
+from vigie.spark.submission import is_submitted, require_in_time
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_SUBMITTED = "PYSPARK_GATEWAY_PORT"
-"""The variable by which spark-submit tells its Python where the started Java is."""
 _LOCAL = re.compile(r"local(?:\[([0-9]+|\*)\])?")
 _TRIES = 4
 _LOG4J = Path(__file__).with_name("log4j2.properties")
@@ -63,19 +62,21 @@ def open_session(options: SessionOptions) -> Iterator[SparkSession]:
     """A session until the end of the block.
 
     Started by spark-submit it is that one's. Raises `ConfigurationError` where there is no Java
-    that fits, or Spark does not start.
+    that fits, Spark does not start, or spark-submit has decided otherwise.
     """
     with ExitStack() as until_done:
-        if _SUBMITTED in os.environ:
+        until_done.enter_context(_environment_kept())
+        if is_submitted():
+            require_in_time(options)
+            _choose_python(options)
             session = _build(options, {})
         else:
             folder = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="vigie-")))
             log = until_done.enter_context(_log(options, folder))
-            until_done.enter_context(_environment_kept())
             session = _start(options, folder, log)
-        until_done.callback(session.stop)
+        until_done.callback(end, session)
+        keep_quiet(session)
         session.sparkContext.setLogLevel("ERROR")
-        logging.getLogger("py4j").setLevel(logging.ERROR)
         yield session
 
 
@@ -90,9 +91,7 @@ def _start(options: SessionOptions, folder: Path, log: BinaryIO) -> SparkSession
     if master.startswith("local"):
         own |= _ALONE
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if python := options.conf.get("spark.pyspark.python"):
-        # that option is of spark-submit's own program, which is not asked here
-        os.environ["PYSPARK_PYTHON"] = python
+    _choose_python(options)
     os.environ["JAVA_HOME"] = str(startable(find_java(os.environ), folder / "java"))
     start = log.tell()
     try:
@@ -105,23 +104,24 @@ def _start(options: SessionOptions, folder: Path, log: BinaryIO) -> SparkSession
 
 
 def _build(options: SessionOptions, own: Mapping[str, str]) -> SparkSession:
-    from pyspark import SparkConf, SparkContext
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    if _SUBMITTED in os.environ:
-        # only then the next line sees what spark-submit was given
-        SparkContext._ensure_initialized()
     given = SparkConf()
     builder = SparkSession.builder
     for name, value in {**_ALWAYS, **own}.items():
         if not given.contains(name):
             builder = builder.config(name, value)
-    if options.master:
-        builder = builder.master(_with_tries(options.master))
     for name, value in options.conf.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     return session
+
+
+def _choose_python(options: SessionOptions) -> None:
+    """That option is of spark-submit's own program, which is not asked for it here."""
+    if python := options.conf.get("spark.pyspark.python"):
+        os.environ["PYSPARK_PYTHON"] = python
 
 
 def _with_tries(master: str) -> str:
@@ -148,10 +148,11 @@ def _environment_kept() -> Iterator[None]:
 @contextmanager
 def _log(options: SessionOptions, folder: Path) -> Iterator[BinaryIO]:
     try:
-        with (options.log or folder / "spark.log").open("a+b") as file:
-            yield file
+        file = (options.log or folder / "spark.log").open("a+b")
     except OSError as failure:
         raise ConfigurationError(f"the log cannot be written ({failure.strerror})") from None
+    with file:
+        yield file
 
 
 @contextmanager
