@@ -137,4 +137,5 @@ clean: ## remove environments, caches and local state; trained models go too
 # compiled: a process of the sandbox may write no file, and would compile TensorFlow at each start
 .test-environment:
 	@COMPILE=1 tools/environment .venv ml-app/requirements-dev.txt ml-app
+	@$(bin)/python -m compileall -q ml-app/src
 	@COMPILE=1 tools/environment mlflow/.venv mlflow/requirements.txt

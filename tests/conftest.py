@@ -21,11 +21,22 @@ from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
+QUICK = {
+    # their threads turn while they wait, and the workers of pytest-xdist are the parallelism
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # a Java that runs for seconds has nothing of a compiler that takes longer
+    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+"""Variables of all that is started here, unless they are set already."""
+
 pytest_plugins = ("support.distribution", "support.skips")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Says where programs and notes of examples are, and that no example has to be quick."""
+    for name, value in QUICK.items():
+        os.environ.setdefault(name, value)
     os.environ["PATH"] = f"{config.rootpath / '.tools' / 'bin'}:{os.environ['PATH']}"
     # in a `.hypothesis` pytest would look for tests
     set_hypothesis_home_dir(config.rootpath / ".pytest_cache" / "hypothesis")

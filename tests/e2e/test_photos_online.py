@@ -99,14 +99,15 @@ def test_photos_are_counted_and_logged_by_their_figures(
         said = photos.ask("POST", COLOURS, photo, {"Content-Type": "image/png"})
         assert said.status == 200
     labels = {"model": "colours", "feature": "photo.megapixels", "bin": "dark"}
+    red = {"model": "colours", "bin": "red"}
     wait_until(lambda: value_of(photos.samples(), "vigie_feature_bin_total", **labels) == 5)
+    wait_until(lambda: value_of(photos.samples(), "vigie_prediction_bin_total", **red) == 4)
     samples = photos.samples()
     features = {
         dict(has)["feature"] for (name, has) in samples if name == "vigie_feature_bin_total"
         and dict(has)["model"] == "colours"
     }  # fmt: skip
     assert features == {f"photo.{figure}" for figure in FIGURES}
-    assert value_of(samples, "vigie_prediction_bin_total", model="colours", bin="red") == 4
     written = {"outcome": "written"}
     wait_until(
         lambda: value_of(photos.samples(), "vigie_prediction_log_rows_total", **written) >= 5

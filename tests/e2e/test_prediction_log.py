@@ -42,7 +42,7 @@ def test_two_workers_log_and_one_process_keeps(make_service: MakeService, tmp_pa
     samples = service.samples()
     errors = value_of(samples, "vigie_feedback_error_sum", kind="absolute", version="1")
     assert errors == 0
-    assert value_of(samples, "vigie_prediction_log_queue_rows") == 0
+    wait_until(lambda: value_of(service.samples(), "vigie_prediction_log_queue_rows") == 0)
     # whoever joins is killed as well: another takes over, and nothing is counted twice
     for worker in service.workers:
         worker.kill()

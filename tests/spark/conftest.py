@@ -19,8 +19,6 @@ from vigie.spark.session import SessionOptions, open_session
 from vigie.spark.storage import Storage
 
 HERE = Path(__file__).parent
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""A Java that runs for seconds has nothing of a compiler that takes longer."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,10 +45,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         # another scheme than file:, over the same disk
         f"spark.hadoop.fs.viewfs.mounttable.store.link.{base}": f"file://{base}",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", QUICK)
-        with open_session(SessionOptions("local[2]", conf, folder / "log")) as session:
-            yield session
+    with open_session(SessionOptions("local[2]", conf, folder / "log")) as session:
+        yield session
 
 
 @pytest.fixture

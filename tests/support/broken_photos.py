@@ -34,17 +34,18 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-def bomb(path: Path) -> None:
-    """A PNG that says it has 60,000 x 60,000 pixels."""
-    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+def vast_png(width: int, height: int) -> bytes:
+    """A PNG that says it has so many pixels, and has a few."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-            for kind, data in chunks
-        )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
+
+
+def bomb(path: Path) -> None:
+    path.write_bytes(vast_png(60_000, 60_000))
 
 
 def pipe(path: Path) -> None:

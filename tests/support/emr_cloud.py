@@ -14,9 +14,11 @@ import pytest
 from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.budgets.responses import BudgetsResponse
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from emr.__main__ import main
 from emr.account import COMPONENT, MANAGED
+from emr.roles import EMR_POLICY, SESSION_POLICY
 
 REGION = "eu-west-1"
 NUMBER = "123456789012"
@@ -24,6 +26,11 @@ BUCKET = f"vigie-emr-{NUMBER}-{REGION}"
 OURS = {"application": "vigie", "component": COMPONENT, MANAGED: "true"}
 PLACE = ["--region", REGION]
 _LOADER = create_loader()
+_NAMED = {policy.rpartition("/")[2] for policy in (EMR_POLICY, SESSION_POLICY)}
+# moto makes them anew for each account, and AWS has more than a thousand
+_POLICIES = json.dumps(
+    {name: told for name, told in json.loads(aws_managed_policies_data).items() if name in _NAMED}
+)
 JOB = ["--model", "s3a://models/fruits", "--input", "s3a://photos/all", "--output", "s3a://out/one"]
 
 
@@ -65,10 +72,15 @@ def empty_account(folder: Path) -> Iterator[Cloud]:
     wheel = folder / "vigie-0-py3-none-any.whl"
     wheel.write_bytes(b"wheel")
     with (
+        pytest.MonkeyPatch.context() as around,
         mock_aws(config={"iam": {"load_aws_managed_policies": True}}),
         pytest.MonkeyPatch.context() as patch,
     ):
+        # moto empties its account once more when it ends
+        around.setattr("moto.iam.models.aws_managed_policies_data", _POLICIES)
+        around.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         patch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+        patch.setattr("boto3.DEFAULT_SESSION", _reading_once(boto3.session.Session()))
         ec2 = boto3.client("ec2", region_name=REGION)
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -80,14 +92,19 @@ def empty_account(folder: Path) -> Iterator[Cloud]:
         yield cloud
 
 
+def _reading_once(session: Any) -> Any:
+    """The session; Amazon's descriptions of its services are large, and each is read once."""
+    session._session.register_component("data_loader", _LOADER)
+    return session
+
+
 def _recording(asked: list[tuple[str, dict[str, Any]]]) -> Any:
     """A session of boto3's that notes every request, after it was checked against AWS's model."""
 
     class Session(boto3.session.Session):  # type: ignore[misc]
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            # Amazon's descriptions of its services are large: each is read once
-            self._session.register_component("data_loader", _LOADER)
+            _reading_once(self)
 
         def client(self, *args: Any, **kwargs: Any) -> Any:
             client = super().client(*args, **kwargs)
