@@ -25,7 +25,7 @@ from vigie.spark.stages import counted, stage
 from vigie.spark.state import ANSWERS, FOLDERS, OutputState
 from vigie.spark.storage import Storage, literal, require_apart
 from vigie.spark.table_source import check_columns, find_table
-from vigie.spark.table_task import BROKEN, ERROR, TableTask
+from vigie.spark.table_task import BROKEN, ERROR, TableTask, rows_a_batch
 from vigie.spark.task_progress import watched
 
 if TYPE_CHECKING:
@@ -143,6 +143,9 @@ class _Run:
         fresh = from_arrow_schema(task.fresh())
         check_columns(document, table, fresh.names)
         self.claim()
+        self.session.conf.set(
+            "spark.sql.execution.arrow.maxRecordsPerBatch", rows_a_batch(document)
+        )
         carried = [field for field in table.schema if field.name != BROKEN]
         made = table.mapInArrow(task, StructType([*carried, *fresh]))
         with stage(self.console, "answers") as told:

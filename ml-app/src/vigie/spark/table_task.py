@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 
     from vigie.engines.predictor import Predictor
     from vigie.models.array_decoding import Values
+    from vigie.models.document import PackageDocument
     from vigie.spark.score_answer import ScoreAnswer
     from vigie.spark.shipping import ShippedPackage
 
 WARNINGS, ERROR = "prediction_warnings", "prediction_error"
 BROKEN = "_vigie_broken"
 """A column that Spark fills for a line with too many or too few cells."""
+_MOST_ROWS = 40_000
 _CELLS = "it has not as many cells as the first line has names"
+
+
+def rows_a_batch(document: PackageDocument) -> int:
+    """How many rows a worker is handed at a time: fewer where a row is large."""
+    return min(document.rows_at_once, _MOST_ROWS)
 
 
 @dataclass(frozen=True)
