@@ -12,6 +12,22 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from support.kinds_of_input import (
+    CODE,
+    COUNT,
+    EVERY_KIND,
+    FLAG,
+    GAPPY,
+    INTEGER,
+    MATRIX,
+    NUMBER,
+    OPEN_CODE,
+    TEXT,
+    VECTOR,
+    WHOLE_VECTOR,
+    WORDS,
+    an_input,
+)
 from support.packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder, feeds_of
@@ -21,39 +37,6 @@ from vigie.models.wording import describe, kind_of
 
 HOME: dict[str, Any] = {"surface_m2": 54.0, "rooms": 3, "property_type": "apartment"}
 INPUTS = [Input.model_validate(item) for item in HOUSING_INPUTS]
-
-
-def an_input(**changes: Any) -> Input:
-    plain = {"name": "x", "label": "x", "dtype": "float32", "tensor": "float32", "example": 1}
-    return Input.model_validate({**plain, **changes})
-
-
-NUMBER = an_input()
-INTEGER = an_input(dtype="int64")
-COUNT = an_input(dtype="int64", tensor="int64")
-FLAG = an_input(dtype="int64", limits=[0, 1])
-TEXT = an_input(dtype="string", tensor="string")
-VECTOR = an_input(shape=[3], limits=[0, 10])
-MATRIX = an_input(shape=[2, 2])
-WORDS = an_input(dtype="string", tensor="string", shape=[2])
-WHOLE_VECTOR = an_input(dtype="int64", shape=[2])
-CODE = an_input(dtype="int64", tensor="string", choices={"values": ["1", "2"]})
-OPEN_CODE = an_input(
-    dtype="int64",
-    tensor="string",
-    choices={"values": ["1", "2"], "policy": "open"},
-    required=False,
-    missing={"fill": ""},
-)
-GAPPY = an_input(
-    required=False, missing={"fill": -1.5, "indicator": "x__missing"}, limits=[0, 10], range=[1, 9]
-)
-EVERY_KIND = [
-    item.model_copy(update={"name": f"x{index}"})
-    for index, item in enumerate(
-        [NUMBER, INTEGER, COUNT, FLAG, TEXT, VECTOR, MATRIX, WORDS, WHOLE_VECTOR, CODE, OPEN_CODE]
-    )
-] + [GAPPY]
 
 
 def decode(item: Input, *values: Any) -> Decoded:
@@ -453,19 +436,3 @@ def test_errors_of_columns_are_bounded() -> None:
     assert len(column_errors(many | {"rooms": ["x"] * 1000}, 1000)) == MOST_FIELD_ERRORS
     unknown = {f"key{number}": [1] for number in range(1000)}
     assert len(column_errors(unknown, 1)) == MOST_FIELD_ERRORS
-
-
-def test_every_row_that_is_refused_is_found_in_columns() -> None:
-    decoder = RowDecoder(INPUTS)
-    rows = [dict(HOME) for _ in range(300)]
-    wrong: dict[int, dict[str, Any]] = {
-        0: {"rooms": "x"}, 63: {"surface_m2": None}, 64: {"rooms": 99}, 299: {"rooms": 1.5},
-    }  # fmt: skip
-    for row, change in wrong.items():
-        rows[row] |= change
-    columns = {name: [row[name] for row in rows] for name in HOME}
-    assert decoder.refused_rows(columns, 300) == sorted(wrong)
-    assert decoder.refused_rows({name: [HOME[name]] for name in HOME}, 1) == []
-    # an input that is lacking is lacking in every row
-    del columns["property_type"]
-    assert decoder.refused_rows(columns, 300) == list(range(300))

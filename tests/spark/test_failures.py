@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
 
 from vigie.errors import ConfigurationError, DataError
 from vigie.spark.failures import explained, spark_failure, start_failure
@@ -68,6 +72,40 @@ def test_the_bucket_is_named_to_which_there_is_no_right(cause: str, bucket: str)
 )
 def test_what_real_servers_and_disks_say(cause: str, sentence: str) -> None:
     assert sentence in str(spark_failure(TRACE.format(cause)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a b.parquet", b"a,b\n1,2\n" * 30, "it is no Parquet, or not a whole one"),
+        ("cut.parquet", None, "it is damaged, or not a whole one"),
+        ("cut.csv.gz", gzip.compress(bytes(range(256)) * 99)[:200], "it is damaged"),
+        ("other.csv.gz", b"a,b\n1,2\n" * 30, "it is damaged, or not a whole one"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_trouble(
+    spark: SparkSession, tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / name
+    if content is None:
+        pq.write_table(pa.table({"a": list(range(9000))}), path)
+        whole = path.read_bytes()
+        content = whole[:40] + b"\xff" * 2000 + whole[2040:]
+    path.write_bytes(content)
+    read = spark.read.parquet if name.endswith("parquet") else spark.read.csv
+    with pytest.raises(DataError, match=sentence) as told, explained():
+        read(str(path)).write.format("noop").mode("overwrite").save()
+    assert f"({name})" in str(told.value)
+    assert str(tmp_path) not in str(told.value)
+
+
+def test_files_of_different_types_are_told_from_files_that_are_no_parquet(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": ["x", "y"]}), tmp_path / "1.parquet")
+    with pytest.raises(DataError, match="another type than other files"), explained():
+        spark.read.parquet(str(tmp_path)).write.format("noop").mode("overwrite").save()
 
 
 def test_what_a_worker_explained_comes_through() -> None:

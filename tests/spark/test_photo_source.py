@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from support.photos import photo_bytes
 from support.spark import uri
-from vigie.errors import DataError
+from vigie.errors import ConfigurationError, DataError
 from vigie.models.photo_file import MOST_BYTES
 from vigie.spark.photo_source import PhotoSource
 from vigie.spark.storage import Storage
@@ -100,6 +100,15 @@ def test_a_table_that_cannot_be_used_is_told(
     pq.write_table(pa.table(columns), tmp_path / "photos.parquet")
     with pytest.raises(DataError, match=sentence):
         PhotoSource(spark, storage, uri(tmp_path / "photos.parquet"))
+
+
+def test_patterns_beside_parquet_are_refused(
+    spark: SparkSession, storage: Storage, tmp_path: Path
+) -> None:
+    table = pa.table({"name": ["a.jpg"], "content": [photo_bytes("red")]})
+    pq.write_table(table, tmp_path / "photos.parquet")
+    with pytest.raises(ConfigurationError, match="--pattern chooses files of a folder"):
+        PhotoSource(spark, storage, uri(tmp_path / "photos.parquet"), ["*.jpg"])
 
 
 def test_an_input_that_is_not_there_or_empty_is_told(

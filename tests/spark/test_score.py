@@ -85,6 +85,26 @@ def test_parquet_keeps_its_types(run: Run, housing: BatchModel, tmp_path: Path) 
     assert "got integer outside the limits" in by_rooms[900]["prediction_error"]
 
 
+def test_partitions_are_inputs_and_stay_and_what_lies_beside_them_is_told(
+    run: Run, housing: BatchModel, tmp_path: Path, console: Console
+) -> None:
+    for rooms in ("3", "castle"):
+        for month in ("2026-01", "2026-02"):
+            folder = tmp_path / "homes" / f"rooms={rooms}" / f"month={month}"
+            folder.mkdir(parents=True)
+            table = pa.table({"surface_m2": [54.0, 60.0], "property_type": ["house"] * 2})
+            pq.write_table(table, folder / "x.parquet")
+    (tmp_path / "homes" / "README.md").write_text("no table")
+    done = run(housing, "homes")
+    assert (done.answered, done.failed) == (4, 4)
+    found = answers(tmp_path)
+    assert sorted((row["rooms"], row["month"]) for row in found if row["prediction"]) == [
+        ("3", "2026-01"), ("3", "2026-01"), ("3", "2026-02"), ("3", "2026-02"),
+    ]  # fmt: skip
+    console.file.seek(0)
+    assert "partitions by rooms, month, not read: README.md" in console.file.read()
+
+
 def test_photos_have_an_answer_or_an_error(run: Run, tmp_path: Path) -> None:
     write_colours(tmp_path / "colours")
     (tmp_path / "photos" / "x").mkdir(parents=True)

@@ -15,7 +15,7 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import ModelFailure
 from vigie.models.package import read_package
 from vigie.spark.score_answer import ScoreAnswer
-from vigie.spark.table_task import BROKEN, TableTask
+from vigie.spark.table_task import BROKEN, TableTask, rows_a_batch
 
 GOOD = {"surface_m2": "54", "rooms": "3", "property_type": "apartment"}
 WRONG = (
@@ -106,3 +106,10 @@ def test_a_row_that_the_model_fails_on_costs_no_other_its_answer(
     found = answered(predictor, rows)
     told = [row["prediction_error"] for row in found]
     assert told == [None] * 7 + ["The model failed on this input."] + [None] * 12
+
+
+def test_a_batch_has_fewer_rows_where_they_are_large(predictor: Predictor) -> None:
+    document = predictor.package.document
+    assert rows_a_batch(document) == 40_000
+    vector = document.inputs[0].model_copy(update={"shape": (1280,)})
+    assert rows_a_batch(document.model_copy(update={"inputs": (vector,)})) == 484

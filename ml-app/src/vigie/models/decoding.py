@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vigie.models.document import Input
 
 MOST_FIELD_ERRORS = 20
-_ROWS_A_GROUP = 64
 NO_SUCH_INPUT = "no such input"
 
 
@@ -78,23 +77,6 @@ class RowDecoder:
             raise _invalid(self._explain_columns(columns, rows)) from None
         return decoded
 
-    def refused_rows(self, columns: Mapping[str, list[Any]], rows: int) -> list[int]:
-        """Which rows of columns break the signature, in their order: all of them, not the first 20.
-
-        Those that are right are looked at in groups, at the cost of `decode_columns`.
-        """
-        refused: set[int] = set()
-        for column in self._columns:
-            values = columns.get(column.name, [None] * rows)
-            for start in range(0, rows, _ROWS_A_GROUP):
-                group = values[start : start + _ROWS_A_GROUP]
-                if not _is_taken(column, group):
-                    wrong = (
-                        row for row, v in enumerate(group, start) if not _is_taken(column, [v])
-                    )
-                    refused.update(wrong)
-        return sorted(refused)
-
     def _explain_columns(self, columns: Mapping[str, list[Any]], rows: int) -> list[FieldError]:
         unknown = (name for name in columns if name not in self._names)
         errors = [
@@ -136,14 +118,6 @@ class RowDecoder:
         return errors
 
 
-def _is_taken(column: Column, values: list[Any]) -> bool:
-    try:
-        column.take(values, Decoded(len(values), {}))
-    except Refused:
-        return False
-    return True
-
-
 def _explain_value(column: Column, index: int, value: Any) -> Iterator[FieldError]:
     """What is wrong with one input of one row, if anything."""
     try:
@@ -165,7 +139,7 @@ def _printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name[:64])
 
 
-def feeds_of(inputs: Sequence[Input], columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
+def feeds_of(inputs: Sequence[Input], columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The arrays that a graph takes, name -> [rows, 1] or [rows, *shape]."""
     feeds: dict[str, np.ndarray] = {}
     for item in inputs:
@@ -173,10 +147,10 @@ def feeds_of(inputs: Sequence[Input], columns: Mapping[str, list[Any]]) -> dict[
             feeds[item.name] = np.stack(columns[item.name])
             continue
         dtype: type = object if item.tensor == "string" else _DTYPES[item.tensor]
-        feeds[item.name] = np.array(columns[item.name], dtype).reshape(-1, *(item.shape or (1,)))
+        feeds[item.name] = np.asarray(columns[item.name], dtype).reshape(-1, *(item.shape or (1,)))
         indicator = item.missing.indicator if item.missing else None
         if indicator:
-            feeds[indicator] = np.array(columns[indicator], np.float32).reshape(-1, 1)
+            feeds[indicator] = np.asarray(columns[indicator], np.float32).reshape(-1, 1)
     return feeds
 
 

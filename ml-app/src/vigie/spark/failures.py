@@ -91,9 +91,15 @@ _KNOWN = {
     "PATH_NOT_FOUND|Path does not exist|Input path does not exist|FileNotFoundException": (
         "there is no such input, or a part of it is gone"
     ),
-    "is not a Parquet file|Could not read footer|FAILED_READ_FILE": "the input is no Parquet",
 }
 """What is searched for in a trace, in this order, and the sentence for it."""
+_UNREADABLE = {
+    "DATA_TYPE_MISMATCH": "it has another type than other files of the input have in a column",
+    "is not a Parquet file|Could not read footer": "it is no Parquet, or not a whole one",
+    "FAILED_READ_FILE": "it is damaged, or not a whole one",
+}
+"""The same, for what a file is that Spark names."""
+_FILE = re.compile(r"while reading file [^\n]*?/([^/\n]+?)[.]\s")
 
 
 @contextmanager
@@ -127,6 +133,9 @@ def spark_failure(told: str, places: Sequence[str] = ()) -> VigieError:
     for pattern, sentence in _KNOWN.items():
         if re.search(pattern, told):
             return DataError(_with_bucket(sentence, told, places))
+    for pattern, trouble in _UNREADABLE.items():
+        if re.search(pattern, told):
+            return DataError(f"a file of the input cannot be read{_name_in(told)}: {trouble}")
     names = _JAVA.findall(told)
     kind = f" ({names[-1]})" if names else ""
     return DataError(f"Spark failed{kind}; {_see_log()}")
@@ -173,6 +182,12 @@ def _see_log() -> str:
     if is_submitted():
         return "what spark-submit has written says more"
     return "--log FILE keeps what Spark says"
+
+
+def _name_in(told: str) -> str:
+    """The name of the file that Spark could not read, without its folders."""
+    found = _FILE.search(told)
+    return f" ({''.join(c if c.isprintable() else '?' for c in found[1])})" if found else ""
 
 
 def _no_connector(scheme: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from vigie.errors import DataError
+from vigie.errors import ConfigurationError, DataError
 from vigie.models.photo_file import MOST_BYTES
 from vigie.models.photo_folder import PATTERNS, PhotoFolder
 from vigie.models.photo_names import written_name
@@ -54,7 +54,7 @@ Kind = Literal["disk", "storage", "table"]
 class PhotoSource:
     """The photos that `uri` names; they are listed when it is made, and read by tasks.
 
-    Raises `DataError` where it names none.
+    Raises `DataError` where it names none, `ConfigurationError` for patterns beside Parquet.
     """
 
     def __init__(
@@ -63,6 +63,8 @@ class PhotoSource:
         self._session, self._storage, self.uri = session, storage, uri
         self._patterns = tuple(patterns) or PATTERNS
         self.kind: Kind = self._kind()
+        if patterns and self.kind == "table":
+            raise ConfigurationError("--pattern chooses files of a folder; the input is Parquet")
         self.photos = self._listed()
         if not self.photos:
             raise DataError("there is no photo in the input; is the pattern right?")

@@ -24,8 +24,8 @@ from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
 from vigie.spark.state import ANSWERS, FOLDERS, OutputState
 from vigie.spark.storage import Storage, literal, require_apart
-from vigie.spark.table_source import check_columns, read_table
-from vigie.spark.table_task import BROKEN, ERROR, TableTask
+from vigie.spark.table_source import check_columns, find_table
+from vigie.spark.table_task import BROKEN, ERROR, TableTask, rows_a_batch
 from vigie.spark.task_progress import watched
 
 if TYPE_CHECKING:
@@ -134,12 +134,18 @@ class _Run:
         document = self.model.predictor.package.document
         if self.order.patterns:
             raise ConfigurationError(f"--pattern is for photos; {document.name} takes rows")
-        table = read_table(self.session, self.storage, self.order.source)
+        with stage(self.console, "input") as told:
+            source = find_table(self.session, self.storage, self.order.source)
+            table = source.read(self.session)
+            told(source.told())
         counter = self.session.sparkContext.accumulator
         task = TableTask(self.shipped, ScoreAnswer.of_rows(document), counter(0), counter(0))
         fresh = from_arrow_schema(task.fresh())
         check_columns(document, table, fresh.names)
         self.claim()
+        self.session.conf.set(
+            "spark.sql.execution.arrow.maxRecordsPerBatch", rows_a_batch(document)
+        )
         carried = [field for field in table.schema if field.name != BROKEN]
         made = table.mapInArrow(task, StructType([*carried, *fresh]))
         with stage(self.console, "answers") as told:

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.errors import InvalidInput, ModelFailure, told_in_a_line
+from vigie.models.array_decoding import ArrayDecoder
 from vigie.models.wording import describe_outside
-from vigie.spark.arrow import in_place, values_of
+from vigie.spark.arrow import arrays_of, in_place, values_of
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
 
     from vigie.engines.predictor import Predictor
+    from vigie.models.array_decoding import Values
+    from vigie.models.document import PackageDocument
     from vigie.spark.score_answer import ScoreAnswer
     from vigie.spark.shipping import ShippedPackage
 
 WARNINGS, ERROR = "prediction_warnings", "prediction_error"
 BROKEN = "_vigie_broken"
 """A column that Spark fills for a line with too many or too few cells."""
+_MOST_ROWS = 40_000
 _CELLS = "it has not as many cells as the first line has names"
+
+
+def rows_a_batch(document: PackageDocument) -> int:
+    """How many rows a worker is handed at a time: fewer where a row is large."""
+    return min(document.rows_at_once, _MOST_ROWS)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class TableTask:
 class _Piece:
     """Rows that were answered together, and their columns."""
 
-    rows: Sequence[int]
+    rows: np.ndarray
     columns: Mapping[str, pa.Array]
 
 
@@ -66,20 +75,22 @@ class _Rows:
     def __init__(self, predictor: Predictor, answer: ScoreAnswer, fresh: pa.Schema) -> None:
         self._predictor, self._answer, self._fresh = predictor, answer, fresh
         self._document = predictor.package.document
+        self._decoder = ArrayDecoder(self._document.inputs)
 
     def answered(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         """The added columns of some rows."""
         names = set(batch.schema.names)
         columns = {
-            item.name: values_of(batch.column(item.name), item)
+            item.name: arrays_of(batch.column(item.name), item)
             for item in self._document.inputs
             if item.name in names
         }
         errors: dict[int, str | None] = {}
-        if BROKEN in names:
-            torn = pc.indices_nonzero(batch.column(BROKEN).is_valid()).to_pylist()
-            errors = dict.fromkeys(torn, _CELLS)
-        rows = [row for row in range(batch.num_rows) if row not in errors]
+        rows = np.arange(batch.num_rows)
+        if BROKEN in names and batch.column(BROKEN).null_count < batch.num_rows:
+            torn = pc.indices_nonzero(batch.column(BROKEN).is_valid()).to_numpy()
+            errors = dict.fromkeys(torn.tolist(), _CELLS)
+            rows = np.delete(rows, torn)
         pieces = list(self._pieces(columns, rows, errors))
         for row, why in errors.items():
             if why is None:
@@ -90,26 +101,23 @@ class _Rows:
         return {**self._in_place(pieces, batch.num_rows), ERROR: told}
 
     def _pieces(
-        self, columns: Mapping[str, list[Any]], rows: list[int], errors: dict[int, str | None]
+        self, columns: Mapping[str, Values], rows: np.ndarray, errors: dict[int, str | None]
     ) -> Iterator[_Piece]:
         """The answers to `rows`; the failure of one is added to `errors`, a refused one as none."""
-        if not rows:
+        if not len(rows):
             return
-        picked = columns
-        if any(len(values) != len(rows) for values in columns.values()):
-            picked = {name: [values[row] for row in rows] for name, values in columns.items()}
-        decoder = self._predictor.decoder
+        picked = {name: values.at(rows) for name, values in columns.items()}
+        decoded = self._decoder.decode(picked, len(rows))
+        if decoded.refused.any():
+            errors |= dict.fromkeys(rows[decoded.refused].tolist())
+            yield from self._pieces(columns, rows[~decoded.refused], errors)
+            return
         try:
-            decoded = decoder.decode_columns(picked, len(rows))
             answers = self._predictor.predict(decoded.columns)
             made = self._answer.columns(self._document, answers)
-        except InvalidInput:
-            wrong = {rows[place] for place in decoder.refused_rows(picked, len(rows))}
-            errors |= dict.fromkeys(wrong)
-            yield from self._pieces(columns, [row for row in rows if row not in wrong], errors)
         except ModelFailure as failure:
             if len(rows) == 1:
-                errors[rows[0]] = str(failure)
+                errors[int(rows[0])] = str(failure)
                 return
             middle = len(rows) // 2
             for part in (rows[:middle], rows[middle:]):
@@ -123,7 +131,6 @@ class _Rows:
         given = {}
         for item in self._document.inputs:
             if item.name in row.schema.names:
-                # alone: among numbers with a fraction, an integer is not seen to be one
                 (given[item.name],) = values_of(row.column(item.name), item)
         try:
             self._predictor.decoder.decode([{k: v for k, v in given.items() if v is not None}])
@@ -131,16 +138,15 @@ class _Rows:
             return told_in_a_line(invalid)
         raise AssertionError("a row that was refused among others is taken alone")
 
-    def _warnings(self, outside: Mapping[str, Sequence[int]], rows: int) -> pa.Array:
-        if not outside:
-            return pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], pa.string()))
+    def _warnings(self, outside: Mapping[str, np.ndarray], rows: int) -> pa.Array:
         inputs = {item.name: item for item in self._document.inputs}
-        told: list[list[str]] = [[] for _ in range(rows)]
-        for name, places in outside.items():
-            warning = describe_outside(inputs[name])
-            for place in places:
-                told[place].append(warning)
-        return pa.array(told, pa.list_(pa.string()))
+        texts = pa.array([describe_outside(inputs[name]) for name in outside], pa.string())
+        of_row = np.concatenate([np.zeros(0, np.intp), *outside.values()])
+        warned = np.repeat(np.arange(len(outside)), [len(places) for places in outside.values()])
+        ends = np.cumsum(np.bincount(of_row, minlength=rows))
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        told = texts.take(pa.array(warned[np.argsort(of_row, kind="stable")], pa.int32()))
+        return pa.ListArray.from_arrays(pa.array(offsets), told)
 
     def _in_place(self, pieces: Sequence[_Piece], rows: int) -> dict[str, pa.Array]:
         """The answers of all pieces, each in the place of its row; nothing where there is none."""
@@ -148,6 +154,6 @@ class _Rows:
         if len(pieces) == 1 and len(pieces[0].rows) == rows:
             return {one.name: pieces[0].columns[one.name].cast(one.type) for one in fields}
         places: list[int | None] = [None] * rows
-        for place, row in enumerate(row for piece in pieces for row in piece.rows):
+        for place, row in enumerate(row for piece in pieces for row in piece.rows.tolist()):
             places[row] = place
         return in_place([piece.columns for piece in pieces], places, fields)
