@@ -32,11 +32,17 @@ UNREADABLE = "unreadable"
 class Answer(Protocol):
     """How answers become columns. It is sent to workers.
 
-    With `every_output` it needs those, too, that no answer shows.
+    With `every_output` it needs those, too, that no answer shows; with `neighbours` the reference
+    rows that a photo is most like.
     """
 
     @property
     def every_output(self) -> bool:
+        """Whether it does."""
+        ...
+
+    @property
+    def neighbours(self) -> bool:
         """Whether it does."""
         ...
 
@@ -55,6 +61,7 @@ class VectorAnswer:
 
     output: str
     every_output: bool = False
+    neighbours: bool = False
 
     def schema(self) -> pa.Schema:
         """The columns and their types."""
@@ -130,7 +137,11 @@ class _Photos:
             columns: dict[str, list[Any]] = {self._item.name: [photo.pixels]}
             if self._others is not None:
                 columns |= self._others.decode_columns({}, 1).columns
-            answers = self._predictor.predict(columns, every_output=self._answer.every_output)
+            answers = self._predictor.predict(
+                columns,
+                every_output=self._answer.every_output,
+                neighbours=self._answer.neighbours,
+            )
             return self._answer.columns(self._document, answers)
         except BrokenPhoto as broken:
             return broken

@@ -24,6 +24,7 @@ class ScoreAnswer:
 
     names: tuple[tuple[str, str], ...]
     every_output: bool = False
+    neighbours: bool = False
 
     @classmethod
     def of_rows(cls, document: PackageDocument) -> ScoreAnswer:

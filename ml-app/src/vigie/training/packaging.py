@@ -253,7 +253,7 @@ def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
 def _predicted(predictor: Predictor, rows: Dataset) -> dict[str, np.ndarray]:
     """The label or the number of each row; of a vector, the mean."""
     document = predictor.package.document
-    answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns)
+    answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns, neighbours=False)
     if document.task == "classification":
         return {"prediction": np.array(answers.labels(document), object)}
     values = answers.outputs[document.outputs[0].name]
