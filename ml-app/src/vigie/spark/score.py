@@ -25,7 +25,7 @@ from vigie.spark.stages import counted, stage
 from vigie.spark.state import ANSWERS, FOLDERS, OutputState
 from vigie.spark.storage import Storage, literal, require_apart
 from vigie.spark.table_source import check_columns, read_table
-from vigie.spark.table_task import BROKEN, ERROR, TableTask
+from vigie.spark.table_task import BROKEN, ERROR, WARNINGS, TableTask
 from vigie.spark.task_progress import watched
 
 if TYPE_CHECKING:
@@ -122,8 +122,10 @@ class _Run:
         with stage(self.console, "answers") as told:
             began = time.monotonic()
             told(counted(run.compute(self.console), "photos", time.monotonic() - began))
-        rows = run.rows().drop("stamp", "label").withColumnRenamed(REASON, ERROR)
-        made = rows.select("name", *answer.schema().names, ERROR)
+        # nothing goes in beside a photo that could be outside of what training saw
+        none = sf.when(sf.col(REASON).isNull(), sf.array().cast("array<string>"))
+        rows = run.rows().withColumns({WARNINGS: none, ERROR: sf.col(REASON)})
+        made = rows.select("name", *answer.schema().names, WARNINGS, ERROR)
         with stage(self.console, "table"):
             files = -(-len(source.photos) // _ROWS_A_FILE)
             made = made.repartitionByRange(files, "name").sortWithinPartitions("name")
