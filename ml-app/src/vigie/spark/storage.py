@@ -92,6 +92,11 @@ class Storage:
         system, path = self._find(uri)
         return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
 
+    def has_any(self, folder: str, pattern: str) -> bool:
+        """True where a name in a folder is of the pattern."""
+        system, path = self._find(f"{literal(folder)}/{pattern}")
+        return bool(len(system.globStatus(path)))
+
     def names(self, uri: str) -> list[str]:
         """The names in a folder, sorted."""
         system, path = self._find(uri)
