@@ -8,7 +8,7 @@ import pytest
 from support.fruits import COMPONENTS, FEATURES, SHOWN, features_of, known_photos, write_fruits
 from vigie.engines.predictions import predictions_of
 from vigie.engines.predictor import Predictor, open_predictor
-from vigie.models.document import Output
+from vigie.models.model_output import Output
 from vigie.models.neighbours import Neighbours
 from vigie.models.package import read_package
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.spark.arrow import in_place, list_array, values_of
 
 NUMBER = Input(name="n", label="N", dtype="float32", tensor="float32", example=1.0)

@@ -10,13 +10,14 @@ import numpy as np
 
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import best_labels
 from vigie.models.interval import Interval
+from vigie.models.model_output import best_labels
 from vigie.models.neighbours import Nearest
 
 if TYPE_CHECKING:
     from vigie.engines.base import Engine, Feeds
-    from vigie.models.document import Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_output import Output
     from vigie.models.package import Package
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from vigie.models.rows import number_in
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 
 def list_array(values: np.ndarray) -> pa.Array:

@@ -12,7 +12,8 @@ from vigie.spark.arrow import list_array
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
-    from vigie.models.document import Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_output import Output
 
 
 @dataclass(frozen=True, slots=True)

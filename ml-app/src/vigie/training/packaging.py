@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from vigie.engines.onnx import OnnxEngine
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError
-from vigie.models.document import Output, PackageDocument, Provenance
+from vigie.models.document import PackageDocument, Provenance
 from vigie.models.manifest import write_manifest
+from vigie.models.model_output import Output
 from vigie.models.package import (
     DOCUMENT,
     GOLDEN,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
     from vigie.engines.predictor import Predictor
-    from vigie.models.document import Input
     from vigie.models.interval import Interval
+    from vigie.models.model_input import Input
     from vigie.models.profile import Profile
     from vigie.models.vectors import Reduction
     from vigie.training.dataset import Dataset
