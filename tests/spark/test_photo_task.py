@@ -18,8 +18,9 @@ from vigie.models.document import PackageDocument
 from vigie.models.neighbours import Neighbours
 from vigie.models.package import read_package
 from vigie.registry.reference import BatchModel
-from vigie.spark.photo_task import Answer, PhotoTask, VectorAnswer, schema_of
+from vigie.spark.photo_task import Answer, PhotoTask, schema_of
 from vigie.spark.score_answer import ScoreAnswer
+from vigie.spark.vector_answer import VectorAnswer
 
 OF_THE_PLACE = ("a circle", "a link to nothing")
 VECTOR = VectorAnswer("features")

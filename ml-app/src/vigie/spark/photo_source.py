@@ -16,7 +16,7 @@ from vigie.errors import DataError
 from vigie.models.photo_file import MOST_BYTES
 from vigie.models.photo_folder import PATTERNS, PhotoFolder
 from vigie.models.photo_names import written_name
-from vigie.spark.storage import literal, local_path
+from vigie.spark.uri import literal, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

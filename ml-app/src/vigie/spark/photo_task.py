@@ -14,7 +14,7 @@ from vigie.errors import DataError, ModelFailure
 from vigie.models.photo import BrokenPhoto, read_photo
 from vigie.models.photo_file import UnreadablePhoto, read_photo_file, too_large
 from vigie.models.photo_input import photo_input
-from vigie.spark.arrow import in_place, list_array
+from vigie.spark.arrow import in_place
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -53,24 +53,6 @@ class Answer(Protocol):
     def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
         """The columns of some answers, by name."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class VectorAnswer:
-    """An output of numbers as one list a row."""
-
-    output: str
-    every_output: bool = False
-    neighbours: bool = False
-
-    def schema(self) -> pa.Schema:
-        """The columns and their types."""
-        return pa.schema([("vector", pa.list_(pa.float32()))])
-
-    def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
-        """The columns of some answers, by name."""
-        values = answers.outputs[self.output]
-        return {"vector": list_array(values.reshape(len(values), -1))}
 
 
 def schema_of(answer: Answer) -> pa.Schema:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -22,11 +22,12 @@ from vigie.spark.photo_task import REASON
 from vigie.spark.score_answer import ScoreAnswer
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import ANSWERS, FOLDERS, OutputState
-from vigie.spark.storage import Storage, literal, require_apart
+from vigie.spark.state import ANSWERS, FOLDERS, OutputState, facts_of
+from vigie.spark.storage import Storage
 from vigie.spark.table_source import check_columns, read_table
 from vigie.spark.table_task import BROKEN, ERROR, WARNINGS, TableTask
 from vigie.spark.task_progress import watched
+from vigie.spark.uri import literal, require_apart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -67,15 +68,9 @@ def score(
     where the input or the output cannot be used, or the counts do not agree.
     """
     began = time.monotonic()
-    document = model.predictor.package.document
     storage = Storage(session)
     require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
-    facts: dict[str, Any] = {
-        "command": "score",
-        "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
-        "input": order.source,
-        "choice of photos": list(order.patterns),
-    }
+    facts = facts_of("score", model.predictor, order.source, order.patterns)
     state = OutputState(storage, order.output)
     shipped = ship(session, model.predictor, scratch)
     claim = partial(state.claim, facts, order.restart)
