@@ -85,7 +85,8 @@ def test_a_storage_is_listed_once_and_what_is_done_is_let_be(
 
 def files_listed(spark: SparkSession) -> int:
     """How many files Spark has met so far in the lists that it asked storages for."""
-    metrics: Any = spark._jvm.org.apache.spark.metrics.source.HiveCatalogMetrics
+    java: Any = spark._jvm
+    metrics = java.org.apache.spark.metrics.source.HiveCatalogMetrics
     return int(metrics.METRIC_FILES_DISCOVERED().getCount())
 
 
