@@ -20,7 +20,7 @@ from support.service import LiveService, MakeService
 from support.trained import TrainedPackage, load_data, train_package
 from support.waiting import wait_until
 from vigie.cli.main import main
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.registry.cache import ModelCache
 from vigie.training.dataset import Dataset, is_held_out
 

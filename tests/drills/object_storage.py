@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -138,15 +139,23 @@ def test_a_key_among_the_options_of_spark_is_told_nobody(local: Path, tmp_path: 
 
 
 def test_a_second_run_computes_what_is_new(local: Path, tmp_path: Path) -> None:
-    more = shutil.copytree(local / "photos", tmp_path / "more")
+    new = f"{LABELS[0]}/new.jpg"
+    (tmp_path / "more" / LABELS[0]).mkdir(parents=True)
+    (tmp_path / "more" / new).write_bytes(photo_bytes(LABELS[0], seed=99))
+    log = tmp_path / "moto.log"
     with s3(tmp_path) as bucket:
         bucket.upload(local / "photos", "photos")
         places = (str(local / "package"), f"{bucket.root}/photos", f"{bucket.root}/out")
         assert run(places, tmp_path, bucket.conf, bucket.environment).returncode == 1
-        (more / LABELS[0] / "new.jpg").write_bytes(photo_bytes(LABELS[0], seed=99))
-        bucket.upload(more, "photos")
+        bucket.upload(tmp_path / "more", "photos")
+        before = log.stat().st_size
         done = run(places, tmp_path, bucket.conf, bucket.environment)
+        asked = Counter(re.findall(r'"HEAD /fruits/photos/(\S+) ', log.read_text()[before:]))
         bucket.download("out", tmp_path / "out")
+    assert "1 computed" in done.stdout
+    # of what is done Spark asks the size once, and nothing else
+    assert asked.pop(new) > 1
+    assert set(asked.values()) == {1}
     assert f"{3 * EACH + 1} with features" in done.stdout
     assert len(table(tmp_path / "out")) == 3 * EACH + 1
 

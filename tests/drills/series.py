@@ -20,7 +20,7 @@ from support.service import LiveService, MakeService, Samples, value_of
 from support.stage import serving
 from support.waiting import wait_until
 from support.worker import HOME, JSON
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.profile import Profile, build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache
 

@@ -35,10 +35,10 @@ def cells() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which all cells were run; one of its photos is broken."""
+    """The folder in which all cells were run; the first of its photos is broken."""
     folder = tmp_path_factory.mktemp("notebook")
     write_labelled(folder / "photos", EACH)
-    (folder / "photos" / LABELS[0] / "broken.jpg").write_bytes(b"no photo")
+    (folder / "photos" / LABELS[0] / "0-broken.jpg").write_bytes(b"no photo")
     write_fruits(folder / "package")
     code = ["".join(cell["source"]) for cell in cells() if cell["cell_type"] == "code"]
     (folder / "notebook.py").write_text("\n".join([*code, TOLD]), encoding="utf-8")

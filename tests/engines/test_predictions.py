@@ -8,7 +8,8 @@ import pytest
 from support.fruits import COMPONENTS, FEATURES, SHOWN, features_of, known_photos, write_fruits
 from vigie.engines.predictions import predictions_of
 from vigie.engines.predictor import Predictor, open_predictor
-from vigie.models.document import Output
+from vigie.models.model_output import Output
+from vigie.models.neighbours import Neighbours
 from vigie.models.package import read_package
 
 
@@ -44,6 +45,21 @@ def test_what_is_not_shown_is_there_where_it_is_asked_for(predictor: Predictor) 
     assert every.outputs["features"].shape == (len(pixels), FEATURES)
     np.testing.assert_allclose(every.outputs["features"], features_of(np.stack(pixels)), atol=1e-5)
     np.testing.assert_array_equal(shown.outputs["vector"], every.outputs["vector"])
+
+
+def test_neighbours_that_nobody_wants_are_not_looked_for(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = [pixels for _, _, pixels in known_photos()]
+    compared = predictor.predict({"photo": pixels})
+    assert compared.nearest is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(Neighbours, "nearest", None)
+        alone = predictor.predict({"photo": pixels}, neighbours=False)
+        predictor.check_golden()
+    assert alone.nearest is None
+    for name, values in compared.outputs.items():
+        np.testing.assert_array_equal(alone.outputs[name], values)
 
 
 def test_a_part_of_the_answers_has_its_own_neighbours(predictor: Predictor) -> None:

@@ -15,7 +15,7 @@ from support.packages import HOUSING_INPUTS
 from vigie.errors import InvalidInput
 from vigie.models.array_decoding import ArrayDecoder, DecodedArrays, Distinct, Numbers, Values
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 
 INPUTS = [Input.model_validate(item) for item in HOUSING_INPUTS]
 

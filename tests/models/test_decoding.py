@@ -31,7 +31,7 @@ from support.kinds_of_input import (
 from support.packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder, feeds_of
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.rows import Decoded
 from vigie.models.wording import describe, kind_of
 

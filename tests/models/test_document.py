@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from support.fruits import fruits_document
 from support.packages import housing_document, iris_document
-from vigie.models.document import Input, PackageDocument, text_in
+from vigie.models.document import PackageDocument
+from vigie.models.model_input import Input
 from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
+from vigie.models.text import text_in
 
 
 def test_the_test_packages_are_good_documents() -> None:

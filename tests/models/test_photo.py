@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from support.photos import image_file, photo_input
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.photo import BrokenPhoto, photo_file, photo_of, read_photo
 from vigie.models.photo_figures import FIGURES, photo_figures
 from vigie.models.photo_format import FORMATS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vigie.errors import InvalidInput
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.positional import columns_by_place, in_order, takes_lists
 
 

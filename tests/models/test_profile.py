@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from support.real_photos import weather_photos
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.photo import photo_of
 from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile

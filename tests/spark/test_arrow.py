@@ -14,7 +14,7 @@ from support.kinds_of_input import EVERY_KIND
 from vigie.errors import InvalidInput
 from vigie.models.array_decoding import ArrayDecoder, Numbers
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.spark.arrow import arrays_of, in_place, list_array, values_of
 
 NUMBER = Input(name="n", label="N", dtype="float32", tensor="float32", example=1.0)

@@ -28,7 +28,7 @@ from vigie.models.photo_folder import PhotoFolder
 from vigie.models.photo_names import written_name
 from vigie.registry.reference import BatchModel
 from vigie.spark.features import FeaturesOrder, FeaturesSummary, compute_features, vector_of
-from vigie.spark.reduction import ReductionOrder
+from vigie.spark.pca import PCAOrder
 
 Run = Callable[..., FeaturesSummary]
 
@@ -129,7 +129,7 @@ def test_a_pca_is_that_of_scikit_learn_and_is_applied_again(
     for number in range(30):
         colour = ("red", "green", "blue")[number % 3]
         (folder / f"{number}.jpg").write_bytes(photo_bytes(colour, seed=number))
-    done = run(replace(order, reduction=ReductionOrder(variance=0.95)))
+    done = run(replace(order, pca=PCAOrder(variance=0.95)))
     rows = list(rows_of(tmp_path / "out").values())
     vectors = np.array([row["vector"] for row in rows])
     expected = PCA().fit(vectors)
@@ -149,11 +149,11 @@ def test_a_pca_is_that_of_scikit_learn_and_is_applied_again(
     np.testing.assert_allclose(reduced * signs, expected.transform(vectors)[:, :size], atol=1e-4)
     assert (tmp_path / "out" / "pca" / "scree.png").read_bytes().startswith(b"\x89PNG")
     saved_one = replace(order, output=uri(tmp_path / "other"))
-    run(replace(saved_one, reduction=ReductionOrder(saved=order.output)))
+    run(replace(saved_one, pca=PCAOrder(saved=order.output)))
     other = rows_of(tmp_path / "other")
     assert all(other[row["name"]]["reduced"] == row["reduced"] for row in rows)
     with pytest.raises(DataError, match="--components 13 is too many: 30 photos of 12 features"):
-        run(replace(order, reduction=ReductionOrder(components=13)))
+        run(replace(order, pca=PCAOrder(components=13)))
 
 
 @pytest.mark.parametrize("folder", ["out", "out/pca", "./out/pca"])
@@ -161,11 +161,11 @@ def test_the_pca_of_an_output_outlives_that_it_begins_anew(
     run: Run, order: FeaturesOrder, tmp_path: Path, folder: str
 ) -> None:
     write_photos(tmp_path / "photos" / "all", 4)
-    run(replace(order, reduction=ReductionOrder(components=2)))
+    run(replace(order, pca=PCAOrder(components=2)))
     before = (tmp_path / "out" / "pca" / "pca.json").read_bytes()
-    saved = ReductionOrder(saved=f"file:{tmp_path}/{folder}")
+    saved = PCAOrder(saved=f"file:{tmp_path}/{folder}")
     for _ in range(2):
-        done = run(replace(order, reduction=saved, restart=True))
+        done = run(replace(order, pca=saved, restart=True))
         assert (done.components, done.computed) == (2, 12)
     assert (tmp_path / "out" / "pca" / "pca.json").read_bytes() == before
     assert all(len(row["reduced"]) == 2 for row in rows_of(tmp_path / "out").values())

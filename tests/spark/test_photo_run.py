@@ -15,9 +15,9 @@ from support.spark import uri
 from vigie.registry.reference import BatchModel
 from vigie.spark.photo_run import PhotoRun
 from vigie.spark.photo_source import PhotoSource
-from vigie.spark.photo_task import VectorAnswer
 from vigie.spark.shipping import ship
 from vigie.spark.storage import Storage
+from vigie.spark.vector_answer import VectorAnswer
 
 Start = Callable[[], PhotoRun]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,29 @@ def test_a_folder_of_another_storage_is_listed_alike(
         assert contents[ODD] == photo_bytes("red")
         # its length alone was looked at
         assert contents["huge.jpg"] is None
+
+
+def test_a_storage_is_listed_once_and_what_is_done_is_let_be(
+    spark: SparkSession, storage: Storage, photos: Path
+) -> None:
+    (photos / "empty.jpg").touch()
+    source = PhotoSource(spark, storage, f"viewfs://store{photos}")
+    listed = files_listed(spark)
+    new = ("x.jpg", "empty.jpg")
+    for name in (ODD, "label=3/z.png"):
+        # who asks for it again gets an error
+        (photos / name).unlink()
+    rows = source.frame([one for one in source.photos if one.name in new], 2).toArrow()
+    found = dict(zip(*(rows[name].to_pylist() for name in ("name", "content")), strict=True))
+    assert found == {"x.jpg": photo_bytes("red"), "empty.jpg": b""}
+    assert files_listed(spark) == listed
+
+
+def files_listed(spark: SparkSession) -> int:
+    """How many files Spark has met so far in the lists that it asked storages for."""
+    java: Any = spark._jvm
+    metrics = java.org.apache.spark.metrics.source.HiveCatalogMetrics
+    return int(metrics.METRIC_FILES_DISCOVERED().getCount())
 
 
 def test_a_table_has_the_files_in_a_column(

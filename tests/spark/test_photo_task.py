@@ -9,15 +9,18 @@ import pytest
 
 from support.broken_photos import BROKEN
 from support.colours_package import colours_document, write_colours
+from support.fruits import write_fruits
 from support.photos import photo_bytes, write_photos
 from support.quarters_package import FEATURES
 from support.spark import counter, shipped
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.document import PackageDocument
+from vigie.models.neighbours import Neighbours
 from vigie.models.package import read_package
 from vigie.registry.reference import BatchModel
-from vigie.spark.photo_task import Answer, PhotoTask, VectorAnswer, schema_of
+from vigie.spark.photo_task import Answer, PhotoTask, schema_of
 from vigie.spark.score_answer import ScoreAnswer
+from vigie.spark.vector_answer import VectorAnswer
 
 OF_THE_PLACE = ("a circle", "a link to nothing")
 VECTOR = VectorAnswer("features")
@@ -69,6 +72,17 @@ def test_what_is_broken_has_the_reason_of_a_batch(
 def test_a_file_that_was_too_large_to_be_read_is_told(quarters: BatchModel) -> None:
     found = answered(quarters.predictor, VECTOR, content=[None])
     assert found[0]["reason"] == "a file of more than 200 MB"
+
+
+def test_features_are_compared_with_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_fruits(tmp_path / "fruits")
+    predictor = open_predictor(read_package(tmp_path / "fruits", ""))
+    monkeypatch.setattr(Neighbours, "nearest", None)
+    answer = VectorAnswer("features", every_output=True)
+    (found,) = answered(predictor, answer, content=[photo_bytes("red")])
+    assert len(found["vector"]) == FEATURES
 
 
 def test_the_answers_of_a_classification(tmp_path: Path) -> None:

@@ -9,14 +9,17 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from pyspark.sql import SparkSession
 from rich.console import Console
 
 from support.colours_package import write_colours
+from support.fruits import SHOWN, write_fruits
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from support.photos import photo_bytes, write_photos
 from support.spark import uri
 from vigie.batch.table import score_table
+from vigie.cli.main import main
 from vigie.errors import ConfigurationError, DataError
 from vigie.registry.reference import BatchModel, open_model
 from vigie.settings import load_settings
@@ -116,6 +119,32 @@ def test_photos_have_an_answer_or_an_error(run: Run, tmp_path: Path) -> None:
     whole, broken = sorted(answers(tmp_path), key=lambda row: row["name"] == "2.jpg")
     assert (whole["name"], whole["prediction_label"]) == ("x/1.jpg", "green")
     assert broken["prediction_error"] == "an HTML page"
+
+
+def test_photos_have_the_answers_of_a_batch(run: Run, tmp_path: Path) -> None:
+    write_fruits(tmp_path / "fruits")
+    paths = write_photos(tmp_path / "photos", each=3)
+    paths[0].with_name("broken.jpg").write_bytes(b"<html>")
+    model = open_model(str(tmp_path / "fruits"), load_settings())
+    run(model, "photos")
+    words = [str(tmp_path / name) for name in ("fruits", "photos", "batch.parquet")]
+    assert CliRunner().invoke(main, ["batch", *words, "--vectors"]).exit_code == 1
+    expected = {row["name"]: row for row in pq.read_table(words[-1]).to_pylist()}
+    found = {row["name"]: row for row in answers(tmp_path)}
+    broken = found.pop("broken.jpg")
+    assert broken.pop("prediction_error") == expected.pop("broken.jpg")["error"]
+    assert {broken[name] for name in broken if name != "name"} == {None}
+    assert found.keys() == expected.keys()
+    for name, row in found.items():
+        one = expected[name]
+        assert (row["prediction_label"], row["prediction_error"]) == (one["label"], one["error"])
+        assert row["prediction_score"] == pytest.approx(one["score"], abs=1e-6)
+        assert row["prediction_vector"] == pytest.approx(one["vector"], abs=1e-6)
+        assert row["prediction_warnings"] == []
+        nearest, *others = row["prediction_neighbours"]
+        assert len(others) == SHOWN - 1
+        assert (nearest["photo"], nearest["label"]) == (one["nearest"], one["nearest_label"])
+        assert nearest["similarity"] == pytest.approx(one["nearest_similarity"], abs=1e-6)
 
 
 def test_the_output_of_features_is_no_output_of_score(

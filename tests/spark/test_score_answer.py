@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from support.fruits import COMPONENTS, write_fruits
+from support.fruits import COMPONENTS, SHOWN, write_fruits
 from support.packages import housing_document
 from support.photos import photo_pixels
 from vigie.engines.predictor import open_predictor
@@ -34,6 +34,14 @@ def test_what_a_classification_shows_beside_its_scores_has_its_own_name(tmp_path
     photo = photo_pixels("red", (document.images[0].shape[1], document.images[0].shape[0]))
     made = answer.columns(document, predictor.predict({document.images[0].name: [photo]}))
     assert list(made) == answer.schema().names
-    assert list(made) == ["prediction_label", "prediction_score", "prediction_vector"]
+    assert list(made) == [
+        "prediction_label",
+        "prediction_score",
+        "prediction_vector",
+        "prediction_neighbours",
+    ]
     assert made["prediction_label"].to_pylist() == ["red"]
     assert len(made["prediction_vector"][0]) == COMPONENTS
+    (found,) = made["prediction_neighbours"].to_pylist()
+    assert [list(one) for one in found] == [["label", "similarity", "photo"]] * SHOWN
+    assert {one["label"] for one in found} == {"red"}

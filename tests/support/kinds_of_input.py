@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 
 
 def an_input(**changes: Any) -> Input:

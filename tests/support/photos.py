@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vigie.models.document import Input, Resize
+from vigie.models.model_input import Input, Resize
 
 LABELS = ("red", "green", "blue")
 

@@ -39,6 +39,6 @@ def shipped(predictor: Predictor) -> ShippedPackage:
 
 def uri(path: Path) -> str:
     """The URI of a path of this machine, as the commands make it."""
-    from vigie.spark.storage import uri_of
+    from vigie.spark.uri import uri_of
 
     return uri_of(str(path))

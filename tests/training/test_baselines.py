@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing
+from vigie.models.model_input import Choices, Input, Missing
 from vigie.training.baselines import predict_baselines
 from vigie.training.dataset import Dataset
 from vigie.training.evaluation import main_error, score

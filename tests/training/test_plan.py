@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing
+from vigie.models.model_input import Choices, Input, Missing
 from vigie.training.dataset import Dataset
 from vigie.training.plan import Plan, Target
 

@@ -20,7 +20,7 @@ from bench.photos.scene import draw_scene
 from support.packages import write_package
 from support.photos import in_base64
 from vigie.engines.onnx import OnnxEngine
-from vigie.models.document import best_labels
+from vigie.models.model_output import best_labels
 from vigie.models.photo import photo_file
 from vigie.models.photo_figures import photo_figures
 from vigie.models.profile import build_profile

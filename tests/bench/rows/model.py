@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from bench.rows.homes import DISTRICTS, KINDS, MODEL, NUMBERS, TARGET, TEXTS
-from vigie.models.document import Choices, Input
 from vigie.models.interval import Interval
+from vigie.models.model_input import Choices, Input
 from vigie.training.dataset import Dataset, split
 from vigie.training.encoding import network_columns
 from vigie.training.graph.export import predict_keras

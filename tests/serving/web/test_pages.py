@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 from support.packages import housing_document, install, iris_document
 from support.worker import loaded, settings_for
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable
-from vigie.models.document import Input, PackageDocument
+from vigie.models.document import PackageDocument
+from vigie.models.model_input import Input
 from vigie.registry.cache import CHALLENGER, ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.problems import PROBLEMS

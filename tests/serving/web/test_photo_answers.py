@@ -22,7 +22,7 @@ from support.broken_photos import vast_png
 from support.colours_package import install_colours
 from support.photos import photo_bytes
 from support.worker import loaded, settings_for
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.models.photo import BrokenPhoto, read_photo
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vigie.errors import DataError
-from vigie.models.document import Resize
+from vigie.models.model_input import Resize
 from vigie.training.imported.inputs import InputTensor
 from vigie.training.imported.photos import (
     Finding,

@@ -8,7 +8,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
-    from vigie.models.document import Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_output import Output
 
 LABEL, SCORE, PREDICTION = "label", "score", "prediction"
 LOWER, UPPER = "prediction_lower", "prediction_upper"

@@ -118,7 +118,8 @@ def _inputs(predictor: Predictor, row: Mapping[str, str]) -> dict[str, Any]:
 
 def _predict(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     decoded = predictor.decoder.decode(rows)
-    return _written(predictor, predictor.predict(decoded.columns), len(rows))
+    answers = predictor.predict(decoded.columns, neighbours=False)
+    return _written(predictor, answers, len(rows))
 
 
 def _written(predictor: Predictor, answers: Answers, rows: int) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def _photo_options(
     size: str | None, resize: str | None, fit: str | None, as_numbers: bool
 ) -> PhotoOptions:
     """What is said of photos but their scaling."""
-    from vigie.models.document import Resize
+    from vigie.models.model_input import Resize
     from vigie.training.imported.photos import PhotoOptions, size_of
 
     given = {"filter": resize, "fit": fit}

@@ -77,17 +77,17 @@ def _features(model: str, source: str, target: str, options: dict[str, Any]) -> 
 
     from vigie.spark.features import FeaturesOrder, compute_features
     from vigie.spark.package_uri import fetch_model
-    from vigie.spark.reduction import ReductionOrder
+    from vigie.spark.pca import PCAOrder
     from vigie.spark.session import open_session
-    from vigie.spark.storage import uri_of
+    from vigie.spark.uri import uri_of
 
     asked = [name for name in ("components", "variance", "pca") if options[name] is not None]
     if len(asked) > 1:
         raise ConfigurationError(f"--{asked[0]} and --{asked[1]} exclude each other: give one")
     saved = None if options["pca"] is None else uri_of(options["pca"])
-    reduction = ReductionOrder(options["components"], options["variance"], saved)
+    pca = PCAOrder(options["components"], options["variance"], saved)
     order = FeaturesOrder(
-        uri_of(source), uri_of(target), options["vector"], options["pattern"], reduction,
+        uri_of(source), uri_of(target), options["vector"], options["pattern"], pca,
         options["restart"],
     )  # fmt: skip
     settings = load_settings()
@@ -123,7 +123,7 @@ def _score(model: str, source: str, target: str, options: dict[str, Any]) -> int
     from vigie.spark.package_uri import fetch_model
     from vigie.spark.score import ScoreOrder, score
     from vigie.spark.session import open_session
-    from vigie.spark.storage import uri_of
+    from vigie.spark.uri import uri_of
 
     order = ScoreOrder(uri_of(source), uri_of(target), options["pattern"], options["restart"])
     settings = load_settings()

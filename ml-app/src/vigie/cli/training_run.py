@@ -102,7 +102,7 @@ def _run_photos(training: Training, recipe: PhotoRecipe, settings: Settings) -> 
 def _load_photos(
     recipe: PhotoRecipe, data: tuple[Path, ...], settings: Settings, steps: Steps
 ) -> PhotoSet:
-    from vigie.models.document import text_in
+    from vigie.models.text import text_in
 
     with steps.step("photos") as step:
         photos = recipe.load(data, settings, steps.say, step)
@@ -143,7 +143,7 @@ def _load_table(
     training: Training, recipe: Recipe, settings: Settings, steps: Steps
 ) -> tuple[Dataset, Dataset | None]:
     """The rows of the data and, where it is wanted, those of feedback."""
-    from vigie.models.document import text_in
+    from vigie.models.text import text_in
 
     with steps.step("data"):
         dataset = recipe.load(training.data, settings, steps.say)

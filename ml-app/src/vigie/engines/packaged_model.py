@@ -11,7 +11,7 @@ import numpy as np
 from vigie.engines.predictions import predictions_of
 from vigie.errors import DataError, InvalidInput, spelled_out
 from vigie.frames import in_form_of, rows_of
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.models.wording import describe
 from vigie.photo_form import content_of, is_photo_file
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vigie.engines.predictor import Predictor
     from vigie.frames import Rows
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.photo_form import PhotoFile
 
 ROWS_AT_ONCE = 1000

@@ -10,13 +10,14 @@ import numpy as np
 
 from vigie.errors import ModelFailure, RefusedPackage
 from vigie.models.decoding import RowDecoder, feeds_of
-from vigie.models.document import best_labels
 from vigie.models.interval import Interval
+from vigie.models.model_output import best_labels
 from vigie.models.neighbours import Nearest
 
 if TYPE_CHECKING:
     from vigie.engines.base import Engine, Feeds
-    from vigie.models.document import Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_output import Output
     from vigie.models.package import Package
 
 
@@ -76,17 +77,24 @@ class Predictor:
         compared = [known[self._neighbourhood.output]] if self._neighbourhood else []
         return list(dict.fromkeys(output.tensor for output in (*self._shown, *compared)))
 
-    def predict(self, columns: Mapping[str, list[Any]], *, every_output: bool = False) -> Answers:
+    def predict(
+        self,
+        columns: Mapping[str, list[Any]],
+        *,
+        every_output: bool = False,
+        neighbours: bool = True,
+    ) -> Answers:
         """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite.
 
-        With `every_output` also those that are not shown.
+        With `every_output` also those that are not shown; without `neighbours` nothing is compared
+        with the reference rows of the package, which takes its time with each row.
         """
         wanted = None if every_output else self._wanted
         tensors = self._run(feeds_of(self._inputs, columns), wanted)
         outputs: dict[str, np.ndarray] = {}
         for output in self._outputs if every_output else self._shown:
             outputs[output.name] = _finite(tensors, output)
-        return self._finish(outputs, self._nearest(tensors))
+        return self._finish(outputs, self._nearest(tensors) if neighbours else None)
 
     def _nearest(self, tensors: Mapping[str, np.ndarray]) -> Nearest | None:
         """What the rows are most like, where the package has something to compare them with."""
@@ -132,7 +140,8 @@ class Predictor:
         if missing := {o.tensor for o in self._outputs} - self._tensor_names():
             raise RefusedPackage(f"the graph has no output named {min(missing)}")
         decoded = self.decoder.decode(list(golden.rows))
-        golden.check(self.predict(decoded.columns, every_output=True).outputs)
+        answers = self.predict(decoded.columns, every_output=True, neighbours=False)
+        golden.check(answers.outputs)
 
     def _tensor_names(self) -> set[str]:
         decoded = self.decoder.decode([self.package.golden.rows[0]])

@@ -19,7 +19,7 @@ from vigie.models.decoding import feeds_of
 from vigie.models.rows import Decoded, Refused
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 _ROWS_A_GROUP = 64
 _INT64 = np.iinfo(np.int64)

@@ -14,7 +14,7 @@ from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
 from vigie.models.rows import Refused
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.models.rows import Decoded
 
 _NONE = type(None)

@@ -19,7 +19,7 @@ from vigie.models.single import SingleRow
 from vigie.models.wording import describe, got, kind_of
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 MOST_FIELD_ERRORS = 20
 NO_SUCH_INPUT = "no such input"

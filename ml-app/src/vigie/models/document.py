@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
+from vigie.models.model_input import Input
+from vigie.models.model_output import LabelNote, Output
+from vigie.models.text import Text
 from vigie.models.vectors import Neighbourhood, Reduction
-
-Text = str | dict[str, str]
-"""A text for people: one for every language, or one per language code (`en`, `fr`)."""
 
 TRAINING_ERRORS: dict[str, tuple[str, Callable[[float], float]]] = {
     "absolute": ("mae", lambda mean: mean),
@@ -31,159 +29,10 @@ What a graph computes from them takes many times their memory.
 """
 
 Task = Literal["regression", "classification", "embedding"]
-Number = int | float
-Scalar = str | int | float
-
-
-def text_in(text: Text, language: str) -> str:
-    """`text` in `language`, else in English, else in its first language."""
-    if isinstance(text, str):
-        return text
-    return text.get(language) or text.get("en") or next(iter(text.values()))
-
-
-def best_labels(labels: Sequence[str], scores: np.ndarray) -> list[str]:
-    """The label with the highest score of each row of `scores` [rows, labels]."""
-    return [labels[place] for place in scores.argmax(axis=1).tolist()]
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Choices(_Frozen):
-    """The values a text or integer input may take."""
-
-    values: tuple[str, ...] = Field(min_length=1)
-    policy: Literal["closed", "open"] = "closed"
-    labels: dict[str, Text] = {}
-
-    @property
-    def closed(self) -> bool:
-        """True where any other value is refused; otherwise it is warned about and counted."""
-        return self.policy == "closed"
-
-
-class Missing(_Frozen):
-    """What stands in the graph for an absent value: a fill, and a tensor that says so."""
-
-    fill: Scalar
-    indicator: str | None = None
-
-
-class Resize(_Frozen):
-    """How a photo of any size becomes one of the model's size.
-
-    `stretch` ignores its aspect, `crop` keeps the middle, `pad` adds black at two sides.
-    """
-
-    filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
-    fit: Literal["stretch", "crop", "pad"] = "stretch"
-
-
-class Input(_Frozen):
-    """One input of a model, as a caller sends it and as the graph takes it.
-
-    An input of dtype `image` is the file of a photo; the graph takes its pixels, uint8 of `shape`
-    [height, width, 3].
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    label: Text
-    dtype: Literal["float32", "int64", "string", "image"]
-    tensor: Literal["float32", "int64", "string", "uint8"]
-    shape: tuple[int, ...] = ()
-    resize: Resize | None = None
-    unit: str | None = None
-    required: bool = True
-    missing: Missing | None = None
-    limits: tuple[Number | None, Number | None] | None = None
-    range: tuple[Number, Number] | None = None
-    choices: Choices | None = None
-    help: Text | None = None
-    example: Any
-
-    @model_validator(mode="after")
-    def _agree(self) -> Input:
-        if not self.required and self.missing is None:
-            raise ValueError(f"input {self.name}: an optional input needs a fill in `missing`")
-        if self.shape and (self.choices or self.missing):
-            raise ValueError(f"input {self.name}: choices and missing are for single values")
-        if any(size < 1 for size in self.shape):
-            raise ValueError(f"input {self.name}: every size in its shape is at least 1")
-        if self.is_image:
-            self._check_image()
-        elif self.resize is not None or self.tensor == "uint8":
-            raise ValueError(f"input {self.name}: resize and uint8 are for images")
-        if self.dtype == "string" and self.tensor != "string":
-            raise ValueError(f"input {self.name}: a text stays a text in the graph")
-        if self.dtype == "float32" and self.tensor == "int64":
-            raise ValueError(
-                f"input {self.name}: a number with a fraction is no int64 in the graph"
-            )
-        if self.choices and self.tensor != "string":
-            raise ValueError(f"input {self.name}: a choice is a text in the graph")
-        return self
-
-    def _check_image(self) -> None:
-        if self.tensor != "uint8" or self.resize is None:
-            raise ValueError(f"input {self.name}: an image is uint8 in the graph and has a resize")
-        if len(self.shape) != 3 or self.shape[2] != 3:
-            raise ValueError(f"input {self.name}: the shape of an image is [height, width, 3]")
-        if not self.required or self.limits or self.range:
-            raise ValueError(f"input {self.name}: an image is required and has no limits")
-
-    @property
-    def is_image(self) -> bool:
-        """True where it takes the file of a photo."""
-        return self.dtype == "image"
-
-    @property
-    def single(self) -> bool:
-        """True where a caller sends one value, a photo among them, and no array of values."""
-        return self.is_image or not self.shape
-
-    @property
-    def integral(self) -> bool:
-        """True where only whole numbers are taken."""
-        return self.dtype == "int64"
-
-    @property
-    def flag(self) -> bool:
-        """True where the numbers are 0 and 1: then true and false are taken for them."""
-        return self.integral and self.limits == (0, 1) and self.choices is None and not self.shape
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The smallest and largest number taken: the limits, and what the tensor can hold."""
-        low, high = self.limits or (None, None)
-        most = INT64_MAX if self.tensor == "int64" else FLOAT32_MAX
-        return (
-            -most if low is None else float(max(low, -most)),
-            most if high is None else float(min(high, most)),
-        )
-
-
-class Output(_Frozen):
-    """One output of a model: its tensor in the graph and how its numbers are written.
-
-    One that is not `shown` is in the graph, and in no answer unless it is asked for.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    label: Text
-    tensor: str
-    shape: tuple[int, ...] = ()
-    unit: str | None = None
-    decimals: int | None = Field(default=None, ge=0, le=12)
-    shown: bool = True
-
-
-class LabelNote(_Frozen):
-    """What people can read of a label: a text, and where there is more of it (https alone)."""
-
-    text: Text
-    link: str | None = Field(default=None, max_length=2000, pattern=r"^https://[^\s\x00-\x1f]+$")
 
 
 class Rule(_Frozen):

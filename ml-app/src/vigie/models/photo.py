@@ -18,7 +18,7 @@ from vigie.models.photo_figures import photo_figures
 from vigie.models.photo_format import taken_formats, what_it_is
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Resize
+    from vigie.models.model_input import Input, Resize
 
 MOST_PIXELS = 50_000_000
 """Looked at before anything is decoded: what a phone's largest mode writes."""

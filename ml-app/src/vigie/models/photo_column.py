@@ -13,7 +13,7 @@ from vigie.models.rows import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.models.photo import Photo
     from vigie.models.rows import Decoded
 

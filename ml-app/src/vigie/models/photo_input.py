@@ -8,7 +8,8 @@ from vigie.errors import DataError
 from vigie.models.decoding import RowDecoder
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
 
 
 def photo_input(document: PackageDocument) -> tuple[Input, RowDecoder | None]:

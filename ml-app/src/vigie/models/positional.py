@@ -9,7 +9,7 @@ from vigie.errors import FieldError, InvalidInput
 from vigie.models.wording import kind_of
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.models.rows import Columns
 
 _MOST_NAMES = 20

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vigie.models.photo_figures import FIGURES
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 QUANTILES = 10
 FEWEST_QUANTILES = 4

@@ -10,7 +10,7 @@ from vigie.models.number_limits import FLOAT32_MAX, INT64_MAX
 from vigie.models.rows import Decoded
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Scalar
+    from vigie.models.model_input import Input, Scalar
     from vigie.models.rows import Columns
 
 _ABSENT = object()

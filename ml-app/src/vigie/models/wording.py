@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 _KINDS = {
     type(None): "nothing", bool: "true or false", int: "integer", float: "number", str: "text",

@@ -16,7 +16,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.document import best_labels
+from vigie.models.model_output import best_labels
 from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, choice_bin
 from vigie.monitoring.gauges import MergedGauges

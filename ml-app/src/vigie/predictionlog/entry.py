@@ -12,7 +12,8 @@ from vigie.models.photo_figures import FIGURES
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.models.rows import Decoded
 
 TruthKind = Literal["number", "label", "none"]

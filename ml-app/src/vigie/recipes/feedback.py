@@ -18,7 +18,8 @@ from vigie.registry.fetch import document_of
 from vigie.training.dataset import Dataset, split
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.predictionlog.joins import JoinedRow
     from vigie.recipes.catalogue import Recipe
     from vigie.recipes.tabular.spec import TableSpec

@@ -72,7 +72,8 @@ def difference(one: Predictor, other: Predictor, versions: tuple[str, str]) -> D
 def answer_text(predictor: Predictor, row: dict[str, Any]) -> str:
     """The answer to one row as a short text, or the first thing that is wrong with the row."""
     try:
-        answers = predictor.predict(predictor.decoder.decode([row]).columns)
+        decoded = predictor.decoder.decode([row])
+        answers = predictor.predict(decoded.columns, neighbours=False)
     except InvalidInput as refused:
         first = refused.fields[0] if refused.fields else None
         return f"refused: {first.field}: {first.expected}" if first else f"refused: {refused}"

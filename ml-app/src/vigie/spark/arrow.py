@@ -14,7 +14,7 @@ from vigie.models.rows import number_in
 
 if TYPE_CHECKING:
     from vigie.models.array_decoding import Values
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 _PLAIN = r"^-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[0-9]{1,2})?$"
 """Numbers that Arrow reads as `number_in` does."""

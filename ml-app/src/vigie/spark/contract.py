@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vigie.errors import DataError
-from vigie.spark.storage import Storage, literal
+from vigie.spark.storage import Storage
+from vigie.spark.uri import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

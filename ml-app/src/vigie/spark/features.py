@@ -13,14 +13,16 @@ from pyspark.sql import functions as sf
 from vigie.errors import DataError
 from vigie.models.photo_input import photo_input
 from vigie.spark.contract import check_table
+from vigie.spark.pca import PCAOrder, fit_pca, load_pca
 from vigie.spark.photo_run import PhotoRun
 from vigie.spark.photo_source import PhotoSource
-from vigie.spark.photo_task import REASON, VectorAnswer
-from vigie.spark.reduction import ReductionOrder, fit_reduction, load_reduction
+from vigie.spark.photo_task import REASON
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import FEATURES, FOLDERS, PCA, QUARANTINE, OutputState
-from vigie.spark.storage import Storage, require_apart
+from vigie.spark.state import FEATURES, FOLDERS, PCA, QUARANTINE, OutputState, facts_of
+from vigie.spark.storage import Storage
+from vigie.spark.uri import require_apart
+from vigie.spark.vector_answer import VectorAnswer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
     from vigie.models.document import PackageDocument
     from vigie.registry.reference import BatchModel
+    from vigie.spark.pca import FittedPCA
     from vigie.spark.photo_source import Listed
-    from vigie.spark.reduction import Reduction
 
 _ROWS_A_FILE = 10_000
 
@@ -42,7 +44,7 @@ class FeaturesOrder:
     output: str
     vector: str | None = None
     patterns: Sequence[str] = ()
-    reduction: ReductionOrder = field(default_factory=ReductionOrder)
+    pca: PCAOrder = field(default_factory=PCAOrder)
     restart: bool = False
 
 
@@ -73,21 +75,14 @@ def compute_features(
     document = model.predictor.package.document
     photo_input(document)
     vector = vector_of(document, order.vector)
-    of = {
-        "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
-        "vector": vector,
-    }
-    facts = {
-        "command": "features",
-        **of,
-        "input": order.source,
-        "choice of photos": list(order.patterns),
-    }
+    given = facts_of("features", model.predictor, order.source, order.patterns)
+    facts = given | {"vector": vector}
+    of = {name: facts[name] for name in ("model", "vector")}
     storage = Storage(session)
     require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
-    saved = order.reduction.saved
+    saved = order.pca.saved
     # what cannot be used is better known before the first photo
-    reduction = None if saved is None else load_reduction(storage, saved, of)
+    pca = None if saved is None else load_pca(storage, saved, of)
     with stage(console, "input") as told:
         source = PhotoSource(session, storage, order.source, order.patterns)
         told(f"{len(source.photos):,} photos")
@@ -102,23 +97,23 @@ def compute_features(
         told(f"{len(source.photos) - computed:,} done before")
     rows = run.rows()
     features = rows.where(sf.col(REASON).isNull()).select("name", "vector", "label")
-    if reduction is None and order.reduction.is_asked:
+    if pca is None and order.pca.is_asked:
         with stage(console, "PCA") as told:
-            reduction = fit_reduction(session, features, order.reduction, of)
-            told(f"{reduction.components} components, {reduction.explained:.1%} of the variance")
+            pca = fit_pca(session, features, order.pca, of)
+            told(f"{pca.components} components, {pca.explained:.1%} of the variance")
     with stage(console, "tables") as told:
-        if reduction is not None:
-            features = reduction.apply(features)
+        if pca is not None:
+            features = pca.apply(features)
         broken = rows.where(sf.col(REASON).isNotNull()).select("name", REASON)
         counts = _write(session, features, broken, source.photos, order.output)
-        _keep(reduction, storage, order)
+        _keep(pca, storage, order)
         told(f"{counts['written']:,} with features, {counts['quarantined']:,} in quarantine")
     summary = FeaturesSummary(
         **counts,
         computed=computed,
         seconds=time.monotonic() - began,
-        components=None if reduction is None else reduction.components,
-        variance=None if reduction is None else reduction.explained,
+        components=None if pca is None else pca.components,
+        variance=None if pca is None else pca.explained,
     )
     state.finish(facts, {"counts": asdict(summary)})
     return summary
@@ -144,18 +139,18 @@ def vector_of(document: PackageDocument, asked: str | None) -> str:
     raise DataError(f"{document.name} answers no vector: give a model of features, or --vector")
 
 
-def _keep(reduction: Reduction | None, storage: Storage, order: FeaturesOrder) -> None:
+def _keep(pca: FittedPCA | None, storage: Storage, order: FeaturesOrder) -> None:
     """Saves the PCA beside what it made; an earlier one that made nothing of it goes."""
     own = f"{order.output}/{PCA}"
-    if reduction is None:
+    if pca is None:
         storage.delete(own)
     elif not _is_own(order):
-        reduction.save(storage, own)
+        pca.save(storage, own)
 
 
 def _is_own(order: FeaturesOrder) -> bool:
     """True where the saved PCA that is asked for is the one in the output."""
-    return order.reduction.saved in (order.output, f"{order.output}/{PCA}")
+    return order.pca.saved in (order.output, f"{order.output}/{PCA}")
 
 
 def _write(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, NotFound
 from vigie.registry.reference import open_model
-from vigie.spark.storage import Storage, is_uri, uri_of
+from vigie.spark.storage import Storage
+from vigie.spark.uri import is_uri, uri_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -14,8 +14,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from vigie.spark.photo_task import REASON, UNREADABLE, PhotoTask, schema_of
 from vigie.spark.session import parallelism
 from vigie.spark.state import PARTS
-from vigie.spark.storage import literal
 from vigie.spark.task_progress import watched
+from vigie.spark.uri import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from vigie.errors import ConfigurationError, DataError
 from vigie.models.photo_file import MOST_BYTES
 from vigie.models.photo_folder import PATTERNS, PhotoFolder
 from vigie.models.photo_names import written_name
-from vigie.spark.storage import literal, local_path
+from vigie.spark.uri import literal, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -28,6 +29,8 @@ CONTENTS = ("content", "bytes", "image", "data")
 LISTED = pa.schema(
     [("name", pa.string()), ("label", pa.string()), ("stamp", pa.string()), ("path", pa.binary())]
 )
+_PATH = "_metadata.file_path"
+"""The path of a file by which Spark can leave out others: it is quoted as in a URL."""
 _EMPTY = "0"
 """The stamp of a file without a byte."""
 _TASK_PHOTOS = 128
@@ -39,7 +42,8 @@ _TASKS_A_SLOT = 4
 class Listed:
     """A photo of the input: `stamp` is another one once the file is another.
 
-    `path` is how it is opened: of this machine's disks its bytes, else what Spark calls it.
+    `path` is how it is opened: of this machine's disks its bytes, else what Spark calls it. That of
+    a storage is quoted as in a URL.
     """
 
     name: str
@@ -75,7 +79,7 @@ class PhotoSource:
             raise DataError("there is no such input: give a folder of photos, or Parquet")
         if not self._storage.is_folder(self.uri):
             return "table"
-        if any(name.endswith(".parquet") for name in self._storage.names(self.uri)):
+        if self._storage.has_any(self.uri, "*.parquet"):
             return "table"
         return "storage" if local_path(self.uri) is None else "disk"
 
@@ -83,10 +87,10 @@ class PhotoSource:
         """The rows of some photos for tasks: name, label, stamp, and path or content."""
         if self.kind == "disk":
             return self._on_disk(pending, slots)
+        if self.kind == "storage":
+            return self._in_storage(pending)
         named = self._session.createDataFrame(_table(pending))
         whole = len(pending) == len(self.photos)
-        if self.kind == "storage":
-            return self._in_storage(pending, named, whole)
         return self._in_table(named, whole, _tasks(len(pending), slots))
 
     def wanted(self) -> DataFrame:
@@ -113,45 +117,51 @@ class PhotoSource:
         frame = self._session.createDataFrame(_table(pending))
         return frame.repartition(_tasks(len(pending), slots))
 
-    def _binary_files(self, where: str | list[str]) -> DataFrame:
+    @cached_property
+    def _files(self) -> DataFrame:
+        """All files of a storage: Spark lists them once for whatever is read of them."""
         reader = self._session.read.format("binaryFile")
         glob = "{" + ",".join(map(_any_case, self._patterns)) + "}"
-        return reader.options(recursiveFileLookup=True, pathGlobFilter=glob).load(where)
+        options = reader.options(recursiveFileLookup=True, pathGlobFilter=glob)
+        return options.load(literal(self.uri))
 
     def _of_storage(self) -> Iterator[Listed]:
-        frame = self._binary_files(literal(self.uri))
-        told = frame.selectExpr("path", "length", "unix_millis(modificationTime) AS modified")
+        told = self._files.selectExpr(
+            f"{_PATH} AS path", "length", "unix_millis(modificationTime) AS modified"
+        )
         seen = set()
         for row in told.toArrow().to_pylist():
             seen.add(row["path"])
             stamp = f"{row['length']}-{row['modified']}"
             yield _named(self._below(row["path"]), stamp, row["path"].encode())
         # Spark lists files without a byte, and has no rows for them
-        listed = frame._jdf.inputFiles()
+        listed = self._files._jdf.inputFiles()
         if len(listed) > len(seen):
-            for path in map(unquote, listed):
+            for path in listed:
                 if path not in seen:
                     yield _named(self._below(path), _EMPTY, path.encode())
 
     def _below(self, path: str) -> str:
-        return path.removeprefix(self._storage.qualified(self.uri)).lstrip("/")
+        return unquote(path).removeprefix(self._storage.qualified(self.uri)).lstrip("/")
 
-    def _in_storage(self, pending: Sequence[Listed], named: DataFrame, whole: bool) -> DataFrame:
+    def _in_storage(self, pending: Sequence[Listed]) -> DataFrame:
         from pyspark.sql import functions as sf
 
-        found = [literal(one.path.decode()) for one in pending if one.stamp != _EMPTY]
-        # a path at least: Spark refuses to read none
-        where = literal(self.uri) if whole or not found else found
-        files = self._binary_files(where)
-        # what is too large is never read: Spark hands the length down to where files are opened
-        small = files.where(sf.col("length") <= MOST_BYTES).select("path", "content")
+        opened = [one for one in pending if 0 < _length(one) <= MOST_BYTES]
+        # Spark hands the length down to where files are opened: one that has grown stays closed
+        files = self._files.where(sf.col("length") <= MOST_BYTES)
+        if len(opened) < len(self.photos):
+            # and the paths to where they are planned: of the others there is not even a request
+            files = files.where(sf.col(_PATH).isin([one.path.decode() for one in opened]))
+        named = self._session.createDataFrame(_table(opened))
         of_name = sf.broadcast(named.withColumn("path", sf.decode("path", "UTF-8")))
-        large = files.where(sf.col("length") > MOST_BYTES).select(
-            "path", sf.lit(None).cast("binary").alias("content")
+        contents = files.select(sf.col(_PATH).alias("path"), "content")
+        read = contents.join(of_name, "path").drop("path")
+        closed = self._session.createDataFrame(
+            _table([one for one in pending if not 0 < _length(one) <= MOST_BYTES])
         )
-        read = small.unionByName(large).join(of_name, "path").drop("path")
-        empty = named.where(sf.col("stamp") == _EMPTY).drop("path")
-        return read.unionByName(empty.withColumn("content", sf.lit(b"")))
+        empty = sf.when(sf.col("stamp") == _EMPTY, sf.lit(b""))
+        return read.unionByName(closed.drop("path").withColumn("content", empty))
 
     def _columns(self) -> tuple[str, str, bool]:
         names = dict(self._session.read.parquet(literal(self.uri)).dtypes)
@@ -193,6 +203,11 @@ class PhotoSource:
         twice = [name for name, times in Counter(p.name for p in self.photos).items() if times > 1]
         if twice:
             raise DataError(f"{len(twice)} names are there twice, such as {twice[0]}")
+
+
+def _length(photo: Listed) -> int:
+    """The bytes of a file in storage, from its stamp."""
+    return int(photo.stamp.partition("-")[0])
 
 
 def _named(name: str, stamp: str, path: bytes) -> Listed:

@@ -14,7 +14,7 @@ from vigie.errors import DataError, ModelFailure
 from vigie.models.photo import BrokenPhoto, read_photo
 from vigie.models.photo_file import UnreadablePhoto, read_photo_file, too_large
 from vigie.models.photo_input import photo_input
-from vigie.spark.arrow import in_place, list_array
+from vigie.spark.arrow import in_place
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
@@ -32,11 +32,17 @@ UNREADABLE = "unreadable"
 class Answer(Protocol):
     """How answers become columns. It is sent to workers.
 
-    With `every_output` it needs those, too, that no answer shows.
+    With `every_output` it needs those, too, that no answer shows; with `neighbours` the reference
+    rows that a photo is most like.
     """
 
     @property
     def every_output(self) -> bool:
+        """Whether it does."""
+        ...
+
+    @property
+    def neighbours(self) -> bool:
         """Whether it does."""
         ...
 
@@ -47,23 +53,6 @@ class Answer(Protocol):
     def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
         """The columns of some answers, by name."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class VectorAnswer:
-    """An output of numbers as one list a row."""
-
-    output: str
-    every_output: bool = False
-
-    def schema(self) -> pa.Schema:
-        """The columns and their types."""
-        return pa.schema([("vector", pa.list_(pa.float32()))])
-
-    def columns(self, document: PackageDocument, answers: Answers) -> dict[str, pa.Array]:
-        """The columns of some answers, by name."""
-        values = answers.outputs[self.output]
-        return {"vector": list_array(values.reshape(len(values), -1))}
 
 
 def schema_of(answer: Answer) -> pa.Schema:
@@ -130,7 +119,11 @@ class _Photos:
             columns: dict[str, list[Any]] = {self._item.name: [photo.pixels]}
             if self._others is not None:
                 columns |= self._others.decode_columns({}, 1).columns
-            answers = self._predictor.predict(columns, every_output=self._answer.every_output)
+            answers = self._predictor.predict(
+                columns,
+                every_output=self._answer.every_output,
+                neighbours=self._answer.neighbours,
+            )
             return self._answer.columns(self._document, answers)
         except BrokenPhoto as broken:
             return broken

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -22,11 +22,12 @@ from vigie.spark.photo_task import REASON
 from vigie.spark.score_answer import ScoreAnswer
 from vigie.spark.shipping import ship
 from vigie.spark.stages import counted, stage
-from vigie.spark.state import ANSWERS, FOLDERS, OutputState
-from vigie.spark.storage import Storage, literal, require_apart
+from vigie.spark.state import ANSWERS, FOLDERS, OutputState, facts_of
+from vigie.spark.storage import Storage
 from vigie.spark.table_source import check_columns, find_table
-from vigie.spark.table_task import BROKEN, ERROR, TableTask, rows_a_batch
+from vigie.spark.table_task import BROKEN, ERROR, WARNINGS, TableTask, rows_a_batch
 from vigie.spark.task_progress import watched
+from vigie.spark.uri import literal, require_apart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -67,15 +68,9 @@ def score(
     where the input or the output cannot be used, or the counts do not agree.
     """
     began = time.monotonic()
-    document = model.predictor.package.document
     storage = Storage(session)
     require_apart(storage.qualified(order.source), storage.qualified(order.output), FOLDERS)
-    facts: dict[str, Any] = {
-        "command": "score",
-        "model": [document.name, model.predictor.package.digest, model.predictor.engine.name],
-        "input": order.source,
-        "choice of photos": list(order.patterns),
-    }
+    facts = facts_of("score", model.predictor, order.source, order.patterns)
     state = OutputState(storage, order.output)
     shipped = ship(session, model.predictor, scratch)
     claim = partial(state.claim, facts, order.restart)
@@ -122,8 +117,10 @@ class _Run:
         with stage(self.console, "answers") as told:
             began = time.monotonic()
             told(counted(run.compute(self.console), "photos", time.monotonic() - began))
-        rows = run.rows().drop("stamp", "label").withColumnRenamed(REASON, ERROR)
-        made = rows.select("name", *answer.schema().names, ERROR)
+        # nothing goes in beside a photo that could be outside of what training saw
+        none = sf.when(sf.col(REASON).isNull(), sf.array().cast("array<string>"))
+        rows = run.rows().withColumns({WARNINGS: none, ERROR: sf.col(REASON)})
+        made = rows.select("name", *answer.schema().names, WARNINGS, ERROR)
         with stage(self.console, "table"):
             files = -(-len(source.photos) // _ROWS_A_FILE)
             made = made.repartitionByRange(files, "name").sortWithinPartitions("name")

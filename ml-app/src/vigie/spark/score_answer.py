@@ -12,18 +12,21 @@ from vigie.spark.arrow import list_array
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
-    from vigie.models.document import Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_output import Output
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreAnswer:
     """The columns of a model's answers, called as `vigie batch` calls them.
 
-    A vector is one column of lists. Outputs behind the first one have their own names.
+    A vector is one column of lists. Outputs behind the first one have their own names. Neighbours
+    are lists of what an answer says of each.
     """
 
     names: tuple[tuple[str, str], ...]
     every_output: bool = False
+    neighbours: bool = True
 
     @classmethod
     def of_rows(cls, document: PackageDocument) -> ScoreAnswer:
@@ -51,10 +54,20 @@ class ScoreAnswer:
         if answers.lower is not None and answers.upper is not None:
             found += [_numbers(answers.lower), _numbers(answers.upper)]
         found += [_column(answers.outputs[one.name], one) for one in others]
+        if answers.nearest is not None:
+            found.append(pa.array(answers.nearest.told(document.labels), _TYPES["neighbours"]))
         return {name: one for (name, _), one in zip(self.names, found, strict=True)}
 
 
-_TYPES = {"text": pa.string(), "number": pa.float64(), "list": pa.list_(pa.float32())}
+_NEIGHBOUR = pa.struct(
+    [("label", pa.string()), ("similarity", pa.float64()), ("photo", pa.string())]
+)
+_TYPES = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "list": pa.list_(pa.float32()),
+    "neighbours": pa.list_(_NEIGHBOUR),
+}
 
 
 def _names(document: PackageDocument, answer: str, score: str) -> tuple[tuple[str, str], ...]:
@@ -65,7 +78,10 @@ def _names(document: PackageDocument, answer: str, score: str) -> tuple[tuple[st
         names = [("prediction", _kind(first))]
     if document.interval:
         names += [("prediction_lower", "number"), ("prediction_upper", "number")]
-    return (*names, *((f"prediction_{one.name}", _kind(one)) for one in others))
+    names += [(f"prediction_{one.name}", _kind(one)) for one in others]
+    if document.neighbours:
+        names.append(("prediction_neighbours", "neighbours"))
+    return tuple(names)
 
 
 def _kind(output: Output) -> str:

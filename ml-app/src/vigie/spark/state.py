@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import DataError
 
 if TYPE_CHECKING:
+    from vigie.engines.predictor import Predictor
     from vigie.spark.storage import Storage
 
 STATE = "_vigie.json"
@@ -20,6 +21,19 @@ _FORMAT = 1
 
 Facts = Mapping[str, Any]
 """What must be the same to go on, by names that are shown to people; plain JSON."""
+
+
+def facts_of(
+    command: str, predictor: Predictor, source: str, patterns: Iterable[str]
+) -> dict[str, Any]:
+    """The facts of every command: its name, its model, and what that is asked about."""
+    package = predictor.package
+    return {
+        "command": command,
+        "model": [package.document.name, package.digest, predictor.engine.name],
+        "input": source,
+        "choice of photos": list(patterns),
+    }
 
 
 class OutputState:

@@ -2,76 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import DataError
+from vigie.spark.uri import literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
-_MAGIC = re.compile(r"([{}\[\]*?\\])")
-_SECRET = re.compile(r"//[^/@]*@")
-
-
-def uri_of(location: str) -> str:
-    """The URI of what a person writes: what has no scheme is a path of this machine."""
-    if not location:
-        raise DataError("an empty location: give a folder or a URI")
-    if _SCHEME.match(location):
-        if _SECRET.search(location):
-            raise DataError("a URI holds no key or password: give them by the environment")
-        if (path := local_path(location)) is None:
-            return location.rstrip("/")
-        location = str(path)
-    return f"file:{os.path.abspath(location)}"  # noqa: PTH100
-
-
-def is_uri(text: str) -> bool:
-    """True for a text that begins with a scheme."""
-    return _SCHEME.match(text) is not None
-
-
-def local_path(uri: str) -> Path | None:
-    """The path of a `file:` URI; nothing for another."""
-    if not uri.startswith("file:/"):
-        return None
-    return Path(re.sub("^/+", "/", uri.removeprefix("file:")))
-
-
-def require_apart(source: str, output: str, own: Iterable[str]) -> None:
-    """Refuses an output that lies in the input: a later run would take it for a part of that.
-
-    And an input in a folder of the output that is Vigie's `own`: it would be deleted.
-    """
-    source, output = _followed(source), _followed(output)
-    if _lies_in(output, source):
-        raise DataError("OUTPUT lies in the input: name a folder beside it")
-    for name in own:
-        if _lies_in(source, _followed(f"{output}/{name}")):
-            raise DataError(
-                f"the input lies in the folder {name} of OUTPUT, which is written anew: name "
-                "another OUTPUT"
-            )
-
-
-def _lies_in(uri: str, folder: str) -> bool:
-    return uri == folder or uri.startswith(f"{folder}/")
-
-
-def _followed(uri: str) -> str:
-    """The URI without a link on this machine's disks."""
-    path = local_path(uri)
-    return uri.rstrip("/") if path is None else f"file:{path.resolve()}"
-
-
-def literal(uri: str) -> str:
-    """The URI for a reader of Spark, which takes brackets and stars for patterns."""
-    return _MAGIC.sub(r"\\\1", uri)
 
 
 class Storage:
@@ -91,6 +29,11 @@ class Storage:
         """True where there is a folder."""
         system, path = self._find(uri)
         return bool(system.exists(path) and system.getFileStatus(path).isDirectory())
+
+    def has_any(self, folder: str, pattern: str) -> bool:
+        """True where a name in a folder is of the pattern."""
+        system, path = self._find(f"{literal(folder)}/{pattern}")
+        return bool(len(system.globStatus(path)))
 
     def names(self, uri: str) -> list[str]:
         """The names in a folder, sorted."""

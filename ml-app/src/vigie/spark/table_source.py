@@ -15,8 +15,8 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
 from vigie.errors import DataError
-from vigie.spark.storage import literal
 from vigie.spark.table_task import BROKEN
+from vigie.spark.uri import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession

@@ -13,7 +13,8 @@ import orjson
 from vigie.models.reference_rows import LARGE_VALUES
 
 if TYPE_CHECKING:
-    from vigie.models.document import Rule, Text
+    from vigie.models.document import Rule
+    from vigie.models.text import Text
 
 HELD_OUT_PERCENT = 20
 

@@ -15,7 +15,7 @@ import numpy as np
 from vigie.models.decoding import RowDecoder, feeds_of
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.dataset import Dataset
 
 TAIL = 0.0005

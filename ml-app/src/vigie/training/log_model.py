@@ -25,7 +25,9 @@ from vigie.training.tracking import Tracking, given_tracking_uri
 if TYPE_CHECKING:
     import keras
 
-    from vigie.models.document import Number, Task, Text
+    from vigie.models.document import Task
+    from vigie.models.model_input import Number
+    from vigie.models.text import Text
     from vigie.settings import Settings
     from vigie.training.own.rows import OwnRows
     from vigie.training.own.targets import Transform

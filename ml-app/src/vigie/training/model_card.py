@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.models.wording import describe
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.evaluation import Evaluation
     from vigie.training.packaging import Trained
 

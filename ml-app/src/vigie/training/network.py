@@ -27,7 +27,7 @@ from vigie.training.graph.joined_graph import joined_graph
 if TYPE_CHECKING:
     from mlflow.models import Model
 
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.dataset import Dataset
     from vigie.training.graph.preprocessing import Preprocessing
 

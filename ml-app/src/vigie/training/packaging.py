@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from vigie.engines.onnx import OnnxEngine
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError
-from vigie.models.document import Output, PackageDocument, Provenance
+from vigie.models.document import PackageDocument, Provenance
 from vigie.models.manifest import write_manifest
+from vigie.models.model_output import Output
 from vigie.models.package import (
     DOCUMENT,
     GOLDEN,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
     from vigie.engines.predictor import Predictor
-    from vigie.models.document import Input
     from vigie.models.interval import Interval
+    from vigie.models.model_input import Input
     from vigie.models.profile import Profile
     from vigie.models.vectors import Reduction
     from vigie.training.dataset import Dataset
@@ -253,7 +254,7 @@ def _profile(trained: Trained, predictor: Predictor) -> BaseModel:
 def _predicted(predictor: Predictor, rows: Dataset) -> dict[str, np.ndarray]:
     """The label or the number of each row; of a vector, the mean."""
     document = predictor.package.document
-    answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns)
+    answers = predictor.predict(predictor.decoder.decode(rows.rows()).columns, neighbours=False)
     if document.task == "classification":
         return {"prediction": np.array(answers.labels(document), object)}
     values = answers.outputs[document.outputs[0].name]

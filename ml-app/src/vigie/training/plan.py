@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vigie.models.document import Choices, Input, Missing
+from vigie.models.model_input import Choices, Input, Missing
 
 if TYPE_CHECKING:
-    from vigie.models.document import LabelNote, Scalar, Task, Text
+    from vigie.models.document import Task
+    from vigie.models.model_input import Scalar
+    from vigie.models.model_output import LabelNote
+    from vigie.models.text import Text
     from vigie.training.dataset import Dataset
 
 Architecture = Literal["linear", "dense", "conv"]

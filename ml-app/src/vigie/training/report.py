@@ -15,7 +15,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 
 if TYPE_CHECKING:
     from vigie.training.dataset import Dataset

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from vigie.models.document import best_labels
 from vigie.models.interval import Interval
+from vigie.models.model_output import best_labels
 from vigie.training.encoding import network_columns, network_features
 from vigie.training.evaluation import main_error, score
 from vigie.training.fit import EPOCHS, FitConfig, fit_network

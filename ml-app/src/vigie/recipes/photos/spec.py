@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from vigie.models.document import Input, LabelNote, Resize, Text
+from vigie.models.model_input import Input, Resize
+from vigie.models.model_output import LabelNote
+from vigie.models.text import Text
 from vigie.training.photos.plan import (
     FEATURES,
     VECTOR,

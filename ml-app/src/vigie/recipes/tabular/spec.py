@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vigie.models.document import Choices, Input, Missing, Number, Text
+from vigie.models.model_input import Choices, Input, Missing, Number
+from vigie.models.text import Text
 from vigie.training.plan import Plan, Target
 
 

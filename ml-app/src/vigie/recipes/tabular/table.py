@@ -15,7 +15,7 @@ from vigie.models.document import Rule
 from vigie.training.dataset import Dataset
 
 if TYPE_CHECKING:
-    from vigie.models.document import Text
+    from vigie.models.text import Text
     from vigie.recipes.tabular.spec import InputSpec, RuleSpec, TableSpec
 
 FEWEST_ROWS = 50

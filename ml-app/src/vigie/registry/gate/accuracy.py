@@ -132,7 +132,7 @@ def _answers(predictor: Predictor, rows: Sequence[Mapping[str, Any]]) -> Iterato
     most = predictor.package.document.rows_at_once
     for start in range(0, len(rows), most):
         decoded = predictor.decoder.decode(rows[start : start + most])
-        yield predictor.predict(decoded.columns)
+        yield predictor.predict(decoded.columns, neighbours=False)
 
 
 def _first_output(document: PackageDocument, answers: Answers) -> np.ndarray:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
+    from vigie.models.model_output import Output
 
 
 def breaking_changes(old: PackageDocument, new: PackageDocument) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vigie.errors import InvalidInput
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers

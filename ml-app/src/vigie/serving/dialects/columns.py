@@ -11,7 +11,7 @@ from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.positional import columns_by_place, takes_lists
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
 

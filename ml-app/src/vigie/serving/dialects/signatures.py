@@ -10,7 +10,7 @@ from vigie.serving.dialects.tfserving import SIGNATURE
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.serving.runtime.loaded_model import LoadedModel
 
 _TF_TYPES = {

@@ -13,7 +13,7 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 Columns = dict[str, list[Any]]
 

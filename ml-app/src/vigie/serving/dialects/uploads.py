@@ -18,7 +18,7 @@ from vigie.models.wording import describe
 from vigie.serving.dialects.body import check_not_compressed
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.models.rows import Columns
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request

@@ -14,7 +14,7 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
 
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(code)

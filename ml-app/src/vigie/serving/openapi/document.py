@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import vigie
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.serving.auth.access import OPEN_ROUTES
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 from vigie.serving.openapi.schemas import answer_schema, file_schema, row_schema, upload_schema
 from vigie.serving.problems import PROBLEMS
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.serving.openapi.schemas import Schema
     from vigie.serving.runtime.loaded_model import LoadedModel
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vigie.models.document import text_in
 from vigie.models.number_limits import INT64_MAX
+from vigie.models.text import text_in
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
+    from vigie.models.model_output import Output
 
 Schema = dict[str, Any]
 

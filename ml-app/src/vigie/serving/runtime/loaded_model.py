@@ -17,7 +17,8 @@ from vigie.registry.cache import CHAMPION
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.registry.cache import CachedVersion
     from vigie.serving.metrics import Metrics
 

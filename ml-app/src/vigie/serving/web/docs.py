@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vigie.errors import VigieError
-from vigie.models.document import text_in
 from vigie.models.photo_format import photo_formats
+from vigie.models.text import text_in
 from vigie.serving.dialects.native import NativeDialect
 from vigie.serving.openapi.document import build_openapi
 from vigie.serving.runtime.messages import Request, RequestContext, Result
@@ -19,7 +19,8 @@ from vigie.serving.web.form import limits_phrase
 from vigie.serving.web.result import body_of, curl_command, curl_with_photos
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.manager import ModelManager
     from vigie.serving.web.language import Language

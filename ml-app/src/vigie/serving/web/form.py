@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vigie.errors import InvalidInput
-from vigie.models.document import Input, text_in
+from vigie.models.model_input import Input
+from vigie.models.text import text_in
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.serving.web.language import Language
 
 MOST_SUGGESTIONS = 500

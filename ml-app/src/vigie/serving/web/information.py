@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vigie.engines.predictions import NEIGHBOURS
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument

@@ -17,7 +17,7 @@ from vigie.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import PROBLEMS

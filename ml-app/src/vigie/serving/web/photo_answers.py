@@ -13,7 +13,7 @@ from vigie.serving.web.photo_rows import BrokenPhotos, DecodedPhotos
 from vigie.serving.web.result import Answer
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.serving.pipeline import Answered
     from vigie.serving.web.language import Language
     from vigie.serving.web.photo_rows import Broken

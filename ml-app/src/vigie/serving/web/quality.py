@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.models.document import text_in
 from vigie.models.photo_figures import FIGURES
+from vigie.models.text import text_in
 from vigie.monitoring.drift import LARGE, LEAST_ROWS, MODERATE, PREDICTION
 from vigie.predictionlog.metrics import ERROR_KINDS
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.monitoring.drift import Drift
     from vigie.monitoring.samples import Samples
     from vigie.serving.runtime.loaded_model import LoadedModel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.serving.problems import PROBLEMS, problem_headers
 from vigie.serving.worker_state import current_worker_state
 

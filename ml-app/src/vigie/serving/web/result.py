@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.serving.web.form import leaves
 from vigie.serving.web.information import Information, information_of
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Output, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
+    from vigie.models.model_output import Output
     from vigie.serving.web.language import Language
     from vigie.serving.web.photo_answers import PhotoView
 

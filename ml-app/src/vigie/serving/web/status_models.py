@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.monitoring.drift import drifts_of
 from vigie.registry.cache import CHALLENGER, CHAMPION
 from vigie.serving.web.quality import bars_of, truths_of

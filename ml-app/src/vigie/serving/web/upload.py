@@ -14,7 +14,7 @@ from vigie.models.photo_format import photo_formats
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict
 
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.serving.web.language import Language
 
 _LONGEST_NAME = 255

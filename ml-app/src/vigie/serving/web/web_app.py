@@ -8,7 +8,7 @@ import orjson
 from flask import Blueprint, Response, url_for
 
 from vigie.errors import NotFound
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.serving.web.render import asked_language
 from vigie.serving.worker_state import current_worker_state
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from vigie.training.graph.transformer_graph import FLOATS, INTEGERS, PREFIX, TEXTS, opsets
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.graph.preprocessing import Preprocessing
 
 

@@ -24,7 +24,7 @@ from vigie.training.imported.parts import parts_of, tried_rows
 from vigie.training.imported.photos import PhotoOptions, Question, decide
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 

@@ -36,7 +36,8 @@ from vigie.training.imported.sources import fetch
 from vigie.training.tracking import Tracking
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, PackageDocument
+    from vigie.models.document import PackageDocument
+    from vigie.models.model_input import Input
     from vigie.sandbox.run import Limits
     from vigie.settings import Settings
 

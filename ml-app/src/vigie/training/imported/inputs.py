@@ -12,7 +12,7 @@ import numpy as np
 
 from vigie.errors import DataError
 from vigie.frames import input_name
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.training.imported.drawing import drawn_photo
 
 TRIED_ROWS, FEWEST_TRIED = 8, 2

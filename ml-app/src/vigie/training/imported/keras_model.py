@@ -17,7 +17,7 @@ from vigie.training.imported.inputs import InputTensor, safe_name
 from vigie.training.imported.keras_photos import scaled
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.errors import InvalidInput
 from vigie.models.decoding import RowDecoder
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.training.imported.inputs import InputTensor, describe_inputs, safe_name
 from vigie.training.imported.logged_model import Column
 

@@ -15,7 +15,7 @@ from vigie.training.imported.inputs import InputTensor
 
 if TYPE_CHECKING:
     from vigie.engines.base import Feeds
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from vigie.errors import DataError
-from vigie.models.document import best_labels
+from vigie.models.model_output import best_labels
 from vigie.sandbox.graph_parts import shown
 from vigie.training.imported.inputs import safe_name
 

@@ -14,7 +14,7 @@ from vigie.training.imported.onnx_inputs import inputs_by_value
 from vigie.training.imported.onnx_photos import photo_constants, photo_steps
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.onnx_outputs import Served
     from vigie.training.imported.photos import TakenPhotos
 

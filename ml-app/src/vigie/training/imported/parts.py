@@ -17,7 +17,7 @@ from vigie.models.reference_rows import LARGE_VALUES, write_arrays
 from vigie.training.imported.inputs import example_rows, fitting_rows
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 ARRAYS = "golden.npz"

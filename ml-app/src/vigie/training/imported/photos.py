@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from vigie.errors import DataError
-from vigie.models.document import Input, Resize
+from vigie.models.model_input import Input, Resize
 from vigie.training.imported.scaling import NAMED, Scaling
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from vigie.training.graph.export import export_function
 from vigie.training.imported.inputs import InputTensor, safe_name
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 MOST_GRAPH_BYTES = 2**30

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vigie.errors import DataError
-from vigie.models.document import best_labels
 from vigie.models.interval import FEWEST_ROWS, Interval
+from vigie.models.model_output import best_labels
 from vigie.registry.gate.accuracy import discriminates
 from vigie.training.evaluation import Evaluation, coverage, evaluate, main_error, score
 

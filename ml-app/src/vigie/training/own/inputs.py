@@ -10,13 +10,14 @@ import keras
 
 from vigie.errors import DataError
 from vigie.frames import input_name
-from vigie.models.document import Input
+from vigie.models.model_input import Input
 from vigie.training.imported.inputs import InputTensor
 from vigie.training.imported.keras_model import tensors_of, with_inputs
 from vigie.training.plan import fit_input
 
 if TYPE_CHECKING:
-    from vigie.models.document import Missing, Number, Text
+    from vigie.models.model_input import Missing, Number
+    from vigie.models.text import Text
     from vigie.training.own.table import OwnColumn, OwnTable
 
 MOST_CHOICES = 200

@@ -35,7 +35,9 @@ from vigie.training.own.targets import (
 )
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Output, Task
+    from vigie.models.document import Task
+    from vigie.models.model_input import Input
+    from vigie.models.model_output import Output
     from vigie.training.network import Network
     from vigie.training.own.table import OwnTable
     from vigie.training.own.targets import OwnTarget, Transform

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vigie.errors import DataError
-from vigie.models.document import Input, Missing
+from vigie.models.model_input import Input, Missing
 from vigie.training.graph.preprocessing import Preprocessing, require_fitted
 from vigie.training.graph.transformer_graph import INTEGERS, RawColumn, raw_kind
 from vigie.training.imported.keras_model import with_inputs

@@ -12,7 +12,7 @@ import pandas as pd
 
 from vigie.errors import DataError
 from vigie.frames import input_name
-from vigie.models.document import Output
+from vigie.models.model_output import Output
 from vigie.models.number_limits import FLOAT32_MAX
 from vigie.training.own.classes import classes_of
 

@@ -10,7 +10,7 @@ from vigie.registry.fetch import document_of
 from vigie.training.photos.photo_reader import read_photos
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.settings import Settings
     from vigie.training.dataset import Dataset
     from vigie.training.photos.photo_set import PhotoSet

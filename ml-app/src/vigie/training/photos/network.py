@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from vigie.errors import DataError
-from vigie.models.document import best_labels
+from vigie.models.model_output import best_labels
 from vigie.training.photos.dense_head import DenseHead, fit_dense_head
 from vigie.training.photos.fine_tuning import fine_tune
 from vigie.training.photos.folds import judging_folds

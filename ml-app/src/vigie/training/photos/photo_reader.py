@@ -23,7 +23,8 @@ from vigie.models.photo_figures import FIGURES
 from vigie.training.photos.photo_set import PhotoSet
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Text
+    from vigie.models.model_input import Input
+    from vigie.models.text import Text
     from vigie.training.photos.photo_set import PhotoFile
 
 Advance = Callable[[int, int, str], None]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vigie.models.document import text_in
+from vigie.models.text import text_in
 from vigie.training.network import KerasNetwork
 from vigie.training.packaging import Trained, source_revision
 from vigie.training.photos.extractor import build_extractor

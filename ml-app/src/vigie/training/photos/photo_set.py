@@ -14,7 +14,9 @@ from vigie.models.photo_figures import FIGURES
 from vigie.training.dataset import Dataset
 
 if TYPE_CHECKING:
-    from vigie.models.document import Input, Rule, Text
+    from vigie.models.document import Rule
+    from vigie.models.model_input import Input
+    from vigie.models.text import Text
 
 Side = Literal["training", "held out"]
 

@@ -11,7 +11,7 @@ from vigie.models.photo import photo_file
 if TYPE_CHECKING:
     import numpy as np
 
-    from vigie.models.document import Input
+    from vigie.models.model_input import Input
     from vigie.training.plan import Plan
 
 Pooling = Literal["avg", "max"]

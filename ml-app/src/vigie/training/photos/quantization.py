@@ -11,7 +11,8 @@ import numpy as np
 
 from vigie.engines.onnx import OnnxEngine
 from vigie.errors import DataError
-from vigie.models.document import Quantization, best_labels
+from vigie.models.document import Quantization
+from vigie.models.model_output import best_labels
 from vigie.training.graph.quantized import Int8Graph, quantize_graph, row_milliseconds
 from vigie.training.model_card import table
 

@@ -38,7 +38,7 @@ from vigie.training.train import TrainingResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vigie.models.document import Output
+    from vigie.models.model_output import Output
     from vigie.models.profile import Profile
     from vigie.settings import Settings
     from vigie.training.evaluation import Evaluation

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.models.document import Output
+from vigie.models.model_output import Output
 from vigie.models.vectors import Reduction
 from vigie.training.photos.plan import FEATURES, VECTOR
 from vigie.training.photos.retrieval import COSINE, retrieval_lines

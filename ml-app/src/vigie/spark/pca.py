@@ -16,7 +16,7 @@ from pyspark.ml.stat import Summarizer
 from pyspark.sql import functions as sf
 
 from vigie.errors import DataError
-from vigie.spark.storage import literal
+from vigie.spark.uri import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -29,7 +29,7 @@ _FROM, _TO = "features", "projected"
 
 
 @dataclass(frozen=True, slots=True)
-class ReductionOrder:
+class PCAOrder:
     """Which PCA is asked for: so many components, such a share of the variance, or a saved one."""
 
     components: int | None = None
@@ -43,7 +43,7 @@ class ReductionOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Reduction:
+class FittedPCA:
     """A PCA: Spark's model, which projects without taking the mean off, and what belongs to it.
 
     `spectrum` has the share of the variance of every component, those that were cut off too;
@@ -92,9 +92,9 @@ class Reduction:
         storage.write(f"{uri}/{PLOT}", scree_plot(self.spectrum, self.components))
 
 
-def fit_reduction(
-    session: SparkSession, rows: DataFrame, order: ReductionOrder, of: Mapping[str, Any]
-) -> Reduction:
+def fit_pca(
+    session: SparkSession, rows: DataFrame, order: PCAOrder, of: Mapping[str, Any]
+) -> FittedPCA:
     """A PCA of the column `vector`; one fit, whatever `order` says.
 
     Raises `DataError` where there are not enough rows for the components.
@@ -119,7 +119,7 @@ def fit_reduction(
         raise DataError("all photos have the same features: there is nothing to reduce")
     components = order.components or components_for(spectrum, order.variance or 1.0, most)
     model = _cut(session, whole, components)
-    return Reduction(model, mean.toArray().tolist(), spectrum.tolist(), count, of)
+    return FittedPCA(model, mean.toArray().tolist(), spectrum.tolist(), count, of)
 
 
 def components_for(spectrum: np.ndarray, variance: float, most: int) -> int:
@@ -129,7 +129,7 @@ def components_for(spectrum: np.ndarray, variance: float, most: int) -> int:
     return min(found, most)
 
 
-def load_reduction(storage: Storage, uri: str, of: Mapping[str, Any]) -> Reduction:
+def load_pca(storage: Storage, uri: str, of: Mapping[str, Any]) -> FittedPCA:
     """The PCA that an earlier run saved: its folder `pca`, or the output that has it.
 
     Raises `DataError` where there is none, or it is one of another package's features.
@@ -147,7 +147,7 @@ def load_reduction(storage: Storage, uri: str, of: Mapping[str, Any]) -> Reducti
         raise DataError(f"--pca was fitted on another {', another '.join(other)}: fit one anew")
     model = PCAModel.load(literal(root))
     model.setInputCol(_FROM).setOutputCol(_TO)
-    return Reduction(model, mean, spectrum, rows, saved_of)
+    return FittedPCA(model, mean, spectrum, rows, saved_of)
 
 
 def _cut(session: SparkSession, whole: PCAModel, components: int) -> PCAModel:
