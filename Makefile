@@ -28,7 +28,7 @@ spark: .run-environment ## add Apache Spark and its Java to the environment of m
 test: .test-environment ## set up and pass the tests that need no Docker, on all cores (ARGS=)
 	@$(bin)/pytest --numprocesses logical --maxprocesses 8 $(ARGS)
 
-test-stack: .test-environment ## pass the tests that need a Docker engine, or a Kubernetes cluster (ARGS=)
+test-stack: .test-environment ## pass the tests that need a Docker engine or a Kubernetes cluster, and long runs of Spark (ARGS=)
 	@$(bin)/pytest tests/stack $(ARGS)
 
 test-tools: .test-environment ## put the programs that tests ask for into .tools/, without root

@@ -15,22 +15,14 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from support.asgi import AskAsgi, ask_asgi
 from support.packages import install_tensor_models
+from support.quick import QUICK
 from support.service import LiveService, MakeService
 from support.worker import filled_cache, loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
-QUICK = {
-    # their threads turn while they wait, and the workers of pytest-xdist are the parallelism
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    # a Java that runs for seconds has nothing of a compiler that takes longer
-    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-}
-"""Variables of all that is started here, unless they are set already."""
-
-pytest_plugins = ("support.distribution", "support.skips")
+pytest_plugins = ("support.distribution", "support.skips", "support.spark_session")
 
 
 def pytest_configure(config: pytest.Config) -> None:

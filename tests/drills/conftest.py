@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.quick import QUICK
 from support.service import LiveService, MakeService
 from support.stage import Follow, Registry, RegistryProcess
 from vigie.registry.cache import ModelCache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_in_production() -> Iterator[None]:
+    """What runs for minutes, and whose speed is looked at, has all of its threads and its Java."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in QUICK.items():
+            if os.environ.get(name) == value:
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture
