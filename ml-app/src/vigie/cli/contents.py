@@ -27,7 +27,7 @@ CONTENTS = (
     Section(
         "Stack",
         ("bootstrap", "importer", "share", "mirror", "alerting", "stack"),
-        "what a stack runs by itself",
+        "a stack's own",
     ),
 )
 

@@ -29,7 +29,8 @@ def create_share(cache: ModelCache | None = None) -> Flask:
     def index() -> Response:
         answer = Response(orjson.dumps(index_of(shared)), content_type="application/json")
         answer.add_etag()
-        return answer.make_conditional(request)
+        answer.make_conditional(request)
+        return answer
 
     @app.get("/packages/<model>/<digest>/<path:name>")
     def file(model: str, digest: str, name: str) -> Response:
