@@ -250,3 +250,12 @@ def test_settings_alone_read_the_environment() -> None:
     spark = SOURCE / "spark" / "session.py"
     assert "VIGIE_" not in spark.read_text(encoding="utf-8")
     assert readers == {"settings/former.py", "settings/registry.py", "spark/session.py"}
+
+
+def test_the_address_of_a_service_of_kubernetes_is_recognised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIGIE_PORT", "tcp://10.96.4.2:5000")
+    monkeypatch.setenv("VIGIE_SERVICE_HOST", "10.96.4.2")
+    with pytest.raises(ConfigurationError, match="^VIGIE_PORT: .*enableServiceLinks: false"):
+        load_settings()
