@@ -257,5 +257,5 @@ def test_the_address_of_a_service_of_kubernetes_is_recognised(
 ) -> None:
     monkeypatch.setenv("VIGIE_PORT", "tcp://10.96.4.2:5000")
     monkeypatch.setenv("VIGIE_SERVICE_HOST", "10.96.4.2")
-    with pytest.raises(ConfigurationError, match="^VIGIE_PORT: .*enableServiceLinks: false"):
+    with pytest.raises(ConfigurationError, match=r"^VIGIE_PORT: .*enableServiceLinks: false"):
         load_settings()

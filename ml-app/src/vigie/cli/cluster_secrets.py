@@ -1,4 +1,4 @@
-"""The secrets of a stack on Kubernetes: made once, and a Secret for each service with its own alone.
+"""The secrets of a stack on Kubernetes: made once, and a Secret for each service with its own.
 
 vigie-made      the secrets themselves, for who operates the stack
 SERVICE         the files of FILES that this service mounts
@@ -7,6 +7,7 @@ SERVICE         the files of FILES that this service mounts
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,7 +28,10 @@ _ABSENT, _THERE = 404, 409
 class ClusterSecrets:
     """The Secrets of the namespace that this pod runs in, by the rights of its account."""
 
-    def __init__(self, account: Path = ACCOUNT, server: str = SERVER) -> None:
+    def __init__(
+        self, account: Path = ACCOUNT, server: str = SERVER, patience: float = 60.0
+    ) -> None:
+        self._patience = patience
         try:
             token = (account / "token").read_text()
             namespace = (account / "namespace").read_text()
@@ -37,6 +41,8 @@ class ClusterSecrets:
             ) from None
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {token}"
+        # no proxy stands before it, and no other authority signs for it
+        self._session.trust_env = False
         self._session.verify = str(account / "ca.crt")
         self._url = f"{server}/api/v1/namespaces/{namespace}/secrets"
 
@@ -61,12 +67,19 @@ class ClusterSecrets:
         self._content(self._ask("PUT", f"{self._url}/{name}", _secret(name, content)))
 
     def _ask(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
-        try:
-            return self._session.request(
-                method, url, json=body, timeout=_SECONDS, allow_redirects=False
-            )
-        except requests.RequestException:
-            raise ConfigurationError("the API server of Kubernetes does not answer") from None
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._session.request(
+                    method, url, json=body, timeout=_SECONDS, allow_redirects=False
+                )
+            except requests.RequestException:
+                if time.monotonic() > deadline:
+                    raise ConfigurationError(
+                        "the API server of Kubernetes does not answer"
+                    ) from None
+            # network policies know a pod some seconds after it has started
+            time.sleep(1)
 
     def _content(self, answer: Any) -> dict[str, Any]:
         if not answer.ok:
