@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy \
+.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -17,7 +17,7 @@ bin := .venv/bin
 sources := ml-app/src tests loadtest grafana Iac ansible
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .run-environment ## set up and run everything here, without Docker (PORT=5050 MLFLOW_PORT=5051)
 	@$(bin)/vigie run
@@ -98,6 +98,15 @@ restore: ## put a backup into this stack (FILE= YES=1)
 
 upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
 	@tools/upgrade
+
+k8s-up: ## the whole stack on the Kubernetes cluster of kubectl, with images made here (OVERLAY=)
+	@tools/k8s up
+
+k8s-down: ## take it away again, with its models, runs and passwords
+	@tools/k8s down
+
+k8s-status: ## pods, autoscaler and budget of disruptions there
+	@tools/k8s status
 
 cloud-plan: ## show what cloud-up would change on Google Cloud (PROJECT= ENVIRONMENT=)
 	@tools/cloud plan

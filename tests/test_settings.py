@@ -250,3 +250,12 @@ def test_settings_alone_read_the_environment() -> None:
     spark = {"spark/session.py", "spark/submission.py"}
     assert not any("VIGIE_" in (SOURCE / name).read_text(encoding="utf-8") for name in spark)
     assert readers == {"settings/former.py", "settings/registry.py", *spark}
+
+
+def test_the_address_of_a_service_of_kubernetes_is_recognised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIGIE_PORT", "tcp://10.96.4.2:5000")
+    monkeypatch.setenv("VIGIE_SERVICE_HOST", "10.96.4.2")
+    with pytest.raises(ConfigurationError, match=r"^VIGIE_PORT: .*enableServiceLinks: false"):
+        load_settings()

@@ -224,3 +224,21 @@ def test_an_answer_reaches_who_is_still_sending(service: LiveService) -> None:
         caller.recv(1, socket.MSG_PEEK)
         caller.sendall(b"more of it")
         assert answer_in(read_to_end(caller, 5)).status == 400
+
+
+def test_an_answer_ends_a_connection_that_is_old(make_service: MakeService) -> None:
+    service = started(make_service, VIGIE_CONNECTION_SECONDS="2")
+    began, answers = time.monotonic(), 0
+    with connect(service.port) as caller:
+        ends = False
+        while not ends:
+            caller.sendall(GOOD)
+            answer = answer_in(caller.recv(65536))
+            assert answer.status == 200
+            ends, answers = answer.headers.get("connection") == "close", answers + 1
+        # a quarter less or more
+        assert time.monotonic() - began >= 1.5
+        assert answers > 1
+        assert caller.recv(1) == b""
+    with connect(service.port) as caller:
+        assert ask(caller) == ask(caller) == 200

@@ -136,6 +136,9 @@ async def _call(
             figures.latencies.append(time.perf_counter() - due)
             figures.statuses[int(head[9:12])] += 1
             figures.versions[header(head, b"x-model-version: ").decode()] += 1
+            if header(head, b"connection: ") == b"close":
+                _close(connection)
+                connection = None
         except (OSError, EOFError):
             figures.lost += 1
             _close(connection)

@@ -24,7 +24,11 @@ CONTENTS = (
     Section("Versions", ("models", "diff", "promote", "rollback")),
     Section("Watch", ("drift", "log"), "how far inputs have moved; the prediction log"),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),
-    Section("Stack", ("bootstrap", "importer", "alerting", "stack"), "what a stack runs by itself"),
+    Section(
+        "Stack",
+        ("bootstrap", "importer", "share", "mirror", "alerting", "stack"),
+        "a stack's own",
+    ),
 )
 
 

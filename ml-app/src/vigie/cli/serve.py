@@ -1,4 +1,4 @@
-"""The commands that start what runs: `vigie run`, `serve`, `follow`, `importer`."""
+"""The commands that start what runs: `vigie run`, `serve`, `follow`, `share` and their like."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vigie.settings import Settings
 
 LOWEST_PRIORITY = 19
+SHARE_THREADS = 32
 log = logging.getLogger("vigie.settings")
 
 
@@ -55,13 +57,9 @@ def follow(once: bool) -> None:
 
     sync = RegistrySync(_begin())
     if once:
-        results = sync.sync_once()
-        for name, result in results.items():
-            click.echo(f"{name}: {result}")
-        if "failed" in results.values():
-            sys.exit(1)
-        return
-    _run_behind(sync.run)
+        _tell(sync.sync_once(), {"failed"})
+    else:
+        _run_behind(sync.run)
 
 
 @click.command(short_help="make packages of versions logged without")
@@ -75,13 +73,51 @@ def importer(once: bool) -> None:
 
     own = Importer(_begin())
     if once:
-        results = own.look_once()
-        for name, result in results.items():
-            click.echo(f"{name}: {result}")
-        if {"failed", "refused"} & set(results.values()):
-            sys.exit(1)
-        return
-    _run_behind(own.run)
+        _tell(own.look_once(), {"failed", "refused"})
+    else:
+        _run_behind(own.run)
+
+
+@click.command(short_help="give the cache out to mirrors")
+def share() -> None:
+    """Give the cache of verified packages out over HTTP, for `vigie mirror` elsewhere.
+
+    On VIGIE_SHARE_HOST and VIGIE_SHARE_PORT; whoever reaches that port may read every package.
+    """
+    settings = _begin()
+    host = f"[{settings.share_host}]" if ":" in settings.share_host else settings.share_host
+    words = [
+        sys.executable, "-m", "gunicorn", "--bind", f"{host}:{settings.share_port}",
+        "--worker-class", "gthread", "--threads", str(SHARE_THREADS), "--log-level", "warning",
+        "--worker-tmp-dir", tempfile.gettempdir(), "--no-control-socket",
+        "vigie.registry.share:create_share()",
+    ]  # fmt: skip
+    # the words are ours, and no shell reads them
+    os.execv(sys.executable, words)  # noqa: S606
+
+
+@click.command(short_help="a copy of a shared cache")
+@click.option("--once", is_flag=True, help="Copy once and stop.")
+def mirror(once: bool) -> None:
+    """Keep the cache equal to one that `vigie share` gives out (VIGIE_CACHE_URL).
+
+    With --once it ends with code 1 where a copy fails.
+    """
+    from vigie.registry.mirror import CacheMirror
+
+    own = CacheMirror(_begin())
+    if once:
+        _tell(own.sync_once(), {"failed"})
+    else:
+        _run_behind(own.run)
+
+
+def _tell(results: Mapping[str, str], wrong: set[str]) -> None:
+    """A line a model; ends with code 1 where one of them came to what is wrong."""
+    for name, result in results.items():
+        click.echo(f"{name}: {result}")
+    if wrong & set(results.values()):
+        sys.exit(1)
 
 
 def _run_behind(work: Callable[[threading.Event], None]) -> None:

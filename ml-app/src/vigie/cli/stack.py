@@ -1,4 +1,4 @@
-"""The commands of the Compose stack itself: its secrets, and the models that come with it."""
+"""The commands of a stack itself: its secrets, and the models that come with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Pa
 
 @click.group()
 def stack() -> None:
-    """What the Compose stack does to itself."""
+    """What a stack does to itself."""
 
 
 @stack.command()
@@ -32,6 +32,15 @@ def prepare(folder: Path, alertmanager: Path) -> None:
     target.write_text(text, encoding="utf-8")
     # it names files of secrets and holds none
     target.chmod(0o444)
+    click.echo(f"{made} secrets made" if made else "every secret is there")
+
+
+@stack.command()
+def prepare_cluster() -> None:
+    """Make the secrets of a stack on Kubernetes, in the namespace of this pod."""
+    from vigie.cli.cluster_secrets import ClusterSecrets, prepare_in_cluster
+
+    made = prepare_in_cluster(ClusterSecrets())
     click.echo(f"{made} secrets made" if made else "every secret is there")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ POSTGRES, MLFLOW_TABLES, PREDICTIONS = "postgres", "mlflow-database", "predictio
 MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS = "mlflow", "mlflow-registry", "mlflow-sessions"
 GRAFANA, GRAFANA_KEY = "grafana", "grafana-key"
 SPARK = "spark"
+NAMES = (
+    POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
+    GRAFANA, GRAFANA_KEY, SPARK,
+)  # fmt: skip
+"""All secrets that are made."""
 
 LOGINS = {MLFLOW_ADMIN: "admin", GRAFANA: "admin"}
 """The secrets that people type, and the account of each."""
@@ -76,6 +82,19 @@ FORMER = {"registry": "model-sync", "migrate": "mlflow-migrate", "keys": KEYS}
 """The folders that services had under the names of the release before."""
 
 
+def new_secret() -> str:
+    """A secret of letters, digits, `-` and `_` that nobody guesses."""
+    return secrets.token_urlsafe(RANDOM_BYTES)
+
+
+def text_of(file: SecretFile, values: Mapping[str, str]) -> str:
+    """What a file holds, given the secrets by name."""
+    text = file.text
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 def prepare_secrets(folder: Path) -> int:
     """Makes the secrets that are missing and hands all of them out; how many were made.
 
@@ -86,10 +105,7 @@ def prepare_secrets(folder: Path) -> int:
         values, made = _make_missing(folder / "made")
         _take_over_former(folder)
         for file in FILES:
-            text = file.text
-            for name, value in values.items():
-                text = text.replace(f"{{{name}}}", value)
-            _hand_out(folder / file.path, text, file)
+            _hand_out(folder / file.path, text_of(file, values), file)
         _make_room_for_keys(folder / KEYS)
         _make_room_for_certificate(folder / "gateway")
     except OSError as failure:
@@ -114,13 +130,10 @@ def _make_missing(folder: Path) -> tuple[dict[str, str], int]:
     folder.chmod(0o700)
     values: dict[str, str] = {}
     made = 0
-    for name in (
-        POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
-        GRAFANA, GRAFANA_KEY, SPARK,
-    ):  # fmt: skip
+    for name in NAMES:
         path = folder / name
         if not (path.is_file() and path.stat().st_size):
-            _write(path, secrets.token_urlsafe(RANDOM_BYTES), os.getuid())
+            _write(path, new_secret(), os.getuid())
             made += 1
         values[name] = path.read_text()
     return values, made

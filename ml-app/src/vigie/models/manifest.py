@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import orjson
 
@@ -60,6 +60,17 @@ def verify_manifest(root: Path, digest: str, parts: Collection[str] | None = Non
     for name, wanted in expected.items():
         if file_digest(root / name) != wanted:
             raise BrokenPackage(f"a file differs from its sha256 in the manifest: {name}")
+
+
+def files_of_manifest(root: Path) -> list[str]:
+    """The files that the manifest in `root` lists, as sorted POSIX paths below it."""
+    names = sorted(_read(root / MANIFEST))
+    for name in names:
+        path = PurePosixPath(name)
+        leaves = path.is_absolute() or ".." in path.parts
+        if leaves or name != str(path) or not {"\\", "\0"}.isdisjoint(name):
+            raise BrokenPackage("the manifest lists a file whose name is not safe")
+    return names
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -73,13 +73,8 @@ class AliasSync:
     def withdraw(self, name: str) -> SyncResult:
         """Takes the version out of the cache that the alias names no more."""
         self._cache.clear_refusal(name, self._alias)
-        digest = self._cache.pointer(name, self._alias)
-        if digest is None:
+        if not self._cache.withdraw(name, self._alias):
             return "absent"
-        with self._cache.lock(name):
-            self._cache.unpoint(name, self._alias)
-            if digest != self._cache.pointer(name):
-                self._cache.drop(name, digest)
         log.info("%s has no %s any more", name, self._alias)
         return "removed"
 

@@ -5,6 +5,7 @@
     <cache>/<model>/challenger               the same of the version that is tried on copies
     <cache>/<model>/versions/<digest>.json   its registry version and run
     <cache>/<model>/refused.json             the candidate that was refused last, and why
+    <cache>/<model>/withdrawn                the model had a champion, and somebody took it away
     <cache>/registry.json                    when the registry answered last, and refusals so far
 
 Writers prepare beside the target and rename; a reader never sees half of anything.
@@ -31,6 +32,7 @@ Alias = Literal["champion", "challenger"]
 CHAMPION: Alias = "champion"
 CHALLENGER: Alias = "challenger"
 _REFUSED = {CHAMPION: "refused.json", CHALLENGER: "refused-challenger.json"}
+_WITHDRAWN = "withdrawn"
 _READABLE = 0o755
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -85,6 +87,14 @@ class ModelCache:
             path.parent.name
             for path in self.folder.glob(f"*/{_REFUSED[CHAMPION]}")
             if MODEL_NAME.fullmatch(path.parent.name) and self.pointer(path.parent.name) is None
+        )
+
+    def withdrawn(self) -> list[str]:
+        """The models whose champion somebody took away, sorted; one that was lost is not here."""
+        return sorted(
+            path.parent.name
+            for path in self.folder.glob(f"*/{_WITHDRAWN}")
+            if MODEL_NAME.fullmatch(path.parent.name)
         )
 
     def pointer(self, model: str, alias: Alias = CHAMPION) -> str | None:
@@ -157,6 +167,8 @@ class ModelCache:
     def point(self, model: str, digest: str, alias: Alias = CHAMPION) -> None:
         """Makes an alias name this package. Needs the lock."""
         link_atomically(self.folder / model / alias, Path("versions") / digest)
+        if alias == CHAMPION:
+            (self.folder / model / _WITHDRAWN).unlink(missing_ok=True)
 
     def forget(self, model: str) -> None:
         """Removes a model: the pointer first, so that nobody begins to load it. Needs the lock."""
@@ -164,6 +176,22 @@ class ModelCache:
             self.unpoint(model, alias)
             self.clear_refusal(model, alias)
         self.prune(model, set())
+        # copies of this cache go by it: what is not here may be lost, or not here yet
+        (self.folder / model / _WITHDRAWN).touch()
+
+    def withdraw(self, model: str, alias: Alias) -> bool:
+        """Makes an alias name nothing, and drops its package unless another alias names it.
+
+        False where it named nothing.
+        """
+        digest = self.pointer(model, alias)
+        if digest is None:
+            return False
+        with self.lock(model):
+            self.unpoint(model, alias)
+            if digest not in {self.pointer(model, other) for other in (CHAMPION, CHALLENGER)}:
+                self.drop(model, digest)
+        return True
 
     def unpoint(self, model: str, alias: Alias) -> None:
         """Makes an alias name nothing. Needs the lock."""

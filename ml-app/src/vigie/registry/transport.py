@@ -1,4 +1,7 @@
-"""HTTP to MLflow: bounded in time and size, redirects refused, no address in any message."""
+"""HTTP to MLflow: bounded in time and size, redirects refused, no address in any message.
+
+A `Transfer` brings files from any other server under the same bounds.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,10 @@ class Late(Exception):
     """The deadline of one answer passed."""
 
 
-def parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
+def parts(answer: requests.Response, deadline: float, source: str = "MLflow") -> Iterator[bytes]:
     """The body as it comes: `read1` returns with what is there, so that a drip is noticed."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise RegistryError("MLflow's address answered with a compressed body")
+        raise RegistryError(f"{source} answered with a compressed body")
     while part := answer.raw.read1(CHUNK):
         if time.monotonic() > deadline:
             raise Late
@@ -40,9 +43,19 @@ def parts(answer: requests.Response, deadline: float) -> Iterator[bytes]:
 
 
 class Transfer:
-    """One download of several files; `cancel_check` is called with every part and may raise."""
+    """One download of several files; `cancel_check` is called with every part and may raise.
 
-    def __init__(self, seconds: float, window: float, cancel_check: Callable[[], None]) -> None:
+    `source` is who sends them, in the words of an error.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        window: float,
+        cancel_check: Callable[[], None],
+        source: str = "MLflow",
+    ) -> None:
+        self._source = source
         self._end = time.monotonic() + seconds
         self._window = window
         self._cancel_check = cancel_check
@@ -53,14 +66,14 @@ class Transfer:
         """The body of one file. Raises `RegistryError` where it is late or too slow."""
         began = time.monotonic()
         try:
-            for part in parts(answer, self._end):
+            for part in parts(answer, self._end, self._source):
                 # what the reader does with a part is no fault of the server
                 self._count(len(part), time.monotonic() - began)
                 self._cancel_check()
                 yield part
                 began = time.monotonic()
         except Late:
-            raise RegistryError("a download from MLflow took longer than it may") from None
+            raise RegistryError(f"a download from {self._source} took longer than it may") from None
 
     def _count(self, size: int, seconds: float) -> None:
         self._bytes += size
@@ -69,7 +82,7 @@ class Transfer:
             return
         if self._bytes < SLOWEST_BYTES_PER_SECOND * self._waited:
             raise RegistryError(
-                "a download from MLflow came at less than "
+                f"a download from {self._source} came at less than "
                 f"{SLOWEST_BYTES_PER_SECOND >> 10} kB a second"
             )
         self._waited, self._bytes = 0.0, 0

@@ -43,6 +43,11 @@ GROUPS: dict[str, type[Group]] = {
 }
 """All settings, by the heading of their group."""
 
+_OF_KUBERNETES = (
+    "Kubernetes puts the address of a Service of this name into every pod; give the pod "
+    "`enableServiceLinks: false`, or the Service another name"
+)
+
 Kind = TypeVar("Kind", bound=Group)
 
 
@@ -62,4 +67,5 @@ def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).removeprefix("VIGIE_")
-        raise ConfigurationError(f"{variable_of(name)}: {first['msg']}") from None
+        why = _OF_KUBERNETES if str(first["input"]).startswith("tcp://") else first["msg"]
+        raise ConfigurationError(f"{variable_of(name)}: {why}") from None

@@ -50,6 +50,12 @@ class LimitSettings(Group):
     keepalive_seconds: int = Field(
         default=60, ge=1, description="How long a connection waits for its next request, seconds."
     )
+    connection_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="Age at which an answer ends its connection, seconds, a quarter more or less; "
+        "the caller's next one may reach another replica. 0 is no limit.",
+    )
     drain_seconds: float = Field(
         default=1.0,
         ge=0,

@@ -37,6 +37,13 @@ class RegistrySettings(Group):
         description="What becomes of a version that was logged without Vigie and gets the alias: "
         "`auto` lets `vigie importer` make its package, `off` refuses it.",
     )
+    cache_url: str = Field(
+        default="", description="Address of a `vigie share`, whose cache `vigie mirror` copies."
+    )
+    share_host: str = Field(default="127.0.0.1", description="Address `vigie share` listens on.")
+    share_port: int = Field(
+        default=5002, ge=1, le=65535, description="Port on which `vigie share` gives the cache out."
+    )
     allow_breaking: bool = Field(
         default=False,
         description="Take a version whose inputs or outputs break callers of the one that serves.",

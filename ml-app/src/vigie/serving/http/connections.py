@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import math
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,7 @@ class Connections:
             "closing": CLOSING_SECONDS,
         }
         self.sweep_seconds = min(SWEEP_SECONDS, *(limit / 4 for limit in self._limits.values()))
+        self._oldest = settings.connection_seconds or math.inf
         self._most = _affordable_connections()
         self._metrics = metrics.http
         self._clock = clock
@@ -75,6 +78,14 @@ class Connections:
     def discard(self, connection: Connection) -> None:
         """Forgets a connection that is gone."""
         self._open.discard(connection)
+
+    def last_second(self) -> float:
+        """When a connection that is made now gets old; not the same for those made together."""
+        return self._clock() + self._oldest * random.uniform(0.75, 1.25)  # noqa: S311 -- no secret
+
+    def ends(self, last_second: float) -> bool:
+        """Whether the answer that is written now is the last one of its connection."""
+        return self.draining or self._clock() > last_second
 
     def count_answer(self, status: int) -> None:
         """Counts an answer that was given before there was a route."""

@@ -72,6 +72,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._seen: tuple[Phase, int] = ("header", 1)
         self._progress = 0
         self._since: float = worker.loop.time()
+        self._last_second = worker.connections.last_second()
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Takes the connection, or turns it away where the worker is full."""
@@ -232,7 +233,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         return held + len(parser._buffer) if parser.is_complete else held
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        return self._connections.draining or bool(
+        return self._connections.ends(self._last_second) or bool(
             super()._will_close(request, response_requires_close)
         )
 
