@@ -97,3 +97,14 @@ def test_a_state_that_is_broken_is_told(state: OutputState, tmp_path: Path) -> N
     (tmp_path / "out" / "_vigie.json").write_text('{"format": 1, "sta')
     with pytest.raises(DataError, match="is broken: --restart"):
         state.claim(FACTS, restart=False)
+
+
+def test_what_a_first_run_leaves_that_was_killed_amid_its_state_is_its_own(
+    state: OutputState, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "_vigie.json.0123").write_bytes(b"{")
+    state.claim(FACTS, restart=False)
+    told = state.read()
+    assert told is not None
+    assert told["state"] == "begun"

@@ -53,7 +53,7 @@ class OutputState:
             self._empty(kept)
         elif (former := self.read()) is not None:
             _require_same(former.get("facts", {}), facts)
-        elif names := self._storage.names(self.uri):
+        elif names := self._of_others():
             raise DataError(f"OUTPUT has other files, such as {names[0]}: name an empty folder")
         # of an output that was done, too: its tables are about to be overwritten
         self._write({"state": "begun", "facts": dict(facts)})
@@ -74,6 +74,11 @@ class OutputState:
         except ValueError:
             pass
         raise DataError(f"{STATE} of OUTPUT is broken: --restart begins anew")
+
+    def _of_others(self) -> list[str]:
+        # a first run that was killed may leave the beginning of its state beside it
+        own = (f"{STATE}.", f".{STATE}.")
+        return [name for name in self._storage.names(self.uri) if not name.startswith(own)]
 
     def _empty(self, kept: Collection[str]) -> None:
         # stopped amid this it stays known as Vigie's, and no command goes on with what is left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from vigie.spark.uri import literal
@@ -11,12 +12,16 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+_OBJECTS = ("s3a", "gs")
+"""Schemes of object storage."""
+
 
 class Storage:
     """Reads, writes and deletes small files by their URI; what is not there is none."""
 
     def __init__(self, session: SparkSession) -> None:
         # the one way to Hadoop's file systems that PySpark has
+        self._gateway: Any = session.sparkContext._gateway
         self._jvm: Any = session._jvm
         self._conf: Any = session._jsc.hadoopConfiguration()
 
@@ -59,13 +64,15 @@ class Storage:
             stream.close()
 
     def write(self, uri: str, content: bytes) -> None:
-        """Writes a file, in the place of one that is there."""
+        """Writes a file, whole or not at all, in the place of one that is there."""
         system, path = self._find(uri)
-        stream = system.create(path, True)
-        try:
-            stream.write(bytearray(content))
-        finally:
-            stream.close()
+        # an object appears when all of it has come; a file is there from its first byte
+        if system.getScheme() in _OBJECTS:
+            self._create(system, path, content)
+            return
+        beside = path.suffix(f".{uuid.uuid4().hex}")
+        self._create(system, beside, content)
+        self._replace(beside, path)
 
     def delete(self, uri: str) -> None:
         """Deletes a file, or a folder with all that is in it."""
@@ -78,6 +85,20 @@ class Storage:
         there = self._jvm.org.apache.hadoop.fs.Path(f"file:{target}")
         # without files of checksums beside it
         system.copyToLocalFile(False, path, there, True)
+
+    def _replace(self, beside: Any, path: Any) -> None:
+        hadoop = self._jvm.org.apache.hadoop.fs
+        kind = getattr(hadoop, "Options$Rename")
+        how = self._gateway.new_array(kind, 1)
+        how[0] = kind.OVERWRITE
+        hadoop.FileContext.getFileContext(path.toUri(), self._conf).rename(beside, path, how)
+
+    def _create(self, system: Any, path: Any, content: bytes) -> None:
+        stream = system.create(path, True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
 
     def _find(self, uri: str) -> tuple[Any, Any]:
         path = self._jvm.org.apache.hadoop.fs.Path(uri)
