@@ -42,7 +42,9 @@ from vigie.spark.features import FeaturesOrder, compute_features
 from vigie.spark.score import ScoreOrder, score
 from vigie.spark.session import SessionOptions, open_session
 
-PHOTOS, WARM = 2_000, 64
+# PySpark leaves it to the garbage collection to close what it was sent its rows by
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+PHOTOS = 2_000
 MOST_OVER_BATCH = 1.3
 MOST_OF_TWO_CORES = 1.2
 """Processor time a photo with two cores, of that with one: what is waited for is not counted."""
@@ -122,21 +124,25 @@ def test_spark_takes_little_more_than_a_batch_and_uses_every_core(tmp_path: Path
     model = open_model(str(tmp_path / "mobilenet"), load_settings())
     photos, warm = tmp_path / "photos", tmp_path / "warm"
     write_camera_photos(photos, PHOTOS)
-    write_camera_photos(warm, WARM)
+    # as many as are measured: Java goes on compiling what it meets for half a minute
+    warm.symlink_to(photos)
     scorer = PhotoScorer(model.predictor, photos)
     order = Order(PhotoFolder(photos), tmp_path / "batch.csv", {}, workers=2)
     began = processor_seconds()
     with StopSignal() as stop:
         score_photos(scorer, order, stop, Console(quiet=True))
     batch = processor_seconds() - began
-    spark = {}
+    spark, took = {}, {}
     for cores in (1, 2):
         with features_of(model, tmp_path, cores, "scores") as compute:
             compute(warm)
+            started = time.perf_counter()
             spark[cores] = compute(photos)
+            took[cores] = time.perf_counter() - started
     tell(
         f"a photo of {PHOTOS}, ms of a processor: batch {1e3 * batch / PHOTOS:.1f}, Spark "
-        f"{1e3 * spark[2] / PHOTOS:.1f} on two cores, {1e3 * spark[1] / PHOTOS:.1f} on one"
+        f"{1e3 * spark[2] / PHOTOS:.1f} on two cores, {1e3 * spark[1] / PHOTOS:.1f} on one; "
+        f"on the clock {1e3 * took[2] / PHOTOS:.1f} and {1e3 * took[1] / PHOTOS:.1f}"
     )
     assert spark[2] < MOST_OVER_BATCH * batch
     assert spark[2] < MOST_OF_TWO_CORES * spark[1]
