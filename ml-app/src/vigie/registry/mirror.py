@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
@@ -16,10 +15,9 @@ from vigie.errors import ConfigurationError, RefusedPackage, RegistryError
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import read_package
 from vigie.models.signing import load_public_keys, verify_signature
-from vigie.registry.alive import note_alive
-from vigie.registry.backoff import pause
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.fetch import Superseded
+from vigie.registry.looking import Source, keep_looking
 from vigie.registry.share_client import ShareClient
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vigie.registry")
 
-ALIVE = "mirroring"
+SOURCE = Source("mirroring", "serving goes on without news: %s", "the shared cache is back")
 MOST_AT_ONCE = 4
 MirrorResult = Literal["absent", "current", "failed", "installed", "removed"]
 
@@ -65,23 +63,11 @@ class CacheMirror:
     def run(self, stop: threading.Event) -> None:
         """Copies until `stop` is set."""
         self._stop = stop
-        failed = 0
-        while not stop.is_set():
-            began = time.monotonic()
-            note_alive(self._settings.state, ALIVE)
-            try:
-                self.sync_once()
-                if failed:
-                    log.info("the shared cache is back")
-                failed = 0
-            except RegistryError as failure:
-                if not failed:
-                    log.warning("serving goes on without news: %s", failure)
-                failed += 1
-            except OSError as failure:
-                log.error("the cache cannot be written: %s", failure.strerror)
-            took = time.monotonic() - began
-            stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
+        keep_looking(SOURCE, self._look, self._settings, stop)
+
+    def _look(self) -> bool:
+        self.sync_once()
+        return True
 
     def _is_wanted(self, name: str) -> bool:
         return self._settings.serves_every_model or name in self._settings.required_models

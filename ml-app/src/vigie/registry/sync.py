@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
 from vigie.registry.alias_sync import AliasSync
-from vigie.registry.alive import note_alive
-from vigie.registry.backoff import pause
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, RegistryState
 from vigie.registry.client import RegistryClient
 from vigie.registry.followed import followed_models
+from vigie.registry.looking import Source, keep_looking
 from vigie.registry.poll_cache import PollCache
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vigie.registry")
 
-ALIVE = "following"
+SOURCE = Source("following", "the registry is away, serving goes on: %s", "the registry is back")
 MOST_AT_ONCE = 4
 """Models that are looked at side by side: a slow download holds up no other model."""
 
@@ -78,26 +77,13 @@ class RegistrySync:
     def run(self, stop: threading.Event) -> None:
         """Follows until `stop` is set; a registry that is away costs nothing but a log line."""
         self._stop = stop
-        failed = 0
-        while not stop.is_set():
-            began = time.monotonic()
-            note_alive(self._settings.state, ALIVE)
-            try:
-                self.sync_once(self._settings.poll_seconds)
-                # what is under way has had no answer yet
-                if failed and not self._under_way:
-                    log.info("the registry is back")
-                    failed = 0
-            except RegistryError as failure:
-                if not failed:
-                    log.warning("the registry is away, serving goes on: %s", failure)
-                failed += 1
-            except OSError as failure:
-                log.error("the cache cannot be written: %s", failure.strerror)
-            # the time of a look counts: one that waits for an answer is a pause by itself
-            took = time.monotonic() - began
-            stop.wait(max(pause(self._settings.poll_seconds, failed) - took, 0))
+        keep_looking(SOURCE, self._look, self._settings, stop)
         self._pool.shutdown(cancel_futures=True)
+
+    def _look(self) -> bool:
+        self.sync_once(self._settings.poll_seconds)
+        # what is under way has had no answer yet
+        return not self._under_way
 
     def _sync(self, name: str, listed: RegisteredModel | None) -> SyncResult:
         champion = self._sync_champion(name)
