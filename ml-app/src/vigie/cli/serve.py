@@ -56,10 +56,7 @@ def follow(once: bool) -> None:
     from vigie.registry.sync import RegistrySync
 
     sync = RegistrySync(_begin())
-    if once:
-        _tell(sync.sync_once(), {"failed"})
-    else:
-        _run_behind(sync.run)
+    _carry_out(sync.run, sync.sync_once if once else None, {"failed"})
 
 
 @click.command(short_help="make packages of versions logged without")
@@ -72,10 +69,7 @@ def importer(once: bool) -> None:
     from vigie.registry.importer import Importer
 
     own = Importer(_begin())
-    if once:
-        _tell(own.look_once(), {"failed", "refused"})
-    else:
-        _run_behind(own.run)
+    _carry_out(own.run, own.look_once if once else None, {"failed", "refused"})
 
 
 @click.command(short_help="give the cache out to mirrors")
@@ -106,14 +100,19 @@ def mirror(once: bool) -> None:
     from vigie.registry.mirror import CacheMirror
 
     own = CacheMirror(_begin())
-    if once:
-        _tell(own.sync_once(), {"failed"})
-    else:
-        _run_behind(own.run)
+    _carry_out(own.run, own.sync_once if once else None, {"failed"})
 
 
-def _tell(results: Mapping[str, str], wrong: set[str]) -> None:
-    """A line a model; ends with code 1 where one of them came to what is wrong."""
+def _carry_out(
+    work: Callable[[threading.Event], None],
+    once: Callable[[], Mapping[str, str]] | None,
+    wrong: set[str],
+) -> None:
+    """Runs until it is told to stop; or `once`: a line a model, code 1 where one is `wrong`."""
+    if once is None:
+        _run_behind(work)
+        return
+    results = once()
     for name, result in results.items():
         click.echo(f"{name}: {result}")
     if wrong & set(results.values()):
