@@ -41,7 +41,7 @@ def test_only_what_is_new_is_computed_and_the_result_is_that_of_one_run(
     assert (done.read, done.written, done.computed) == (13, 13, 3)
     # a run that was stopped: one task of it is done, another had begun
     parts = list((tmp_path / "out" / "_parts").rglob("part-*.parquet"))
-    # of the last run_features: what the first wrote may all be of photos that are gone by now
+    # of the last run: what the first wrote may all be of photos that are gone by now
     filled = [path for path in parts if pq.read_metadata(path).num_rows]
     part = max(filled, key=lambda path: path.stat().st_mtime_ns)
     for one in parts:

@@ -112,11 +112,10 @@ def _build(options: SessionOptions, own: Mapping[str, str]) -> SparkSession:
     for name, value in {**_ALWAYS, **own}.items():
         if not given.contains(name):
             builder = builder.config(name, value)
-    asked = dict(options.conf)
     if options.master and own:
         # a Java that has had a session before keeps the master of that one
-        asked["spark.master"] = own["spark.master"]
-    for name, value in asked.items():
+        builder = builder.master(own["spark.master"])
+    for name, value in options.conf.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     return session
