@@ -66,9 +66,7 @@ class ClusterSecrets:
         """Puts other content into a Secret that is there."""
         self._content(self._ask("PUT", f"{self._url}/{name}", _secret(name, content)))
 
-    def _ask(
-        self, method: str, url: str, body: Mapping[str, Any] | None = None
-    ) -> requests.Response:
+    def _ask(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
         deadline = time.monotonic() + self._patience
         while True:
             try:
@@ -83,7 +81,7 @@ class ClusterSecrets:
             # network policies know a pod some seconds after it has started
             time.sleep(1)
 
-    def _content(self, answer: requests.Response) -> dict[str, Any]:
+    def _content(self, answer: Any) -> dict[str, Any]:
         if not answer.ok:
             raise ConfigurationError(
                 f"the API server of Kubernetes answered {answer.status_code}; the account of the "

@@ -56,7 +56,10 @@ def follow(once: bool) -> None:
     from vigie.registry.sync import RegistrySync
 
     sync = RegistrySync(_begin())
-    _carry_out(sync.run, sync.sync_once if once else None, {"failed"})
+    if once:
+        _tell(sync.sync_once(), {"failed"})
+    else:
+        _run_behind(sync.run)
 
 
 @click.command(short_help="make packages of versions logged without")
@@ -69,7 +72,10 @@ def importer(once: bool) -> None:
     from vigie.registry.importer import Importer
 
     own = Importer(_begin())
-    _carry_out(own.run, own.look_once if once else None, {"failed", "refused"})
+    if once:
+        _tell(own.look_once(), {"failed", "refused"})
+    else:
+        _run_behind(own.run)
 
 
 @click.command(short_help="give the cache out to mirrors")
@@ -100,19 +106,14 @@ def mirror(once: bool) -> None:
     from vigie.registry.mirror import CacheMirror
 
     own = CacheMirror(_begin())
-    _carry_out(own.run, own.sync_once if once else None, {"failed"})
+    if once:
+        _tell(own.sync_once(), {"failed"})
+    else:
+        _run_behind(own.run)
 
 
-def _carry_out(
-    work: Callable[[threading.Event], None],
-    once: Callable[[], Mapping[str, str]] | None,
-    wrong: set[str],
-) -> None:
-    """Runs until it is told to stop; or `once`: a line a model, code 1 where one is `wrong`."""
-    if once is None:
-        _run_behind(work)
-        return
-    results = once()
+def _tell(results: Mapping[str, str], wrong: set[str]) -> None:
+    """A line a model; ends with code 1 where one of them came to what is wrong."""
     for name, result in results.items():
         click.echo(f"{name}: {result}")
     if wrong & set(results.values()):
