@@ -45,6 +45,7 @@ from vigie.spark.session import SessionOptions, open_session
 # PySpark leaves it to the garbage collection to close what it was sent its rows by
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 PHOTOS = 2_000
+PHOTO_TURNS = 3
 MOST_OVER_BATCH = 1.3
 MOST_OF_TWO_CORES = 1.2
 """Processor time a photo with two cores, of that with one: what is waited for is not counted."""
@@ -53,7 +54,7 @@ MOST_GROWTH = 60e6
 ROWS, TURNS = 3_000_000, 3
 LEAST_ROWS = 100_000
 """Rows a second of processor time: what one core does."""
-KILLS, MANY_KILLED = 3, 2_000
+KILLS, MANY_KILLED = 3, 4_000
 """Enough photos for sixteen tasks: there is a middle."""
 
 
@@ -120,32 +121,46 @@ def features_of(
 
 
 def test_spark_takes_little_more_than_a_batch_and_uses_every_core(tmp_path: Path) -> None:
+    """The best of some turns, in which all of them lie side by side: other guests of a machine
+    make any of them slower, and none quicker."""
     write_mobilenet(tmp_path / "mobilenet")
     model = open_model(str(tmp_path / "mobilenet"), load_settings())
-    photos, warm = tmp_path / "photos", tmp_path / "warm"
+    photos = tmp_path / "photos"
     write_camera_photos(photos, PHOTOS)
-    # as many as are measured: Java goes on compiling what it meets for half a minute
-    warm.symlink_to(photos)
+    batches: list[float] = []
+    spark: dict[int, list[float]] = {1: [], 2: []}
+    clock: dict[int, list[float]] = {1: [], 2: []}
+    for cores in (1, 2):
+        with features_of(model, tmp_path, cores, "scores") as compute:
+            for turn in range(1 + PHOTO_TURNS):
+                again = tmp_path / f"{cores}-{turn}"
+                again.symlink_to(photos)
+                batches.append(score_as_batch(model, photos))
+                started = time.perf_counter()
+                spark[cores].append(compute(again))
+                clock[cores].append(time.perf_counter() - started)
+    # Java goes on compiling what it meets for half a minute
+    once = {cores: (min(spark[cores][1:]), min(clock[cores][1:])) for cores in (1, 2)}
+    batch = min(batches)
+    tell(
+        f"a photo of {PHOTOS}, ms of a processor: batch {1e3 * batch / PHOTOS:.1f}, Spark "
+        f"{1e3 * once[2][0] / PHOTOS:.1f} on two cores, {1e3 * once[1][0] / PHOTOS:.1f} on one; "
+        f"on the clock {1e3 * once[2][1] / PHOTOS:.1f} and {1e3 * once[1][1] / PHOTOS:.1f}"
+    )
+    assert once[2][0] < MOST_OVER_BATCH * batch
+    assert once[2][0] < MOST_OF_TWO_CORES * once[1][0]
+
+
+def score_as_batch(model: BatchModel, photos: Path) -> float:
+    """The processor seconds of `vigie batch` with the photos of a folder."""
+    output = photos.with_suffix(".csv")
+    output.unlink(missing_ok=True)
     scorer = PhotoScorer(model.predictor, photos)
-    order = Order(PhotoFolder(photos), tmp_path / "batch.csv", {}, workers=2)
+    order = Order(PhotoFolder(photos), output, {}, workers=2)
     began = processor_seconds()
     with StopSignal() as stop:
         score_photos(scorer, order, stop, Console(quiet=True))
-    batch = processor_seconds() - began
-    spark, took = {}, {}
-    for cores in (1, 2):
-        with features_of(model, tmp_path, cores, "scores") as compute:
-            compute(warm)
-            started = time.perf_counter()
-            spark[cores] = compute(photos)
-            took[cores] = time.perf_counter() - started
-    tell(
-        f"a photo of {PHOTOS}, ms of a processor: batch {1e3 * batch / PHOTOS:.1f}, Spark "
-        f"{1e3 * spark[2] / PHOTOS:.1f} on two cores, {1e3 * spark[1] / PHOTOS:.1f} on one; "
-        f"on the clock {1e3 * took[2] / PHOTOS:.1f} and {1e3 * took[1] / PHOTOS:.1f}"
-    )
-    assert spark[2] < MOST_OVER_BATCH * batch
-    assert spark[2] < MOST_OF_TWO_CORES * spark[1]
+    return processor_seconds() - began
 
 
 def test_the_memory_of_a_worker_does_not_grow_with_the_photos(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ _PATH = "_metadata.file_path"
 """The path of a file by which Spark can leave out others: it is quoted as in a URL."""
 _EMPTY = "0"
 """The stamp of a file without a byte."""
-_TASK_PHOTOS = 128
-"""At most so many in a task: what is lost where one is stopped."""
+_TASK_PHOTOS = 256
+"""At most so many in a task: lost where one is stopped; fewer would cost more to begin."""
 _TASKS_A_SLOT = 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -74,4 +75,7 @@ def _opened(shipped: ShippedPackage) -> Predictor:
 
     root = Path(SparkFiles.get(shipped.folder))
     verify_manifest(root, shipped.digest, shipped.parts)
-    return open_predictor(read_package(root, shipped.digest), shipped.engine, threads=1)
+    predictor = open_predictor(read_package(root, shipped.digest), shipped.engine, threads=1)
+    # PySpark collects garbage behind every task; what is there for all of them is none
+    gc.freeze()
+    return predictor
