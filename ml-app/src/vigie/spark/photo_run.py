@@ -86,11 +86,12 @@ class PhotoRun:
         return set(zip(found["name"].to_pylist(), found["stamp"].to_pylist(), strict=True))
 
     def _parts(self) -> DataFrame:
-        task = schema_of(self.answer)
+        schema = schema_of(self.answer)
         folders = self._folders()
         if not folders:
-            return self.session.createDataFrame([], from_arrow_schema(task))
-        reader = self.session.read.schema(from_arrow_schema(task))
+            # of a list Spark would make rows by workers of their own
+            return self.session.createDataFrame(schema.empty_table())
+        reader = self.session.read.schema(from_arrow_schema(schema))
         return reader.parquet(*map(literal, folders))
 
     def _folders(self) -> list[str]:
