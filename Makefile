@@ -64,9 +64,15 @@ drill: .test-environment ## the long fault drills, under load: killed workers, a
 URL ?= http://127.0.0.1:5000
 USERS ?= 50
 load: SECONDS ?= 30
-load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
-	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
-		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s
+load: .test-environment ## Locust against a running service (URL= SCENARIO= MODEL= SHAPE= RATE= USERS= SECONDS= ROWS= CSV= PHOTOS= WORKERS= P99_MS=)
+	@mkdir -p var/load
+	@LOAD_SCENARIO="$(or $(SCENARIO),native)" LOAD_MODELS="$(MODEL)" LOAD_SHAPE="$(or $(SHAPE),constant)" \
+		LOAD_RATE="$(RATE)" LOAD_ROWS="$(or $(ROWS),1)" LOAD_TABLE="$(CSV)" LOAD_PHOTOS="$(PHOTOS)" \
+		LOAD_MOST_FAILED="$(FAILED)" LOAD_MOST_P99_MS="$(P99_MS)" LOAD_LEAST_RATE="$(LEAST_RATE)" \
+		LOAD_SUMMARY=var/load/summary.md \
+		$(bin)/locust -f loadtest/locustfile.py --headless --only-summary --loglevel WARNING \
+		--html var/load/report.html $(if $(WORKERS),--processes $(WORKERS)) \
+		--host $(URL) --users $(USERS) --run-time $(SECONDS)s --stop-timeout 30
 
 docs: .test-environment ## write the generated pages of docs/ anew: commands, settings
 	@PYTHONPATH=tests $(bin)/python -m support.reference
