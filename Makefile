@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
+.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -129,8 +129,12 @@ cloud-state: ## move Terraform's state into a bucket, for several people (PROJEC
 tunnel: ## bring the service and the pages of the machine to localhost (ENVIRONMENT=)
 	@tools/tunnel
 
-cost: ## write docs/cost.md anew from Iac/prices.json
+cost: ## write docs/cost.md and docs/capacity.md anew from Iac/prices.json and what was measured
 	@python3 Iac/cost.py > docs/cost.md
+	@python3 Iac/capacity.py > docs/capacity.md
+
+scale-proof: .test-environment ## what 1 to 4 replicas carry, and the autoscaler under steps, on the cluster or the Compose stack
+	@tools/scale-proof
 
 deploy: ## bring this checkout to a machine by Ansible: Terraform's, or those of ansible/inventory/hosts.yml (ARGS=--check)
 	@tools/deploy $(ARGS)

@@ -18,6 +18,7 @@ from load.stages import callers_at
 from load.stats import drift, measured, rounded
 from load.summary import Address, summary
 from load.thresholds import judge
+from load.timeline import Timeline
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -55,10 +56,15 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 
 @events.test_start.add_listener
-def follow(environment: Environment, **_: Any) -> None:
-    """A worker makes its own requests once it was told what they are."""
+def begin(environment: Environment, **_: Any) -> None:
+    """A worker makes its own requests once it was told what they are; a timeline begins."""
     if isinstance(environment.runner, WorkerRunner):
         _plan(environment)
+    path = Caller.plan.options.timeline
+    if path is not None:
+        timeline = Timeline()
+        environment.events.request.add_listener(timeline.record)
+        environment.events.quitting.add_listener(lambda **_: timeline.write(path))
 
 
 @events.quitting.add_listener

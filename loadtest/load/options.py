@@ -32,6 +32,7 @@ _WORDS = {
     "most_p99_ms": ("", "p99 in ms, in place of the scenario's"),
     "least_rate": ("", "requests a second, in place of the scenario's"),
     "summary": ("", "where the summary goes, as Markdown"),
+    "timeline": ("", "where each second of the run goes, as JSON; of one process alone"),
 }
 
 
@@ -54,6 +55,7 @@ class Options:
             once it is answered.
         thresholds: What the run must keep to.
         summary: Where the summary goes.
+        timeline: Where each second of the run goes.
         key: Of a caller, where the service asks for one.
     """
 
@@ -70,6 +72,7 @@ class Options:
     rate: float | None
     thresholds: Thresholds
     summary: Path | None
+    timeline: Path | None
     key: str | None
 
 
@@ -118,6 +121,7 @@ def options_of(parsed: Namespace, url: str | None) -> Options:
             _number("least-rate", parsed.least_rate, zero=True),
         ),
         summary=Path(parsed.summary) if parsed.summary else None,
+        timeline=Path(parsed.timeline) if parsed.timeline else None,
         key=os.environ.get("VIGIE_API_KEY") or None,
     )
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from load.options import remember_size
+from scale.points import Point
 
 ROOT = Path(__file__).parents[2]
 TOLD = {
     "num_users": 10, "run_time": 100, "scenario": "native", "models": "", "shape": "constant",
     "rows": "1", "table": "", "photos": "", "rate": "", "most_failed": "", "most_p99_ms": "",
-    "least_rate": "", "summary": "",
+    "least_rate": "", "summary": "", "timeline": "",
 }  # fmt: skip
 """What a command line without options gives."""
 ADDRESS = re.compile(
@@ -77,3 +78,12 @@ def parsed(**words: Any) -> Namespace:
     told = Namespace(**TOLD | words)
     remember_size(told)
     return told
+
+
+def carrying(replicas: int, rate: float, rows: int = 100) -> Point:
+    """What so many replicas carry, where all else is as it should be."""
+    return Point(replicas, rows, rate, 90.0, 150.0, 0, 0.3, 500.0, 70, 80.0)
+
+
+GOOD_POINTS = [carrying(1, 200), carrying(2, 380), carrying(3, 560), carrying(4, 720)]
+"""Just what the proof asks of replicas."""

@@ -1,0 +1,75 @@
+"""The page of the proof, from the file of its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+
+
+def page(figures: Figures) -> str:
+    """`docs/scale.md`."""
+    return "\n".join(_lines(figures))
+
+
+def _lines(figures: Figures) -> Iterator[str]:
+    cores, rows = figures["cores_a_replica"], figures["rows"]
+    yield from (
+        "# Scale", "",
+        (f"Written by `make scale-proof`, {figures['date']}: {figures['where']}, on "
+        f"{figures['machine']}; the generator ran beside it."), "",
+        (f"Each replica is limited to {cores:g} of a core and asked for {rows} rows of "
+        f"`{figures['model']}` in each request, by as many callers as it takes to keep it at its "
+        "limit: the kernel stopped each of them for it, again and again. The medians of "
+        f"{figures['rounds']} runs of {figures['seconds']:g} s, the numbers of replicas by turns:"),
+        "", "![Requests a second and latency of one to four replicas](images/scale.svg)", "",
+        ("| replicas | requests/s | rows/s | times one | efficiency | p50, ms | p99, ms | failed "
+        "| throttled | generator, cores |"),
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    )  # fmt: skip
+    points = [one for one in figures["points"] if one["rows"] == rows]
+    for one in points:
+        ratio = one["rate"] / points[0]["rate"]
+        yield (
+            f"| {one['replicas']} | {one['rate']:,.0f} | {rows * one['rate']:,.0f} | {ratio:.2f} "
+            f"| {ratio / one['replicas']:.0%} | {one['p50_ms']:g} | {one['p99_ms']:g} "
+            f"| {one['failures']} | {one['throttled']} | {one['generator_cores']:.2f} |"
+        )
+    yield ""
+    yield "Latency here is that of a full queue and a quota's stalls of up to 100 ms."
+    yield ""
+    if figures["steps"]:
+        yield from _steps(figures)
+    yield from _verdict(figures)
+
+
+def _steps(figures: Figures) -> Iterator[str]:
+    asked = figures["autoscaled"]
+    limit = f"may take {asked['most']:g}" if asked["most"] else "may take what is free"
+    yield from (
+        "## The autoscaler", "",
+        (f"Pods request {asked['request']:g} of a core and {limit}; the autoscaler wants 70 % of "
+        "the request. Requests arrive by the clock, in steps up and back. Latency counts from the "
+        "moment when a request was due, and without the first 15 s of each step."), "",
+        "![Pods, load and latency as the steps go on](images/scale.gif)", "",
+        "| planned, requests/s | answered/s | pods at the end | p50, ms | p99, ms | failed |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+    )  # fmt: skip
+    for one in figures["steps"]:
+        yield (
+            f"| {one['planned']:,.0f} | {one['answered']:,.0f} | {one['pods']} "
+            f"| {one['p50_ms']:g} | {one['p99_ms']:g} | {one['failures']} |"
+        )
+    yield ""
+
+
+def _verdict(figures: Figures) -> Iterator[str]:
+    yield "## What holds"
+    yield ""
+    if not figures["missed"]:
+        yield "All that was asked: two replicas carry at least 1.9 times what one carries, four at"
+        yield "least 3.6 times; no request failed; the generator took less than half a core."
+    for one in figures["missed"]:
+        yield f"- Missed: {one}."
+    yield ""
