@@ -23,7 +23,6 @@ from load.timeline import Timeline
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from load.options import Options
 
 __all__ = ["Caller", "Shape"]
 
@@ -81,7 +80,11 @@ def report(environment: Environment, **_: Any) -> None:
         options, machine(), time.strftime("%Y-%m-%d %H:%M"), [*addresses, Address("all", total)],
         verdicts,
     )  # fmt: skip
-    _write(options, told)
+    if options.summary is not None:
+        options.summary.parent.mkdir(parents=True, exist_ok=True)
+        options.summary.write_text(told, encoding="utf-8")
+    # after what Locust says at its end
+    environment.events.quit.add_listener(lambda **_: sys.stdout.write(f"\n{told}"))
     broken = environment.runner is not None and environment.runner.exceptions
     held = all(one.holds for one in verdicts) and not broken
     environment.process_exit_code = 0 if held else 1
@@ -90,10 +93,3 @@ def report(environment: Environment, **_: Any) -> None:
 def _plan(environment: Environment) -> None:
     assert environment.parsed_options is not None
     Caller.plan = plan_of(options_of(environment.parsed_options, environment.host))
-
-
-def _write(options: Options, told: str) -> None:
-    sys.stdout.write(f"\n{told}")
-    if options.summary is not None:
-        options.summary.parent.mkdir(parents=True, exist_ok=True)
-        options.summary.write_text(told, encoding="utf-8")

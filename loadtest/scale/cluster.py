@@ -13,12 +13,32 @@ WORKLOAD = "ml-app"
 SELECTOR = f"app.kubernetes.io/component={WORKLOAD}"
 
 
+AUTOSCALER: dict[str, Any] = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": WORKLOAD},
+}
+BY_CPU: dict[str, Any] = {
+    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": WORKLOAD},
+    "metrics": [
+        {"type": "ContainerResource",
+         "containerResource": {"container": WORKLOAD, "name": "cpu",
+                               "target": {"type": "Utilization", "averageUtilization": 70}}}
+    ],
+}  # fmt: skip
+"""As in the base: by the processor time of the service alone."""
+
+
 class Cluster:
-    """The Deployment `ml-app` of a namespace, and its autoscaler of the same name."""
+    """The Deployment `ml-app` of a namespace, and its autoscaler of the same name, if any."""
 
     def __init__(self, namespace: str, url: str) -> None:
         self._namespace, self.url = namespace, url
-        self._before = self._get(f"horizontalpodautoscaler/{WORKLOAD}")["spec"]
+        found = self._get("horizontalpodautoscalers")["items"]
+        self._before = next(
+            (one["spec"] for one in found if one["metadata"]["name"] == WORKLOAD), None
+        )
+        self._count = self._get(f"deployment/{WORKLOAD}")["spec"]["replicas"]
         self._resources = self._container(self._get(f"deployment/{WORKLOAD}"))["resources"]
         version = json.loads(said("kubectl", "version", "--output", "json"))["serverVersion"]
         nodes = len(json.loads(said("kubectl", "get", "nodes", "--output", "json"))["items"])
@@ -40,17 +60,19 @@ class Cluster:
         self._set_resources(resources)
 
     def scale_to(self, count: int) -> None:
-        """The autoscaler may have that many and no other number."""
-        self.autoscale(count, count)
+        """Returns when there are that many pods; the autoscaler may have no other number."""
+        if self._before is not None:
+            self.autoscale(count, count)
         self._kubectl("scale", f"deployment/{WORKLOAD}", f"--replicas={count}")
         wait_for(f"{count} pods", lambda: self.counts() == (count, count))
 
     def autoscale(self, least: int, most: int, **behavior: Any) -> None:
-        """Bounds of the autoscaler, and how it behaves."""
-        spec: dict[str, Any] = {"minReplicas": least, "maxReplicas": most}
+        """An autoscaler with these bounds, and how it behaves; made where there is none."""
+        kept = self._before or BY_CPU
+        bounds: dict[str, Any] = {"minReplicas": least, "maxReplicas": most}
         if behavior:
-            spec["behavior"] = behavior
-        self._patch(f"horizontalpodautoscaler/{WORKLOAD}", {"spec": spec})
+            bounds["behavior"] = behavior
+        self._apply(kept | bounds)
 
     def counts(self) -> tuple[int, int]:
         """How many pods there are, and how many of them are ready and stay."""
@@ -75,10 +97,19 @@ class Cluster:
         return self._kubectl("exec", name, "--container", WORKLOAD, "--", "sh", "-c", CGROUPS)
 
     def restore(self) -> None:
-        """Resources and autoscaler as they were."""
+        """Resources, autoscaler and number of pods as they were."""
         self._set_resources(self._resources)
-        kept = {name: self._before.get(name) for name in ("minReplicas", "maxReplicas", "behavior")}
-        self._patch(f"horizontalpodautoscaler/{WORKLOAD}", {"spec": kept})
+        if self._before is not None:
+            self._apply(self._before)
+            return
+        self._kubectl("delete", f"horizontalpodautoscaler/{WORKLOAD}", "--ignore-not-found")
+        self._kubectl("scale", f"deployment/{WORKLOAD}", f"--replicas={self._count}")
+
+    def _apply(self, spec: Any) -> None:
+        content = json.dumps(AUTOSCALER | {"spec": spec})
+        self._kubectl(
+            "apply", "--server-side", "--force-conflicts", "--filename", "-", given=content
+        )
 
     def _set_resources(self, resources: Any) -> None:
         # a merge would keep a limit that is to go
@@ -103,11 +134,8 @@ class Cluster:
             raise ScaleError(f"the first container of {WORKLOAD} is {first['name']}")
         return first
 
-    def _patch(self, what: str, content: Any) -> None:
-        self._kubectl("patch", what, "--type", "merge", "--patch", json.dumps(content))
-
     def _get(self, *words: str) -> Any:
         return json.loads(self._kubectl("get", *words, "--output", "json"))
 
-    def _kubectl(self, *words: str) -> str:
-        return said("kubectl", "--namespace", self._namespace, *words)
+    def _kubectl(self, *words: str, given: str | None = None) -> str:
+        return said("kubectl", "--namespace", self._namespace, *words, given=given)
