@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from load.failure import LoadError
 from load.machine import machine
 from load.service import models_of
-from scale import points, steps
+from scale import holding, points, steps
 from scale.cluster import Cluster
 from scale.failure import ScaleError
 from scale.generator import Asked
@@ -70,12 +70,16 @@ def prove(told: argparse.Namespace) -> dict[str, Any]:
             seen, moments = steps.run_steps(
                 cluster, told.model, asked, told.cores, told.most or None, folder
             )
+        held = holding.hold(replicas, told.model, told.hold_seconds, folder, _say)
     finally:
         replicas.restore()
     figures |= {
         "points": points.as_json(found), "steps": steps.as_json(seen),
         "autoscaled": {"request": told.cores, "most": told.most or None},
-        "missed": points.missed(found) + (steps.missed(seen) if seen else []),
+        "held": holding.as_json(held),
+        "missed": [
+            *points.missed(found), *(steps.missed(seen) if seen else []), *holding.missed(held)
+        ],
     }  # fmt: skip
     _write(told.output, figures, found, moments)
     return figures
@@ -128,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30, help="of each run")
     parser.add_argument("--step-seconds", type=float, default=60)
+    parser.add_argument("--hold-seconds", type=float, default=120, help="of 1,000 requests/s")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=ROOT)
     return parser

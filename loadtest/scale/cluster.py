@@ -40,6 +40,7 @@ class Cluster:
         )
         self._count = self._get(f"deployment/{WORKLOAD}")["spec"]["replicas"]
         self._resources = self._container(self._get(f"deployment/{WORKLOAD}"))["resources"]
+        self._requested = self._resources["requests"]["cpu"]
         version = json.loads(said("kubectl", "version", "--output", "json"))["serverVersion"]
         nodes = len(json.loads(said("kubectl", "get", "nodes", "--output", "json"))["items"])
         self.title = f"Kubernetes {version['major']}.{version['minor']}, nodes: {nodes}"
@@ -48,7 +49,11 @@ class Cluster:
         """Requests and limits so much for each pod, and waits for the new ones."""
         self.request(cores, cores)
 
-    def request(self, cores: float, most: float | None) -> None:
+    def free(self) -> None:
+        """Takes the limit of processor time away; what is requested stays."""
+        self.request(self._requested, None)
+
+    def request(self, cores: float | str, most: float | None) -> None:
         """Requests so much of a core for each pod and lets it have `most`, or whatever is free."""
         resources = self._resources | {
             "requests": {**self._resources["requests"], "cpu": str(cores)},

@@ -32,6 +32,7 @@ class Asked:
         rows: In each request.
         rate: Requests a second by the clock; None where each asks again once it is answered.
         shape: Of the load.
+        scenario: How they ask.
     """
 
     callers: int
@@ -39,6 +40,7 @@ class Asked:
     rows: int
     rate: float | None = None
     shape: str = "constant"
+    scenario: str = "native"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ def ask(url: str, model: str, asked: Asked, path: Path) -> tuple[Timeline, Got]:
     done = subprocess.run(
         [
             sys.executable, "-m", "locust", "-f", str(FOLDER / "locustfile.py"), "--headless",
-            "--only-summary", "--loglevel", "WARNING", "--host", url, "--models", model,
+            "--only-summary", "--loglevel", "WARNING", "--host", url,
+            "--scenario", asked.scenario,
+            # MLflow's address names no model: it is the service's first
+            "--models", "" if asked.scenario == "invocations" else model,
             "--users", str(asked.callers), "--run-time", str(int(asked.seconds)),
             "--stop-timeout", "60", "--shape", asked.shape, "--rows", str(asked.rows),
             "--rate", "" if asked.rate is None else str(asked.rate), "--timeline", str(path),

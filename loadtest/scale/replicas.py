@@ -26,6 +26,9 @@ class Replicas(Protocol):
     def limit(self, cores: float) -> None:
         """Lets each have so much of a core."""
 
+    def free(self) -> None:
+        """Takes the limit away: each may have what is free."""
+
     def scale_to(self, count: int) -> None:
         """Returns when exactly so many are ready."""
 

@@ -41,7 +41,26 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield ""
     if figures["steps"]:
         yield from _steps(figures)
+    if figures["held"]:
+        yield from _held(figures["held"])
     yield from _verdict(figures)
+
+
+def _held(held: Figures) -> Iterator[str]:
+    yield from (
+        "## A thousand requests a second", "",
+        (f"{held['replicas']} replicas without a limit of processor time, one row in a request, "
+        f"{held['rate']:,.0f} requests/s by the clock for {held['seconds']:g} s: "
+        f"{held['answered']:,.0f} answered, {held['failures']} failed, p50 {held['p50_ms']:g} ms, "
+        f"p99 {held['p99_ms']:g} ms. The highest rates with a p99 of at most 50 ms:"), "",
+        "| dialect | requests/s | p99, ms | generator, cores |", "| --- | ---: | ---: | ---: |",
+    )  # fmt: skip
+    for one in held["ceilings"]:
+        yield (
+            f"| {one['dialect']} | {one['rate']:,.0f} | {one['p99_ms']:g} "
+            f"| {one['generator_cores']:.2f} |"
+        )
+    yield from ("", "A generator near one core is what stops there, and not the service.", "")
 
 
 def _steps(figures: Figures) -> Iterator[str]:

@@ -23,6 +23,10 @@ class Stack:
         """Each replica that is made from now on has so much of a core."""
         self._environment["VIGIE_APP_CPUS"] = str(cores)
 
+    def free(self) -> None:
+        """As the stack limits them by itself."""
+        self._environment.pop("VIGIE_APP_CPUS", None)
+
     def scale_to(self, count: int) -> None:
         """Returns when so many are healthy."""
         self._compose("up", "--detach", "--wait", "--scale", f"ml-app={count}", "ml-app")
@@ -37,7 +41,7 @@ class Stack:
 
     def restore(self) -> None:
         """As many as before, without the limit."""
-        self._environment.pop("VIGIE_APP_CPUS", None)
+        self.free()
         self._compose("up", "--detach", "--wait", "ml-app")
 
     def _compose(self, *words: str) -> str:

@@ -12,7 +12,7 @@ FIGURES: dict[str, Any] = {
     "date": "2026-01-01", "where": "Kubernetes 1.34, nodes: 1", "machine": "2 cores", "rounds": 2,
     "model": "iris", "cores_a_replica": 0.1, "rows": 100, "seconds": 30.0, "missed": [],
     "points": as_json([*GOOD_POINTS, carrying(1, 900, rows=1)]),
-    "steps": [], "autoscaled": {"request": 0.1, "most": 0.2},
+    "held": None, "steps": [], "autoscaled": {"request": 0.1, "most": 0.2},
 }  # fmt: skip
 
 
@@ -37,3 +37,12 @@ def test_steps_and_what_is_missed_are_told() -> None:
     assert "All that was asked" not in text
     free = page(FIGURES | {"steps": [step], "autoscaled": {"request": 0.1, "most": None}})
     assert "may take what is free" in free
+
+
+def test_what_two_replicas_held_is_told_by_dialect() -> None:
+    found = {"dialect": "v2", "rate": 1800.0, "p99_ms": 41.5, "generator_cores": 0.8}
+    held = {"replicas": 2, "rate": 1000.0, "seconds": 120.0, "answered": 999.8, "failures": 0,
+            "p50_ms": 1.8, "p99_ms": 12.5, "ceilings": [found]}  # fmt: skip
+    text = page(FIGURES | {"held": held})
+    assert "1,000 requests/s by the clock for 120 s: 1,000 answered, 0 failed" in text
+    assert "| v2 | 1,800 | 41.5 | 0.80 |" in text
