@@ -19,6 +19,7 @@ KEPT_UP = 0.95
 FIRST_RATE = 500.0
 GROWTH = 1.5
 HALVINGS = 3
+TRIES = 2
 SOURCES = 50
 RUN_SECONDS = 14.0
 
@@ -46,8 +47,9 @@ def ceiling(dialect: str, run: Callable[[Asked], Got]) -> Ceiling:
     halvings = 0
     while halvings < HALVINGS:
         asked = Asked(SOURCES, RUN_SECONDS, 1, rate, scenario=dialect)
-        got = run(asked)
-        if holds(got, rate):
+        # what misses once may have met a slow minute
+        got = next((one for one in (run(asked) for _ in range(TRIES)) if holds(one, rate)), None)
+        if got is not None:
             best = Ceiling(dialect, rate, got.p99_ms, round(got.generator_cores, 2))
         else:
             failed = rate
