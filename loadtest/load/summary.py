@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from load.options import Options
-    from load.thresholds import Measured, Verdict
+    from load.thresholds import Measured, ThresholdCheck
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def summary(
     where: str,
     when: str,
     addresses: Iterable[Address],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ThresholdCheck],
 ) -> str:
     """A page: what was asked, of whom, from where and when; what came; what of it holds."""
     arrival = (

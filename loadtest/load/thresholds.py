@@ -45,7 +45,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ThresholdCheck:
     """One threshold and what was seen of it."""
 
     name: str
@@ -54,24 +54,24 @@ class Verdict:
     holds: bool
 
 
-def judge(measured: Measured, wanted: Thresholds) -> Iterator[Verdict]:
+def judge(measured: Measured, wanted: Thresholds) -> Iterator[ThresholdCheck]:
     """Every threshold, with what was seen. A run without a request misses all of them."""
     some = measured.requests > 0
     failed = measured.failures / measured.requests if some else 1.0
-    yield Verdict(
+    yield ThresholdCheck(
         "failed requests", f"at most {wanted.failed_share:.3%}", f"{failed:.3%}",
         some and failed <= wanted.failed_share,
     )  # fmt: skip
-    yield Verdict(
+    yield ThresholdCheck(
         "p99", f"at most {wanted.p99_ms:g} ms", f"{measured.p99_ms:g} ms",
         some and measured.p99_ms <= wanted.p99_ms,
     )  # fmt: skip
-    yield Verdict(
+    yield ThresholdCheck(
         "requests a second", f"at least {wanted.rate:,.1f}", f"{measured.rate:,.1f}",
         some and measured.rate >= wanted.rate,
     )  # fmt: skip
     if measured.drift is not None:
-        yield Verdict(
+        yield ThresholdCheck(
             "p95 at the end by that at the start", f"at most {wanted.drift:g} times",
             f"{measured.drift:.2f} times", measured.drift <= wanted.drift,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from load.service import models_of
 from scale import holding, points, steps
 from scale.cluster import Cluster
 from scale.failure import ScaleError
-from scale.generator import Asked
+from scale.generator import Workload
 from scale.measuring import measure, run_once, saturating
 from scale.plot import plot_points
 from scale.report import page
@@ -87,15 +87,15 @@ def prove(told: argparse.Namespace) -> dict[str, Any]:
 
 def _steps_asked(
     told: argparse.Namespace, cluster: Cluster, found: list[points.Point], folder: Path
-) -> Asked:
+) -> Workload:
     """Steps by what a request costs at such a load: it is less where more of them wait together."""
     one = next(each.rate for each in found if (each.replicas, each.rows) == (1, told.rows))
     cluster.scale_to(1)
-    trial = Asked(steps.SOURCES, told.seconds, told.rows, TRIAL_SHARE * one)
+    trial = Workload(steps.SOURCES, told.seconds, told.rows, TRIAL_SHARE * one)
     run = run_once(cluster, told.model, trial, folder)
     step = STEP_SHARE * told.cores * 1e6 / run.cpu_us
     _say(f"{run.cpu_us:.0f} us a request at {trial.rate:,.0f}/s: each step is {step:,.0f}/s more")
-    return Asked(
+    return Workload(
         steps.SOURCES, told.step_seconds * 6, told.rows, round(steps.MOST_PODS * step), "steps"
     )
 

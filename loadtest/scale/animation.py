@@ -26,21 +26,21 @@ FRAMES = 60
 PER_SECOND = 10
 
 
-def animate(moments: Sequence[Moment], path: Path) -> None:
-    """A GIF of some seconds; its last frame shows the whole run."""
+def animate(moments: Sequence[Moment], path: Path, frames: int = FRAMES) -> None:
+    """A GIF of so many frames; its last shows the whole run, and stays."""
     with mpl.rc_context(STYLE):
         figure, panels = plt.subplots(3, 1, figsize=(7.2, 5.4), sharex=True)
         rows = _curves(panels, moments)
 
         def draw(frame: int) -> list[Line2D]:
-            upto = max(len(moments) * (frame + 1) // FRAMES, 1)
+            upto = max(len(moments) * (frame + 1) // frames, 1)
             for curve, values in rows:
                 curve.set_data(range(upto), values[:upto])
             return [curve for curve, _ in rows]
 
-        frames = [*range(FRAMES), *[FRAMES - 1] * (2 * PER_SECOND)]
+        shown = [*range(frames), *[frames - 1] * (2 * PER_SECOND)]
         figure.tight_layout()
-        moving = FuncAnimation(figure, draw, frames=frames, blit=False)
+        moving = FuncAnimation(figure, draw, frames=shown, blit=False)
         moving.save(path, writer=PillowWriter(fps=PER_SECOND), dpi=80)
         plt.close(figure)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from scale.generator import Asked
+from scale.generator import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +41,12 @@ class Ceiling:
     generator_cores: float
 
 
-def ceiling(dialect: str, run: Callable[[Asked], Got]) -> Ceiling:
+def ceiling(dialect: str, run: Callable[[Workload], Got]) -> Ceiling:
     """Raises the rate by half until it no longer holds, then looks between the two."""
     best, failed, rate = Ceiling(dialect, 0.0, 0.0, 0.0), 0.0, FIRST_RATE
     halvings = 0
     while halvings < HALVINGS:
-        asked = Asked(SOURCES, RUN_SECONDS, 1, rate, scenario=dialect)
+        asked = Workload(SOURCES, RUN_SECONDS, 1, rate, scenario=dialect)
         # what misses once may have met a slow minute
         got = next((one for one in (run(asked) for _ in range(TRIES)) if holds(one, rate)), None)
         if got is not None:

@@ -23,7 +23,7 @@ EDGES = 2
 
 
 @dataclass(frozen=True)
-class Asked:
+class Workload:
     """What callers do.
 
     Attributes:
@@ -64,7 +64,7 @@ class Got:
     generator_cores: float
 
 
-def ask(url: str, model: str, asked: Asked, path: Path) -> tuple[Timeline, Got]:
+def ask(url: str, model: str, asked: Workload, path: Path) -> tuple[Timeline, Got]:
     """Asks one model; the timeline goes to `path`. `ScaleError` where nothing was asked."""
     path.unlink(missing_ok=True)
     began, used = time.monotonic(), _children_seconds()

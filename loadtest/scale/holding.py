@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scale.ceiling import DIALECTS, ceiling, holds
-from scale.generator import Asked, ask
+from scale.generator import Workload, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,13 +45,13 @@ def hold(
     replicas.scale_to(REPLICAS)
     path = folder / "held.json"
 
-    def run(asked: Asked) -> Got:
+    def run(asked: Workload) -> Got:
         _, got = ask(replicas.url, model, asked, path)
         say(f"{asked.scenario}, {asked.rate:g}/s: {got.rate:,.0f}/s, p99 {got.p99_ms:g} ms")
         return got
 
-    run(Asked(SOURCES, 8, 1, RATE / 2))
-    got = run(Asked(SOURCES, seconds, 1, RATE))
+    run(Workload(SOURCES, 8, 1, RATE / 2))
+    got = run(Workload(SOURCES, seconds, 1, RATE))
     return Held(seconds, got, [ceiling(dialect, run) for dialect in DIALECTS])
 
 

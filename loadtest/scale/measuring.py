@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from scale.generator import Asked, ask
+from scale.generator import Workload, ask
 from scale.points import Run, point
 from scale.replicas import cpu_seconds, memory_mb, throttled
 
@@ -24,7 +24,7 @@ WARM_SECONDS = 6
 def measure(
     replicas: Replicas,
     model: str,
-    loads: Sequence[tuple[int, Asked]],
+    loads: Sequence[tuple[int, Workload]],
     rounds: int,
     folder: Path,
     say: Callable[[str], object],
@@ -35,7 +35,7 @@ def measure(
         turn = sorted(loads, key=lambda load: load[0], reverse=bool(number % 2))
         for count, asked in turn:
             replicas.scale_to(count)
-            warm = Asked(asked.callers, WARM_SECONDS, asked.rows, asked.rate)
+            warm = Workload(asked.callers, WARM_SECONDS, asked.rows, asked.rate)
             ask(replicas.url, model, warm, folder / "timeline.json")
             run = run_once(replicas, model, asked, folder)
             found[count, asked.rows].append(run)
@@ -43,12 +43,12 @@ def measure(
     return [point(count, rows, runs) for (count, rows), runs in sorted(found.items())]
 
 
-def saturating(count: int, rows: int, seconds: float) -> tuple[int, Asked]:
+def saturating(count: int, rows: int, seconds: float) -> tuple[int, Workload]:
     """As many callers as it takes to keep so many replicas at their limit."""
-    return count, Asked(CALLERS_EACH * count, seconds, rows)
+    return count, Workload(CALLERS_EACH * count, seconds, rows)
 
 
-def run_once(replicas: Replicas, model: str, asked: Asked, folder: Path) -> Run:
+def run_once(replicas: Replicas, model: str, asked: Workload, folder: Path) -> Run:
     """One run, and what the replicas said of themselves before and after."""
     before = {name: replicas.told(name) for name in replicas.names()}
     _, got = ask(replicas.url, model, asked, folder / "timeline.json")

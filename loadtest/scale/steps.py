@@ -11,13 +11,13 @@ from load.stages import stages
 from load.timeline import quantile_ms, together
 from scale.generator import ask
 from scale.replicas import wait_for
-from scale.watch import Watch, value_at
+from scale.sampler import Sampler, value_at
 
 if TYPE_CHECKING:
     from load.stages import Stage
     from load.timeline import Second, Timeline
     from scale.cluster import Cluster
-    from scale.generator import Asked
+    from scale.generator import Workload
 
 MOST_PODS = 4
 SOURCES = 40
@@ -74,7 +74,7 @@ class Moment:
 
 
 def run_steps(
-    cluster: Cluster, model: str, asked: Asked, request: float, most: float | None, folder: Path
+    cluster: Cluster, model: str, asked: Workload, request: float, most: float | None, folder: Path
 ) -> tuple[list[Step], list[Moment]]:
     """Steps of the load on a Deployment whose pods request so much of a core and may take `most`.
 
@@ -83,24 +83,24 @@ def run_steps(
     cluster.request(request, most)
     cluster.scale_to(1)
     cluster.autoscale(1, MOST_PODS, **QUICK)
-    with Watch(lambda: cluster.counts()[1]) as watch:
+    with Sampler(lambda: cluster.counts()[1]) as sampler:
         timeline, _ = ask(cluster.url, model, asked, folder / "steps.json")
         wait_for("back to one pod", lambda: cluster.counts() == (1, 1), seconds=120)
     planned = stages(asked.shape, asked.callers, asked.seconds)
-    return steps_of(timeline, planned, asked, watch.seen), moments_of(
-        timeline, planned, asked, watch.seen
+    return steps_of(timeline, planned, asked, sampler.seen), moments_of(
+        timeline, planned, asked, sampler.seen
     )
 
 
 def steps_of(
-    timeline: Timeline, planned: Sequence[Stage], asked: Asked, seen: list[tuple[float, int]]
+    timeline: Timeline, planned: Sequence[Stage], asked: Workload, seen: list[tuple[float, int]]
 ) -> list[Step]:
     """What each stage of the load saw."""
     return [_step(timeline, began, stage, asked, seen) for began, stage in _with_start(planned)]
 
 
 def moments_of(
-    timeline: Timeline, planned: Sequence[Stage], asked: Asked, seen: list[tuple[float, int]]
+    timeline: Timeline, planned: Sequence[Stage], asked: Workload, seen: list[tuple[float, int]]
 ) -> list[Moment]:
     """What each second of the load saw."""
     return [
@@ -139,7 +139,7 @@ def _missed(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _step(
-    timeline: Timeline, began: float, stage: Stage, asked: Asked, seen: list[tuple[float, int]]
+    timeline: Timeline, began: float, stage: Stage, asked: Workload, seen: list[tuple[float, int]]
 ) -> Step:
     whole = _seconds(timeline, int(began), int(stage.until))
     settled = _seconds(timeline, int(began) + SETTLED_SECONDS, int(stage.until))
@@ -160,7 +160,7 @@ def _seconds(timeline: Timeline, began: int, until: int) -> Second:
     )
 
 
-def _rate(stage: Stage, asked: Asked) -> float:
+def _rate(stage: Stage, asked: Workload) -> float:
     assert asked.rate is not None
     return asked.rate * stage.callers / asked.callers
 

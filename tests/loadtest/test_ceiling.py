@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scale.ceiling import Ceiling, ceiling, holds
-from scale.generator import Asked, Got
+from scale.generator import Got, Workload
 from scale.holding import Held, missed
 
 QUICK = Got(rate=1000.0, answered=9000, p50_ms=2.0, p99_ms=50.0, failures=0, generator_cores=0.4)
@@ -29,9 +29,9 @@ def test_a_rate_holds_where_it_is_kept_up_without_failures_and_in_time(
 
 @pytest.mark.parametrize("carried", [100.0, 700.0, 3000.0, 20_000.0])
 def test_the_highest_rate_is_found_within_a_tenth(carried: float) -> None:
-    asked: list[Asked] = []
+    asked: list[Workload] = []
 
-    def run(one: Asked) -> Got:
+    def run(one: Workload) -> Got:
         asked.append(one)
         assert one.rate is not None
         return replace(QUICK, rate=min(one.rate, carried))
@@ -52,7 +52,7 @@ def test_where_even_little_is_too_much_the_highest_rate_is_none() -> None:
 def test_a_slow_minute_does_not_end_the_search() -> None:
     seen: list[float] = []
 
-    def run(one: Asked) -> Got:
+    def run(one: Workload) -> Got:
         assert one.rate is not None
         seen.append(one.rate)
         slow = seen.count(one.rate) == 1

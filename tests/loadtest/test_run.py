@@ -6,19 +6,21 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from load.scenarios import SCENARIOS
 from support.colours_package import install_colours
 from support.load import ROOT, Run, command, run_load
 from support.photos import write_photos
-from support.service import LiveService, value_of
+from support.service import LiveService
 from support.waiting import wait_until
 from support.worker import filled_cache
 
 LAX = ("--most-p99-ms", "60000", "--least-rate", "0")
 """Thresholds that a busy machine keeps: no failed request is still asked for."""
 STALL_SECONDS = 3.0
+CALLERS = 2
 ASKED = {
     "native": {"/predict/housing", "/predict/iris"},
     "tfserving": {"/v1/models/housing:predict", "/v1/models/iris:predict"},
@@ -149,15 +151,24 @@ def test_workers_in_processes_of_their_own_make_one_run(service: LiveService) ->
     assert addresses(run) == ASKED["native"]
 
 
+def connections(worker: psutil.Process, port: int) -> list[object]:
+    """Those of callers to a worker."""
+    return [
+        one
+        for one in worker.net_connections("tcp")
+        if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port
+    ]
+
+
 def through_a_stall(service: LiveService, *words: str) -> Run:
     """A run of some seconds; in its midst the service stops for a while."""
-    before = value_of(service.samples(), "vigie_predictions_total")
     started = subprocess.Popen(
-        command(url(service), *words, *LAX, users=2, seconds=10), cwd=ROOT, text=True,
+        command(url(service), *words, *LAX, users=CALLERS, seconds=10), cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    wait_until(lambda: value_of(service.samples(), "vigie_predictions_total") > before)
     (worker,) = service.workers
+    # a connection of each caller: it has learnt the models on one alone
+    wait_until(lambda: len(connections(worker, service.port)) >= CALLERS)
     worker.suspend()
     try:
         with pytest.raises(subprocess.TimeoutExpired):

@@ -11,14 +11,14 @@ import pytest
 from load.stages import stages
 from load.timeline import Second, Timeline
 from scale.animation import animate
-from scale.generator import Asked
+from scale.generator import Workload
 from scale.plot import plot_points
+from scale.sampler import Sampler, value_at
 from scale.steps import Step, missed, moments_of, steps_of
-from scale.watch import Watch, value_at
 from support.load import GOOD_POINTS
 from support.waiting import wait_until
 
-ASKED = Asked(callers=40, seconds=120, rows=100, rate=400.0, shape="steps")
+ASKED = Workload(callers=40, seconds=120, rows=100, rate=400.0, shape="steps")
 PLANNED = stages(ASKED.shape, ASKED.callers, ASKED.seconds)
 SEEN = [(1000.0, 1), (1030.0, 2), (1045.0, 3), (1065.0, 4), (1110.0, 1)]
 
@@ -58,17 +58,17 @@ def test_pictures_are_drawn_and_the_moving_one_moves(tmp_path: Path) -> None:
     moments = moments_of(timeline(), PLANNED, ASKED, SEEN)
     assert len(moments) == 120
     assert (moments[0].pods, moments[70].pods, moments[119].planned) == (1, 4, 100)
-    animate(moments, tmp_path / "scale.gif")
+    animate(moments, tmp_path / "scale.gif", frames=6)
     with Image.open(tmp_path / "scale.gif") as picture:
-        assert getattr(picture, "n_frames", 1) > 10
+        assert getattr(picture, "n_frames", 1) == 6
     plot_points(GOOD_POINTS, tmp_path / "scale.svg")
     first = (tmp_path / "scale.svg").read_bytes()
     plot_points(GOOD_POINTS, tmp_path / "scale.svg")
     assert (tmp_path / "scale.svg").read_bytes() == first
 
 
-def test_a_watch_looks_again_and_again_and_knows_what_was_when() -> None:
-    with Watch(lambda: 3) as watch:
-        wait_until(lambda: len(watch.seen) > 1)
-    assert {value for _, value in watch.seen} == {3}
+def test_a_sampler_looks_again_and_again_and_knows_what_was_when() -> None:
+    with Sampler(lambda: 3) as sampler:
+        wait_until(lambda: len(sampler.seen) > 1)
+    assert {value for _, value in sampler.seen} == {3}
     assert [value_at(SEEN, moment) for moment in (900, 1000, 1044, 1046, 2000)] == [1, 1, 2, 3, 1]

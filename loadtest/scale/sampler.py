@@ -12,7 +12,7 @@ from scale.failure import ScaleError
 EVERY_SECONDS = 1.0
 
 
-class Watch:
+class Sampler:
     """What `look` saw and when, from entering to leaving; each is (time, value)."""
 
     def __init__(self, look: Callable[[], int]) -> None:
