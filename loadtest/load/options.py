@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEPT_UP = 0.95
 """The share of what was planned that a run by the clock must be answered, unless told."""
+COMING_SECONDS = 1.0
+"""Until all callers are there, nothing is asked of the service."""
 
 _WORDS = {
     "scenario": ("native", f"what callers do: {', '.join(SCENARIOS)}"),
@@ -101,7 +103,8 @@ def options_of(parsed: Namespace, url: str | None) -> Options:
     chosen = scenario(parsed.scenario)
     wanted = chosen.thresholds
     if rate is not None:
-        kept = KEPT_UP * rate * mean_callers(planned) / callers
+        whole = max(seconds - COMING_SECONDS, 0.0) / seconds
+        kept = KEPT_UP * whole * rate * mean_callers(planned) / callers
         wanted = wanted.told(None, None, kept)
     return Options(
         url=url.rstrip("/"),

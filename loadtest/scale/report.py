@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import wrap
 from typing import Any
+
+WIDTH = 104
 
 Figures = Mapping[str, Any]
 
 
 def page(figures: Figures) -> str:
     """`docs/scale.md`."""
-    return "\n".join(_lines(figures))
+    return "\n".join(_wrapped(_lines(figures)))
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Sentences in lines of the usual length; tables, lists, titles and pictures as they are."""
+    for line in lines:
+        yield from [line] if line[:1] in ("", "|", "#", "!", "-") else wrap(line, WIDTH)
 
 
 def _lines(figures: Figures) -> Iterator[str]:
@@ -22,7 +31,8 @@ def _lines(figures: Figures) -> Iterator[str]:
         (f"Each replica is limited to {cores:g} of a core and asked for {rows} rows of "
         f"`{figures['model']}` in each request, by as many callers as it takes to keep it at its "
         "limit: the kernel stopped each of them for it, again and again. The medians of "
-        f"{figures['rounds']} runs of {figures['seconds']:g} s, the numbers of replicas by turns:"),
+        f"{figures['rounds']} run{'s' * (figures['rounds'] > 1)} of {figures['seconds']:g} s, the "
+        "numbers of replicas by turns:"),
         "", "![Requests a second and latency of one to four replicas](images/scale.svg)", "",
         ("| replicas | requests/s | rows/s | times one | efficiency | p50, ms | p99, ms | failed "
         "| throttled | generator, cores |"),
@@ -87,8 +97,10 @@ def _verdict(figures: Figures) -> Iterator[str]:
     yield "## What holds"
     yield ""
     if not figures["missed"]:
-        yield "All that was asked: two replicas carry at least 1.9 times what one carries, four at"
-        yield "least 3.6 times; no request failed; the generator took less than half a core."
+        yield (
+            "All that was asked: two replicas carry at least 1.9 times what one carries, four at "
+            "least 3.6 times; no request failed; the generator took less than half a core."
+        )
     for one in figures["missed"]:
         yield f"- Missed: {one}."
     yield ""

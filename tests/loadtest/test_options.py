@@ -30,9 +30,9 @@ def test_each_threshold_can_be_told_and_an_empty_one_is_not() -> None:
 
 
 def test_a_run_by_the_clock_must_keep_up_with_it() -> None:
-    assert told(rate="1000").thresholds.rate == pytest.approx(950)
+    assert told(rate="1000").thresholds.rate == pytest.approx(940.5)
     # ten callers at most, one but for a fifth of the time
-    assert told(rate="1000", shape="spike").thresholds.rate == pytest.approx(266)
+    assert told(rate="1000", shape="spike").thresholds.rate == pytest.approx(263.34)
     assert told(rate="1000", least_rate="1").thresholds.rate == 1
 
 
