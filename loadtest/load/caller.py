@@ -25,6 +25,8 @@ class Caller(FastHttpUser):
     network_timeout = connection_timeout = 35.0
     # of a caller by the clock, at once
     concurrency = 100
+    # a key is not for whoever stands in between
+    insecure = False
     plan: Plan
 
     def on_start(self) -> None:
