@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
+.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -64,9 +64,15 @@ drill: .test-environment ## the long fault drills, under load: killed workers, a
 URL ?= http://127.0.0.1:5000
 USERS ?= 50
 load: SECONDS ?= 30
-load: .test-environment ## Locust against a running service (URL= USERS= SECONDS=)
-	@$(bin)/locust -f loadtest/locustfile.py --headless --only-summary \
-		--host $(URL) --users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s
+load: .test-environment ## Locust against a running service (URL= SCENARIO= MODEL= SHAPE= RATE= USERS= SECONDS= ROWS= CSV= PHOTOS= WORKERS= P99_MS=)
+	@mkdir -p var/load
+	@LOAD_SCENARIO="$(or $(SCENARIO),native)" LOAD_MODELS="$(MODEL)" LOAD_SHAPE="$(or $(SHAPE),constant)" \
+		LOAD_RATE="$(RATE)" LOAD_ROWS="$(or $(ROWS),1)" LOAD_TABLE="$(CSV)" LOAD_PHOTOS="$(PHOTOS)" \
+		LOAD_MOST_FAILED="$(FAILED)" LOAD_MOST_P99_MS="$(P99_MS)" LOAD_LEAST_RATE="$(LEAST_RATE)" \
+		LOAD_SUMMARY=var/load/summary.md \
+		$(bin)/locust -f loadtest/locustfile.py --headless --only-summary --loglevel WARNING \
+		--html var/load/report.html $(if $(WORKERS),--processes $(WORKERS)) \
+		--host $(URL) --users $(USERS) --run-time $(SECONDS)s --stop-timeout 30
 
 docs: .test-environment ## write the generated pages of docs/ anew: commands, settings
 	@PYTHONPATH=tests $(bin)/python -m support.reference
@@ -123,8 +129,12 @@ cloud-state: ## move Terraform's state into a bucket, for several people (PROJEC
 tunnel: ## bring the service and the pages of the machine to localhost (ENVIRONMENT=)
 	@tools/tunnel
 
-cost: ## write docs/cost.md anew from Iac/prices.json
+cost: ## write docs/cost.md and docs/capacity.md anew from Iac/prices.json and what was measured
 	@python3 Iac/cost.py > docs/cost.md
+	@python3 Iac/capacity.py > docs/capacity.md
+
+scale-proof: .test-environment ## what 1 to 4 replicas carry, and the autoscaler under steps, on the cluster or the Compose stack
+	@tools/scale-proof
 
 deploy: ## bring this checkout to a machine by Ansible: Terraform's, or those of ansible/inventory/hosts.yml (ARGS=--check)
 	@tools/deploy $(ARGS)

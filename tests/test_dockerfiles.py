@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCKERFILES = [ROOT / name / "Dockerfile" for name in ("ml-app", "mlflow", "Iac/dataproc")]
+BUILT = ("ml-app", "mlflow", "loadtest", "Iac/dataproc")
+DOCKERFILES = [ROOT / name / "Dockerfile" for name in BUILT]
 
 
 def test_the_build_files_have_no_findings() -> None:

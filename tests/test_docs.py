@@ -142,8 +142,9 @@ def test_actions_are_pinned_by_commit() -> None:
 
 
 def test_requirements_are_locked_and_name_no_index() -> None:
-    files = [path for name in ("ml-app", "mlflow") for path in (ROOT / name).glob("require*.txt")]
-    assert len(files) == 8
+    folders = [ROOT / name for name in ("ml-app", "mlflow", "loadtest")]
+    files = [path for folder in folders for path in folder.glob("require*.txt")]
+    assert len(files) == 9
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert "://" not in text

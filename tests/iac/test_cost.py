@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import capacity
 from cost import (
     CLUSTER,
     COLD,
@@ -61,8 +62,8 @@ def test_another_measured_run_makes_another_page(prices: dict[str, Any]) -> None
 
 def test_every_price_has_a_source_and_a_use(prices: dict[str, Any]) -> None:
     used = {part.price for variant in VARIANTS for part in variant.parts}
-    assert used | set(PRICES) == prices["prices"].keys()
-    assert prices["free_each_month"].keys() < used
+    assert used | {*PRICES, *capacity.PRICES} == prices["prices"].keys()
+    assert prices["free_each_month"].keys() < used | {*capacity.PRICES}
     for price in prices["prices"].values():
         assert price["price"] > 0
         assert price["date"] is None or "2023" <= price["date"] <= "2100"

@@ -82,6 +82,24 @@ def test_the_one_shots_are_quick_when_there_is_nothing_to_do(running: Stack) -> 
     assert "nothing to train" in log.splitlines()[-1]
 
 
+def test_the_load_generator_asks_through_the_gateway_by_two_workers(running: Stack) -> None:
+    told = {
+        "LOCUST_RUN_TIME": "5", "LOCUST_USERS": "4", "LOCUST_EXPECT_WORKERS": "2",
+        "LOAD_SCENARIO": "visits", "LOAD_MOST_P99_MS": "60000", "LOAD_LEAST_RATE": "0",
+    }  # fmt: skip
+    words = [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    running.environment["LOAD_WORKERS"] = "2"
+    running.compose("build", "load", seconds=1800)
+    done = running.compose(
+        "--profile", "load", "run", "--rm", "--use-aliases", *words, "load", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "http://gateway:5000, scenario `visits`" in done.stdout
+    assert len(running.compose("ps", "--all", "--quiet", "load-worker").stdout.split()) == 2
+    for name in ("`POST /predict/housing`", "`POST /predict/iris`", "`GET /`"):
+        assert name in done.stdout
+
+
 def test_everything_is_scraped(running: Stack) -> None:
     wanted = {"vigie", "mlflow", "haproxy", "node", "prometheus", "alertmanager"}
     deadline = time.monotonic() + 60

@@ -50,7 +50,7 @@ def test_each_image_is_built_by_one_service(files: tuple[str, ...]) -> None:
     # Compose labels an image with the service that built it: two builders undo each other's work
     services = _render(*files)["services"].values()
     built = [service["image"] for service in services if "build" in service]
-    assert len(built) == len(set(built)) == 5
+    assert len(built) == len(set(built)) == 6
 
 
 def test_networks_without_a_way_out() -> None:
@@ -68,7 +68,7 @@ def test_who_is_on_which_network() -> None:
         for network in ("edge", "app", "data", "tracking", "spark")
     }
     assert members == {
-        "edge": {"gateway"},
+        "edge": {"gateway", "load", "load-worker"},
         "app": {"gateway", "ml-app"},
         "data": {"postgres", "mlflow-migrate", "mlflow", "ml-app"},
         "tracking": {"mlflow", "trainer", "model-sync", "importer"},

@@ -28,6 +28,7 @@ IMAGES = {
     "VIGIE_TRAINER_IMAGE": "vigie-train:test",
     "VIGIE_MLFLOW_IMAGE": "vigie-mlflow:test",
     "VIGIE_SPARK_IMAGE": "vigie-spark:test",
+    "VIGIE_LOAD_IMAGE": "vigie-load:test",
 }
 STARTED_BY_UP = ("secrets", "mlflow-migrate", "trainer")
 """The services that build what `up` starts."""

@@ -112,6 +112,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("batch", "drops_capabilities"): "SETGID and SETUID, for that",
     ("batch", "has_health_check"): "ends by itself",
     ("spark", "has_health_check"): "ends by itself",
+    ("load", "has_health_check"): "ends by itself",
+    ("load-worker", "has_health_check"): "ends with the run",
     ("retrain", "has_health_check"): "waits for most of a day",
 }
 """What may be broken, by service and rule, and why."""

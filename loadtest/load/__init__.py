@@ -1,0 +1,1 @@
+"""Load on a running service, by Locust: what callers do, how many there are, and what they wait."""

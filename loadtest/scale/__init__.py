@@ -1,0 +1,1 @@
+"""The proof that replicas scale: what one to four carry, and an autoscaler under steps."""
