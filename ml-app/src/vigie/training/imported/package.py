@@ -65,11 +65,16 @@ def write_package(
     (root / "vigie").mkdir(parents=True)
     parts = _convert(source, wanted, root, limits)
     document = describe_imported(
-        wanted.name, parts, f"imported from {source.name}", not wanted.examples,
+        wanted.name, parts, f"imported from {_told(source)}", not wanted.examples,
         wanted.title, wanted.task,
     )  # fmt: skip
     write_documents(root, document, parts)
     return document, parts
+
+
+def _told(source: Path) -> str:
+    """The name of a file or folder; of a version folder, which is but a number, its model's too."""
+    return f"{source.parent.name}/{source.name}" if source.name.isdecimal() else source.name
 
 
 def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) -> dict[str, Any]:
