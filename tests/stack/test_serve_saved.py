@@ -141,7 +141,7 @@ def test_the_guide_word_for_word(image: str, name: str, folder: Path) -> None:
     volumes = run("docker", "inspect", "--format", "{{json .Config.Volumes}}", name)
     assert volumes in ("null", "{}")
     (curl,) = map(own, shell_block("curl"))
-    run("bash", "-c", start, folder=folder)
+    run("bash", "-c", start.replace("docker run", f"docker run -d --name {name}"), folder=folder)
     took = until(lambda: asked(curl, folder) is not None, FIRST_SECONDS, name)
     taken = processor_seconds(name)
     assert taken <= PROCESSOR_SECONDS
