@@ -31,7 +31,7 @@ def test_models_with_versions_the_highest_first(tmp_path: Path) -> None:
     folder = SavedFolder(tmp_path)
     assert numbers(folder) == {"homes": ["3"], "iris": ["10", "2"]}
     assert folder.versions()["homes"][0].path == tmp_path / "homes" / "000003"
-    assert folder.unfit() == ["Iris"]
+    assert folder.left_out() == {"Iris": "a model name has lower-case letters, digits, _ and -"}
 
 
 def test_the_folder_of_one_model(tmp_path: Path) -> None:
@@ -60,7 +60,19 @@ def test_an_export_without_a_version_folder_is_version_1(tmp_path: Path) -> None
 def test_a_folder_that_is_gone_is_away(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="No such file"):
         SavedFolder(tmp_path / "gone").versions()
-    assert SavedFolder(tmp_path / "gone").unfit() == []
+    assert SavedFolder(tmp_path / "gone").left_out() == {}
+
+
+def test_a_folder_that_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path / "iris" / "1")
+    (tmp_path / "lost+found").mkdir()
+    # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, _: path.name != "lost+found")
+    folder = SavedFolder(tmp_path)
+    assert numbers(folder) == {"iris": ["1"]}
+    assert folder.left_out() == {"lost+found": "this user cannot read it"}
 
 
 def test_the_stamp_tells_a_change_and_the_digest_contents(tmp_path: Path) -> None:

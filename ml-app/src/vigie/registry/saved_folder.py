@@ -71,8 +71,8 @@ class SavedFolder:
     def versions(self) -> dict[str, list[SavedVersion]]:
         """The versions of each model, the highest first. Raises `RegistryError`.
 
-        A model without a version is there only if it was asked for by name. A folder whose name no
-        model can have is left out.
+        A model without a version is there only if it was asked for by name. A folder that cannot be
+        read, or whose name no model can have, is left out.
         """
         try:
             homes = self._homes()
@@ -80,13 +80,19 @@ class SavedFolder:
         except OSError as failure:
             raise RegistryError(f"the folder cannot be read ({failure.strerror})") from None
 
-    def unfit(self) -> list[str]:
-        """The names of folders with versions that no model can have."""
+    def left_out(self) -> dict[str, str]:
+        """Why folders that seem to be models are not served, by name."""
         try:
-            found = [] if self.name else [path for path in self._candidates() if _is_model(path)]
-            return sorted(path.name for path in found if not MODEL_NAME.fullmatch(path.name))
+            found = [] if self.name else self._candidates()
         except OSError:
-            return []
+            return {}
+        reasons = {}
+        for path in found:
+            if not os.access(path, os.R_OK | os.X_OK):
+                reasons[path.name] = "this user cannot read it"
+            elif _is_model(path) and not MODEL_NAME.fullmatch(path.name):
+                reasons[path.name] = "a model name has lower-case letters, digits, _ and -"
+        return reasons
 
     def _homes(self) -> dict[str, Path]:
         if self.name:
@@ -96,13 +102,16 @@ class SavedFolder:
         return {name: homes[name] for name in sorted(homes) if MODEL_NAME.fullmatch(name)}
 
     def _candidates(self) -> list[Path]:
-        base = self.base.resolve()
+        base = self.base.resolve(strict=True)
         if _is_model(base):
             return [base]
         return [path for path in base.iterdir() if path.is_dir()]
 
 
 def _is_model(home: Path) -> bool:
+    # such as the lost+found of a disk
+    if not os.access(home, os.R_OK | os.X_OK):
+        return False
     return (home / GRAPH).is_file() or any(_is_version(path) for path in home.iterdir())
 
 

@@ -54,7 +54,7 @@ class SavedSync:
         self._seen: dict[tuple[str, str], str] = {}
         self._settled: dict[tuple[str, str], tuple[str, Refusal | None]] = {}
         self._looked = False
-        self._unfit: set[str] = set()
+        self._left_out: set[str] = set()
 
     def sync_once(self) -> dict[str, SyncResult]:
         """Brings every model to its highest good version. Raises `RegistryError`.
@@ -62,7 +62,7 @@ class SavedSync:
         A version whose files have changed since the last look is left for the next one: it may be
         on its way. At the first look all are taken as they are.
         """
-        self._tell_unfit()
+        self._tell_left_out()
         found = self._folder.versions()
         results = {name: self._sync_model(name, versions) for name, versions in found.items()}
         self._looked = True
@@ -167,14 +167,11 @@ class SavedSync:
             results[name] = "removed"
         return results
 
-    def _tell_unfit(self) -> None:
-        for name in sorted(set(self._folder.unfit()) - self._unfit):
-            self._unfit.add(name)
-            log.warning(
-                "the folder %s is not served; rename it: "
-                "a model name has lower-case letters, digits, _ and -",
-                name,
-            )
+    def _tell_left_out(self) -> None:
+        reasons = self._folder.left_out()
+        for name in sorted(reasons.keys() - self._left_out):
+            log.warning("the folder %s is not served: %s", name, reasons[name])
+        self._left_out |= reasons.keys()
 
 
 class _Made:
