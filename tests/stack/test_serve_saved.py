@@ -15,11 +15,13 @@ import pytest
 import requests
 
 from support.compose import ROOT, require_engine
+from support.kubernetes import found, kubectl, load_image, require_cluster
 from support.memory import tell
 from support.ports import free_ports
 from support.saved_models import SPECIES, write_iris_model
 
 PAGE = ROOT / "docs" / "coming-from-tensorflow-serving.md"
+OVERLAY = ROOT / "k8s" / "overlays" / "serve-saved"
 IMAGE = "vigie-saved:test"
 FIRST_SECONDS, NEXT_SECONDS = 30.0, 20.0
 """The longest from a start to the first answer, and from a new version to its own.
@@ -201,3 +203,45 @@ def test_new_versions_in_a_mounted_folder(image: str, name: str, folder: Path) -
     assert "Traceback" not in log
     page = requests.get(f"http://127.0.0.1:{port}/status", timeout=5).text
     assert "saved_model.pb is not a SavedModel" in page
+
+
+@pytest.fixture
+def on_cluster(image: str, name: str, folder: Path) -> Iterator[str]:
+    """The address of the overlay on a cluster, with the image that the page makes."""
+    require_cluster()
+    if not kubectl("get", "namespace", "serving", check=False).returncode:
+        pytest.skip("the cluster has a namespace `serving`, which may be somebody's")
+    base = f"{name}-base"
+    run("docker", "create", "--name", base, image)
+    run("docker", "cp", folder / "serving_dir" / "iris_model", f"{base}:/models/iris_model")
+    run("docker", "commit", "--change", "ENV MODEL_NAME iris_model", base, f"{name}:1")
+    (port,) = free_ports(1)
+    words = ["kubectl", "--namespace", "serving", "port-forward", "service/iris-service"]
+    forward: subprocess.Popen[bytes] | None = None
+    try:
+        load_image(f"{name}:1")
+        objects = run("kubectl", "kustomize", OVERLAY).replace("iris_serving:1", f"{name}:1")
+        kubectl("apply", "--validate=strict", "--filename", "-", given=objects)
+        rollout = ("rollout", "status", "deployment/iris-deployment", "--timeout=300s")
+        kubectl("--namespace", "serving", *rollout, seconds=320)
+        forward = subprocess.Popen([*words, f"{port}:8501"], stdout=subprocess.DEVNULL)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if forward is not None:
+            forward.terminate()
+            forward.wait()
+        kubectl("delete", "--ignore-not-found", "namespace", "serving", check=False, seconds=180)
+        subprocess.run(["docker", "rmi", f"{name}:1"], capture_output=True, check=False)
+
+
+def test_the_overlay_on_a_cluster(on_cluster: str, folder: Path) -> None:
+    (curl,) = shell_block("curl")
+    own = curl.replace("http://localhost:8501", on_cluster)
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while (answer := asked(own, folder)) is None:
+        assert time.monotonic() < deadline, "nobody answers at the Service"
+        time.sleep(0.5)
+    (row,) = answer["predictions"]
+    assert row["species_values"] == list(SPECIES)
+    pods = found("--namespace", "serving", "pods")["items"]
+    assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
