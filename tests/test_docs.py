@@ -12,6 +12,7 @@ import yaml
 from support.reference import GENERATED, page
 from vigie.batch.metrics import RunMetrics
 from vigie.batch.photos import BatchSummary
+from vigie.cli.main import main
 from vigie.monitoring.snapshots import merge, take_snapshot
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
@@ -153,10 +154,16 @@ def test_requirements_are_locked_and_name_no_index() -> None:
         assert [one for one in requirements if not LOCKED.fullmatch(one)] == []
 
 
+def plain_blocks(page: str) -> list[str]:
+    """The blocks of a page that are of no language: what is typed, and what comes of it."""
+    blocks = read(page).split("```")[1::2]
+    return [block.removeprefix("\n") for block in blocks if block.startswith("\n")]
+
+
 def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:
     """The path, body and headers of every `curl` of a page, and the answer below it."""
     calls = []
-    for block in re.findall(r"```\n(.*?)```", read(page), re.DOTALL):
+    for block in plain_blocks(page):
         for command, answer in re.findall(r"\$ curl (.*?)\n(\{.*?)\n", block, re.DOTALL):
             words = shlex.split(command.replace("\\\n", "").replace("$'", "'"))
             options = dict(zip(words[0:-1:2], words[1:-1:2], strict=True))
@@ -167,11 +174,29 @@ def curl_calls(page: str) -> list[tuple[str, bytes, dict[str, str], str]]:
     return calls
 
 
-def test_the_calls_of_the_dialects_are_answered_as_shown(shared_worker_state: WorkerState) -> None:
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [("dialects.md", 5), ("coming-from-mlflow-serve.md", 3), ("coming-from-a-flask-script.md", 2)],
+)
+def test_the_calls_of_a_page_are_answered_as_shown(
+    page: str, count: int, shared_worker_state: WorkerState
+) -> None:
     client = create_app(worker_state=shared_worker_state).test_client()
-    calls = curl_calls("dialects.md")
-    assert len(calls) == 5
+    calls = curl_calls(page)
+    assert len(calls) == count
     for path, body, headers, answer in calls:
         form = "application/x-www-form-urlencoded"
         response = client.post(path, data=body, headers={"Content-Type": form} | headers)
-        assert response.text == answer, path
+        said = re.sub(r'"request_id":"[0-9a-f]{32}"', '"request_id":"…"', response.text)
+        assert said == answer, path
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("coming-from-*.md")))
+def test_the_commands_of_those_who_come_are_ours(page: str) -> None:
+    typed = [line for block in plain_blocks(page) for line in block.splitlines()]
+    lines = [line for line in typed if line.startswith("vigie ")]
+    assert lines
+    for line in lines:
+        # the file of rows is nobody's
+        _, name, *words = shlex.split(line.removesuffix(" &").replace("--examples rows.json", ""))
+        assert main.commands[name].make_context(name, words).params is not None

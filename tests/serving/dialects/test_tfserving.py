@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.asgi import Answer
-from support.packages import install
+from support.packages import install, iris_document
 from support.worker import FLOWER, HOME, filled_cache, loaded, post, settings_for
+from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 
 HALF = "/v1/models/half_plus_two:predict"
+IRIS = "/v1/models/iris:predict"
 SENSORS = "/v1/models/sensors:predict"
 HOUSING = "/v1/models/housing:predict"
 PRICE = 164500.0
@@ -350,3 +352,56 @@ def test_what_is_wrong_in_a_list_is_found_by_its_place(
     shared_worker_state: WorkerState, body: dict[str, Any], said: str
 ) -> None:
     assert error(post(shared_worker_state, "/v1/models/iris:predict", body)).startswith(said)
+
+
+# --- what an imported SavedModel answered itself
+
+
+@pytest.fixture(scope="module")
+def imported_state(tmp_path_factory: pytest.TempPathFactory) -> WorkerState:
+    """A worker whose iris model was a SavedModel of other outputs."""
+    folder = tmp_path_factory.mktemp("imported")
+    cache = ModelCache(folder / "cache")
+    outputs = [
+        {"name": "predicted", "part": "label", "shape": [1]},
+        {"name": "probs", "part": "values", "output": "probabilities", "shape": [3]},
+        {"name": "class_ids", "part": "place", "shape": [1]},
+    ]
+    original = {"signature": "predict", "outputs": outputs}
+    install(cache, "iris", document={**iris_document(), "original": original})
+    return loaded(settings_for(cache, folder / "state", models=("iris",)))
+
+
+def test_an_imported_model_answers_as_its_original(imported_state: WorkerState) -> None:
+    plain = post(imported_state, "/predict/iris", {"instances": [FLOWER]}).json()
+    (row,) = plain["predictions"]
+    said = post(imported_state, IRIS, {"instances": [FLOWER]}).json()
+    (answered,) = said["predictions"]
+    assert list(answered) == ["predicted", "probs", "class_ids"]
+    assert answered["predicted"] == [row["label"]]
+    assert answered["probs"] == pytest.approx(list(row["scores"].values()))
+    assert answered["class_ids"] == [list(row["scores"]).index(row["label"])]
+    columns = {name: [value] for name, value in FLOWER.items()}
+    by_column = post(imported_state, IRIS, {"inputs": columns}).json()
+    assert by_column == {"outputs": {name: [value] for name, value in answered.items()}}
+
+
+def test_the_signature_of_the_original_is_known(imported_state: WorkerState) -> None:
+    for name in ("predict", "serving_default"):
+        body = {"signature_name": name, "instances": [FLOWER]}
+        assert post(imported_state, IRIS, body).status == 200
+    said = post(imported_state, IRIS, {"signature_name": "other", "instances": [FLOWER]})
+    assert said.status == 400
+    assert "the only one is predict" in error(said)
+    client = create_app(worker_state=imported_state).test_client()
+    metadata = client.get("/v1/models/iris/metadata").get_json()["metadata"]
+    outputs = metadata["signature_def"]["signature_def"]["predict"]["outputs"]
+    found = {
+        name: (one["dtype"], [size["size"] for size in one["tensor_shape"]["dim"]])
+        for name, one in outputs.items()
+    }
+    assert found == {
+        "predicted": ("DT_STRING", ["-1", "1"]),
+        "probs": ("DT_FLOAT", ["-1", "3"]),
+        "class_ids": ("DT_INT64", ["-1", "1"]),
+    }

@@ -13,7 +13,12 @@ import tensorflow as tf
 import yaml
 from mlflow.models import Model
 
-from support.saved_models import LABELS, write_bigquery_model
+from support.saved_models import (
+    LABELS,
+    MEASURES,
+    write_bigquery_model,
+    write_estimator_model,
+)
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError, RefusedPackage
 from vigie.registry.gate.integrity import verify_package
@@ -113,6 +118,37 @@ def test_a_model_as_bigquery_ml_exports_it(homes: Predictor, homes_source: Path)
         kind=tf.constant([row["kind"] for row in HOMES]),
     )["label_probs"]
     np.testing.assert_allclose(answers(homes, HOMES), original.numpy(), 1e-4, 1e-6)
+
+
+def test_a_classifier_as_estimators_export_it(tmp_path: Path) -> None:
+    write_estimator_model(tmp_path / "model")
+    predictor = imported(tmp_path / "model", tmp_path / "package")
+    document = predictor.package.document
+    assert (document.task, document.labels) == ("classification", ("0", "1", "2"))
+    assert [output.name for output in document.outputs] == ["probabilities", "logits"]
+    rows = [dict(zip(MEASURES, map(float, row), strict=True)) for row in NUMBERS]
+    found = predictor.predict(predictor.decoder.decode(rows).columns).outputs
+    original = tf.saved_model.load(str(tmp_path / "model")).signatures["predict"](
+        **{name: tf.constant(NUMBERS[:, place]) for place, name in enumerate(MEASURES)}
+    )
+    assert document.original is not None
+    assert {one.name for one in document.original.outputs} == set(original)
+    for one in document.original.outputs:
+        made = one.of(found, found["probabilities"], document.labels)
+        expected = original[one.name].numpy()
+        if expected.dtype == object:
+            assert made.tolist() == [[text.decode() for text in row] for row in expected]
+        else:
+            np.testing.assert_allclose(made, expected, 1e-4, 1e-5)
+
+
+def test_a_signature_is_chosen_by_its_name(tmp_path: Path) -> None:
+    write_estimator_model(tmp_path / "model", default=False)
+    with pytest.raises(RefusedPackage, match="its signatures: first, second; choose one with"):
+        imported(tmp_path / "model", tmp_path / "none")
+    predictor = imported(tmp_path / "model", tmp_path / "package", signature="second")
+    assert predictor.package.document.original is not None
+    assert predictor.package.document.original.signature == "second"
 
 
 def test_an_imported_saved_model_goes_out_as_it_came(

@@ -17,17 +17,17 @@ class Section:
 
 
 CONTENTS = (
-    Section("Serve", ("run", "serve", "follow")),
+    Section("Serve", ("run", "serve", "serve-saved")),
     Section("Ask", ("predict", "batch", "spark", "status")),
     Section("Train", ("train", "retrain", "evaluate", "fetch")),
     Section("Exchange", ("import", "export"), "models from elsewhere; a champion as SavedModel"),
     Section("Versions", ("models", "diff", "promote", "rollback")),
-    Section("Watch", ("drift", "log"), "how far inputs have moved; the prediction log"),
+    Section("Watch", ("drift", "log", "alerting"), "moved inputs; the prediction log; alerts"),
     Section("Keys", ("apikey", "signing-key"), "keys of callers; keys that sign packages"),
     Section(
         "Stack",
-        ("bootstrap", "importer", "share", "mirror", "alerting", "stack"),
-        "a stack's own",
+        ("bootstrap", "follow", "importer", "share", "mirror", "stack"),
+        "its own",
     ),
 )
 

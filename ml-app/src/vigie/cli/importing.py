@@ -33,6 +33,7 @@ _FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
     type=click.Path(exists=True, path_type=Path),
     help="A JSON list of rows, or a folder of photos; made up without it.",
 )
+@click.option("--signature", help="Of a SavedModel: another signature than serving_default.")
 @click.option("--task", type=click.Choice(["regression", "classification", "embedding"]))
 @click.option("--scaling", help="How a model of photos takes pixels: none, unit, symmetric, …")
 @click.option("--scale", help="Instead: pixels times this number, or three, …")
@@ -50,6 +51,7 @@ def import_command(
     labels: str | None,
     columns: str | None,
     examples: Path | None,
+    signature: str | None,
     task: str | None,
     scaling: str | None,
     scale: str | None,
@@ -71,7 +73,9 @@ def import_command(
     rows = read_examples(examples) if examples else ()
     options = _photo_options(size, resize, fit, as_numbers)
     options = replace(options, scaling=scaling_of(scaling, scale, offset))
-    wanted = Wanted(name, title, task, read_labels(labels), words(columns), rows, options)
+    wanted = Wanted(
+        name, title, task, read_labels(labels), words(columns), rows, options, signature
+    )
     try:
         made = _import(path, wanted)
     except MissingStatement as missing:

@@ -18,6 +18,7 @@ from vigie.cli.importing import export_command, import_command
 from vigie.cli.log import forget, log, migrate, quality
 from vigie.cli.renamed import renamed
 from vigie.cli.serve import follow, importer, mirror, run, serve, share
+from vigie.cli.serve_saved import serve_saved
 from vigie.cli.signing_key import signing_key
 from vigie.cli.spark import spark
 from vigie.cli.stack import stack
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 for _command in (
-    run, serve, follow, predict, batch, spark, status, train, retrain, evaluate, fetch,
+    run, serve, serve_saved, follow, predict, batch, spark, status, train, retrain, evaluate, fetch,
     import_command, importer, share, mirror, export_command, models, diff, promote, rollback, drift,
     log, apikey, signing_key, bootstrap, alerting, stack,
 ):  # fmt: skip

@@ -10,19 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from vigie.monitoring.logs import configure_logs
-from vigie.settings import former_settings, load_settings
+from vigie.cli.process import LOWEST_PRIORITY, begin
+from vigie.settings import load_settings
 
-if TYPE_CHECKING:
-    from vigie.settings import Settings
-
-LOWEST_PRIORITY = 19
 SHARE_THREADS = 32
-log = logging.getLogger("vigie.settings")
 
 
 @click.command(short_help="everything here, without Docker")
@@ -43,7 +37,7 @@ def serve(port: int | None, workers: int | None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.serving import serve as run_service
 
-    run_service(_begin(port=port, workers=workers))
+    run_service(begin(port=port, workers=workers))
 
 
 @click.command(short_help="model-sync: champions of MLflow into the cache")
@@ -55,7 +49,7 @@ def follow(once: bool) -> None:
     """
     from vigie.registry.sync import RegistrySync
 
-    sync = RegistrySync(_begin())
+    sync = RegistrySync(begin())
     if once:
         _tell(sync.sync_once(), {"failed"})
     else:
@@ -71,7 +65,7 @@ def importer(once: bool) -> None:
     """
     from vigie.registry.importer import Importer
 
-    own = Importer(_begin())
+    own = Importer(begin())
     if once:
         _tell(own.look_once(), {"failed", "refused"})
     else:
@@ -84,7 +78,7 @@ def share() -> None:
 
     On VIGIE_SHARE_HOST and VIGIE_SHARE_PORT; whoever reaches that port may read every package.
     """
-    settings = _begin()
+    settings = begin()
     host = f"[{settings.share_host}]" if ":" in settings.share_host else settings.share_host
     words = [
         sys.executable, "-m", "gunicorn", "--bind", f"{host}:{settings.share_port}",
@@ -105,7 +99,7 @@ def mirror(once: bool) -> None:
     """
     from vigie.registry.mirror import CacheMirror
 
-    own = CacheMirror(_begin())
+    own = CacheMirror(begin())
     if once:
         _tell(own.sync_once(), {"failed"})
     else:
@@ -128,12 +122,3 @@ def _run_behind(work: Callable[[threading.Event], None]) -> None:
     # to download and to try a candidate is work, and never as urgent as an answer
     os.nice(LOWEST_PRIORITY)
     work(stop)
-
-
-def _begin(**overrides: object) -> Settings:
-    """The settings of a process that logs, from here on as they say."""
-    settings = load_settings(**overrides)
-    configure_logs(settings.log_format)
-    for name in former_settings():
-        log.warning("%s is no setting any more and is ignored", name)
-    return settings

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vigie.models.model_input import Input
 from vigie.models.model_output import LabelNote, Output
+from vigie.models.original import Original
 from vigie.models.text import Text
 from vigie.models.vectors import Neighbourhood, Reduction
 
@@ -92,6 +93,7 @@ class PackageDocument(_Frozen):
     reduction: Reduction | None = None
     neighbours: Neighbourhood | None = None
     interval: dict[str, Any] | None = None
+    original: Original | None = None
     provenance: Provenance
     metrics: dict[str, float] = {}
 
@@ -108,7 +110,17 @@ class PackageDocument(_Frozen):
         ):
             raise ValueError("a classification names one label per class of its first output")
         self._check_vectors()
+        self._check_original()
         return self
+
+    def _check_original(self) -> None:
+        sizes = {output.name: math.prod(output.shape) for output in self.outputs}
+        known = len(self.labels)
+        parts = {"label": 1, "place": 1, "labels": known, "places": known}
+        for one in self.original.outputs if self.original else ():
+            size = sizes.get(one.output or "") if one.part == "values" else parts[one.part]
+            if math.prod(one.shape) != size or (one.part != "values" and not known):
+                raise ValueError(f"original: {one.name} cannot be made of the outputs")
 
     def _check_vectors(self) -> None:
         if not self.outputs[0].shown:

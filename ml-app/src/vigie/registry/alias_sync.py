@@ -22,7 +22,8 @@ from vigie.registry.tags import settled_figures
 
 if TYPE_CHECKING:
     from vigie.registry.cache import Alias, ModelCache
-    from vigie.registry.client import RegisteredVersion, RegistryClient
+    from vigie.registry.client import RegisteredVersion
+    from vigie.registry.fetch import VersionSource
     from vigie.settings import Settings
 
 log = logging.getLogger("vigie.registry")
@@ -39,7 +40,7 @@ class AliasSync:
         self,
         alias: Alias,
         settings: Settings,
-        client: RegistryClient,
+        client: VersionSource,
         cache: ModelCache,
         verifying: threading.Lock,
         refusals: dict[str, int],
@@ -88,6 +89,18 @@ class AliasSync:
         self._failing.pop(name, None)
         self._refusals.pop(name, None)
 
+    def refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> SyncResult:
+        """Records that a version may not serve, and why; the one before goes on."""
+        name = version.name
+        refusal = Refusal(version.version, version.digest or "", str(reason))
+        self._backoff.add(version, reason)
+        if self._cache.refusal(name, self._alias) != refusal:
+            self._cache.refuse(name, refusal, self._alias)
+            self._refusals[name] = self._refusals.get(name, 0) + 1
+            what = "version" if self._alias == CHAMPION else self._alias
+            log.error("%s %s %s is refused: %s", name, what, version.version, reason)
+        return "refused"
+
     def _take(self, wanted: RegisteredVersion, digest: str, stop: threading.Event) -> SyncResult:
         started = time.monotonic()
         name = wanted.name
@@ -101,7 +114,7 @@ class AliasSync:
             except Superseded:
                 return "superseded"
             except RefusedPackage as reason:
-                return self._refuse(wanted, reason)
+                return self.refuse(wanted, reason)
             except RegistryError as failure:
                 return self._put_off(wanted, failure)
             self._point(name, digest)
@@ -155,17 +168,6 @@ class AliasSync:
         elif before not in (None, digest, self._cache.pointer(name)):
             self._cache.drop(name, str(before))
 
-    def _refuse(self, version: RegisteredVersion, reason: RefusedPackage) -> SyncResult:
-        name = version.name
-        refusal = Refusal(version.version, version.digest or "", str(reason))
-        self._backoff.add(version, reason)
-        if self._cache.refusal(name, self._alias) != refusal:
-            self._cache.refuse(name, refusal, self._alias)
-            self._refusals[name] = self._refusals.get(name, 0) + 1
-            what = "version" if self._alias == CHAMPION else self._alias
-            log.error("%s %s %s is refused: %s", name, what, version.version, reason)
-        return "refused"
-
     def _put_off(self, version: RegisteredVersion, failure: RegistryError) -> SyncResult:
         """Leaves a failed download for later: the trouble of one version is that of no other."""
         name, number = version.name, version.version
@@ -181,7 +183,7 @@ class AliasSync:
         """Says that the package is being made, or refuses a version that gets none."""
         name, told = version.name, self._imports.pending(version)
         if told is None:
-            return self._refuse(version, self._imports.refusal(version))
+            return self.refuse(version, self._imports.refusal(version))
         awaited = Refusal(version.version, "", told, pending=True)
         if self._cache.refusal(name, self._alias) != awaited:
             self._cache.refuse(name, awaited, self._alias)

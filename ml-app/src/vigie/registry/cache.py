@@ -118,6 +118,12 @@ class ModelCache:
             return None
         return CachedVersion(root, digest, str(record["version"]), str(record["run_id"]))
 
+    def find_run(self, model: str, run_id: str) -> CachedVersion | None:
+        """The package that came of this run, if the cache has it."""
+        records = sorted(self._versions(model).glob("*.json"))
+        found = (self.find(model, record.stem) for record in records)
+        return next((version for version in found if version and version.run_id == run_id), None)
+
     def named(self, model: str, alias: Alias) -> CachedVersion | None:
         """The package that an alias points to, if there is one."""
         digest = self.pointer(model, alias)

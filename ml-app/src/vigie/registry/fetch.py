@@ -6,9 +6,9 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.package import DOCUMENT, MAX_JSON_BYTES, read_document
@@ -55,6 +55,22 @@ def document_of(client: RegistryClient, name: str, number: str) -> PackageDocume
             return None
 
 
+class VersionSource(Protocol):
+    """What versions come from: MLflow, or a folder."""
+
+    def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
+        """The version that an alias names now."""
+
+    def download(
+        self,
+        version: RegisteredVersion,
+        folder: Path,
+        most_bytes: int,
+        cancel_check: Callable[[], None] = ...,
+    ) -> None:
+        """Writes its files below `folder`. Raises `RegistryError` and `RefusedPackage`."""
+
+
 class Superseded(Exception):
     """Nobody wants the download any more: an alias moved, or the process ends."""
 
@@ -67,7 +83,7 @@ class CancelCheck:
 
     def __init__(
         self,
-        client: RegistryClient,
+        client: VersionSource,
         name: str,
         aliases: Mapping[str, RegisteredVersion | None],
         stop: threading.Event,

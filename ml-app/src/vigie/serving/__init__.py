@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask
 
+    from vigie.serving.http.server import Companion
     from vigie.serving.worker_state import WorkerState
     from vigie.settings import Settings
 
@@ -19,11 +22,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     return create(settings)
 
 
-def serve(settings: Settings) -> None:
-    """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`."""
+def serve(settings: Settings, companions: Sequence[Companion] = ()) -> None:
+    """Serves until it is told to stop, with `companions` in processes beside the workers.
+
+    A taken port or folder is a `ConfigurationError`.
+    """
     from vigie.serving.http.server import serve as run
 
-    run(settings, _create_late)
+    run(settings, _create_late, companions)
 
 
 def _create_late(worker_state: WorkerState) -> Flask:

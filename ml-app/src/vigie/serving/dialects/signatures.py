@@ -6,15 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vigie.serving.dialects.answer_tensors import answer_tensors, goes_by_name
-from vigie.serving.dialects.tfserving import SIGNATURE
+from vigie.serving.dialects.tfserving import signature_of
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input
+    from vigie.models.original import Part
     from vigie.serving.runtime.loaded_model import LoadedModel
 
 _TF_TYPES = {
     "float32": "DT_FLOAT", "int64": "DT_INT64", "string": "DT_STRING", "image": "DT_STRING",
+}  # fmt: skip
+_TF_PARTS: dict[Part, str] = {
+    "values": "DT_FLOAT", "label": "DT_STRING", "labels": "DT_STRING", "place": "DT_INT64",
+    "places": "DT_INT64",
 }  # fmt: skip
 _TF_ANSWERS = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING"}
 _PLATFORMS = {"onnx": "onnxruntime_onnx", "tensorflow": "tensorflow_keras"}
@@ -47,13 +52,18 @@ def tfserving_metadata(live: LoadedModel) -> dict[str, Any]:
     }
     return {
         "model_spec": {"name": live.name, "signature_name": "", "version": live.version},
-        "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
+        "metadata": {"signature_def": {"signature_def": {signature_of(document): signature}}},
     }
 
 
 def _tf_outputs(live: LoadedModel) -> dict[str, Any]:
-    """What an answer has: the one output, or all that goes by name."""
+    """What an answer has: the original's outputs, else the one output, or all that goes by name."""
     document = live.document
+    if document.original is not None:
+        return {
+            one.name: _tensor_info(one.name, _TF_PARTS[one.part], one.shape)
+            for one in document.original.outputs
+        }
     tensors = answer_tensors(live.predictor.package)
     named = tensors if goes_by_name(document) else [document.outputs[0].name]
     known = document.answer_names()

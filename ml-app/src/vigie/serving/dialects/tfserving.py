@@ -28,7 +28,9 @@ from vigie.serving.dialects.columns import (
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
+    from vigie.engines.predictor import Answers
     from vigie.errors import FieldError, VigieError
+    from vigie.models.document import PackageDocument
     from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
@@ -55,9 +57,10 @@ class TfServingDialect:
         document = parse_json(request.body, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object with instances or inputs", kind_of(document))
-        if document.get("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
+        known = signature_of(live.document)
+        if document.get("signature_name", SIGNATURE) not in (known, SIGNATURE, "", None):
             raise InvalidInput(
-                f"Serving signature name not found in signature def; the only one is {SIGNATURE}."
+                f"Serving signature name not found in signature def; the only one is {known}."
             )
         if ("instances" in document) == ("inputs" in document):
             raise InvalidInput("Send either instances (by row) or inputs (by column).")
@@ -102,19 +105,15 @@ class TfServingDialect:
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
         """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
         live, answers = context.live, result.answers
+        values = _by_name(live, answers)
         answer: Any
-        if not goes_by_name(live.document):
-            answer = answers.outputs[live.document.outputs[0].name].tolist()
+        if len(values) == 1:
+            (answer,) = values.values()
+        elif context.response_format.member == "outputs":
+            answer = values
         else:
-            values = {
-                name: answer_values(live.document, answers, name).tolist()
-                for name in answer_tensors(live.predictor.package)
-            }
-            if context.response_format.member == "outputs":
-                answer = values
-            else:
-                rows = zip(*values.values(), strict=True)
-                answer = [dict(zip(values, row, strict=True)) for row in rows]
+            rows = zip(*values.values(), strict=True)
+            answer = [dict(zip(values, row, strict=True)) for row in rows]
         return EncodedResponse(orjson.dumps({context.response_format.member: answer}))
 
     def refuse(
@@ -122,6 +121,29 @@ class TfServingDialect:
     ) -> EncodedResponse:
         """`{"error": "…"}`; what breaks the signature is 400 there, as what cannot be parsed."""
         return error_response(error)
+
+
+def signature_of(document: PackageDocument) -> str:
+    """The name of the one signature: that of the original, of an imported SavedModel."""
+    return document.original.signature if document.original else SIGNATURE
+
+
+def _by_name(live: LoadedModel, answers: Answers) -> dict[str, list[Any]]:
+    """What is answered, by name: as the original did, where there was one."""
+    document = live.document
+    first = document.outputs[0].name
+    if document.original is not None:
+        scores = answers.outputs[first]
+        return {
+            one.name: one.of(answers.outputs, scores, document.labels).tolist()
+            for one in document.original.outputs
+        }
+    if not goes_by_name(document):
+        return {first: answers.outputs[first].tolist()}
+    return {
+        name: answer_values(document, answers, name).tolist()
+        for name in answer_tensors(live.predictor.package)
+    }
 
 
 def without_names(rows: list[Any], live: LoadedModel, where: str) -> Decoded:

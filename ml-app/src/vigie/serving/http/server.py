@@ -8,7 +8,7 @@ import importlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
@@ -32,10 +32,15 @@ if TYPE_CHECKING:
 WORKER = "vigie.serving.http.worker.Worker"
 
 
-def serve(settings: Settings, create_app: CreateApp) -> None:
+Companion = Callable[[int], None]
+"""The work of a process beside the workers; it gets the id of their master, and ends by SIGTERM."""
+
+
+def serve(settings: Settings, create_app: CreateApp, companions: Sequence[Companion] = ()) -> None:
     """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`.
 
-    `create_app` makes the application of a worker for whatever is no prediction.
+    `create_app` makes the application of a worker for whatever is no prediction; `companions` run
+    beside the workers, each in a process of its own that is started again where it ends.
     """
     require_free_port(settings.host, settings.port, "VIGIE_PORT")
     require_free_port(settings.metrics_host, settings.metrics_port, "VIGIE_METRICS_PORT")
@@ -49,7 +54,7 @@ def serve(settings: Settings, create_app: CreateApp) -> None:
     if settings.api_keys:
         read_keys(settings.api_keys)
     _prepare_for_forks(settings)
-    _Application(settings, create_app).run()
+    _Application(settings, create_app, companions).run()
 
 
 def _prepare_for_forks(settings: Settings) -> None:
@@ -68,9 +73,12 @@ def _prepare_for_forks(settings: Settings) -> None:
 class _Application(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured from the settings and from nothing else."""
 
-    def __init__(self, settings: Settings, create_app: CreateApp) -> None:
+    def __init__(
+        self, settings: Settings, create_app: CreateApp, companions: Sequence[Companion]
+    ) -> None:
         self._settings = settings
         self._create_app = create_app
+        self._companions = companions
         super().__init__()
 
     def load_config(self) -> None:
@@ -100,7 +108,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         return create_asgi_app(self._settings, self._create_app)
 
     def run(self) -> None:
-        _Master(self, self._settings).run()
+        _Master(self, self._settings, self._companions).run()
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -114,17 +122,21 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which also keeps two companions alive: publisher and log writer."""
+    """gunicorn's master, which also keeps companions alive: publisher, log writer and others."""
 
-    def __init__(self, app: _Application, settings: Settings) -> None:
+    def __init__(
+        self, app: _Application, settings: Settings, companions: Sequence[Companion]
+    ) -> None:
         self._settings = settings
-        self._companions: dict[Callable[[int], None], int] = {}
+        logs = settings.prediction_log != "off"
+        own = (self._publish, self._write_log) if logs else (self._publish,)
+        self._work: tuple[Companion, ...] = (*own, *companions)
+        self._companions: dict[Companion, int] = {}
         super().__init__(app)
 
     def manage_workers(self) -> None:
         super().manage_workers()
-        logs = self._settings.prediction_log != "off"
-        for work in (self._publish, self._write_log) if logs else (self._publish,):
+        for work in self._work:
             if work not in self._companions or not _is_running(self._companions[work]):
                 self._companions[work] = self._fork(work)
 
@@ -138,7 +150,7 @@ class _Master(Arbiter):  # type: ignore[misc]
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
 
-    def _fork(self, work: Callable[[int], None]) -> int:
+    def _fork(self, work: Companion) -> int:
         """A fork shares the master's memory; it holds no model and no listening socket."""
         master = os.getpid()
         child = os.fork()

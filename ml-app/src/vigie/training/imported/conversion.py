@@ -22,6 +22,7 @@ from vigie.training.imported.inputs import describe_inputs
 from vigie.training.imported.keras_photos import find_scaling
 from vigie.training.imported.parts import parts_of, tried_rows
 from vigie.training.imported.photos import PhotoOptions, Question, decide
+from vigie.training.imported.saved_outputs import choose_outputs
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input
@@ -35,6 +36,7 @@ def to_package(
     columns: Sequence[str],
     examples: Sequence[dict[str, Any]],
     photos: dict[str, Any] | None = None,
+    signature: str | None = None,
 ) -> dict[str, Any]:
     """Writes `model.keras` and `model.onnx` where they can be made; gives what a package says.
 
@@ -42,9 +44,12 @@ def to_package(
     """
     path, options = Path(source), PhotoOptions.from_dict(photos) if photos else PhotoOptions()
     if path.is_dir():
+        graph = saved_model.load_saved_model(path, signature)
         return _saved_model_to_package(
-            folder, path, tuple(labels), columns, list(examples), options
+            folder, graph, tuple(labels), columns, list(examples), options
         )
+    if signature is not None:
+        raise DataError("--signature is for a SavedModel")
     model = keras_model.load_keras(path, folder)
     tensors = keras_model.tensors_of(model)
     taken = decide(tensors, options, lambda: find_scaling(model))
@@ -76,13 +81,12 @@ def from_keras(
 
 def _saved_model_to_package(
     folder: Path,
-    path: Path,
+    graph: saved_model.Graph,
     labels: tuple[str, ...],
     columns: Sequence[str],
     examples: list[dict[str, Any]],
     options: PhotoOptions,
 ) -> dict[str, Any]:
-    graph = saved_model.load_saved_model(path)
     # what a signature computes first lies in functions within functions: it tells its type alone
     taken = decide(graph.tensors, options, lambda: None)
     if isinstance(taken, Question):
@@ -102,7 +106,8 @@ def from_saved_model(
     """Writes `model.onnx` of a signature behind these inputs."""
     rows, feeds = tried_rows(inputs, examples)
     found = saved_model.answer(graph, inputs, saved_model.tensors_for(feeds))
-    saved_model.choose_outputs(graph, {n: v.numpy() for n, v in found.items()}, labels)
+    served = choose_outputs({n: v.numpy() for n, v in found.items()}, labels, graph.signature)
+    graph.outputs = served.names
     try:
         difference = saved_model.export_saved(graph, inputs, folder / "model.onnx", feeds)
     except DataError:
@@ -113,7 +118,8 @@ def from_saved_model(
             "import the Keras model it was made from"
         ) from None
     answers = {n: v.numpy() for n, v in saved_model.numbers_of(graph, found).items()}
-    return parts_of(folder, inputs, rows, answers, graph.labels, graph.photos, difference)
+    parts = parts_of(folder, inputs, rows, answers, served.labels, graph.photos, difference)
+    return {**parts, "original": served.original.model_dump()}
 
 
 def to_saved_model(folder: Path, root: str) -> bool:

@@ -39,6 +39,7 @@ def describe_imported(
                 "inputs": parts["inputs"],
                 "outputs": outputs,
                 "labels": labels,
+                "original": parts.get("original"),
                 "provenance": {
                     "source": "; ".join(filter(None, (source, scaling_told(parts)))),
                     "exported_difference": parts["difference"],

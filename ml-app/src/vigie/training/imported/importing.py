@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,47 +18,28 @@ from mlflow.types.schema import Schema, TensorSpec
 
 from vigie.errors import DataError
 from vigie.models.manifest import write_manifest
-from vigie.models.package import KERAS_MODEL, ONNX_MODEL
+from vigie.models.package import KERAS_MODEL
 from vigie.models.signing import load_private_key, sign_package
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
 from vigie.registry.gate.integrity import verify_package
 from vigie.registry.promotion import Promotions
-from vigie.sandbox.keras_archive import check_keras_file
-from vigie.sandbox.run import run_confined
-from vigie.training.imported.document import describe_imported, scaling_told
-from vigie.training.imported.files import take, take_arrays, write_documents
+from vigie.training.imported.document import scaling_told
 from vigie.training.imported.inputs import TRIED_ROWS
 from vigie.training.imported.labels import words
-from vigie.training.imported.memory import limits_for
-from vigie.training.imported.photos import NAME, PhotoOptions, Question
+from vigie.training.imported.package import MissingStatement, Wanted, write_package
+from vigie.training.imported.photos import NAME
 from vigie.training.imported.sources import fetch
 from vigie.training.tracking import Tracking
 
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
     from vigie.models.model_input import Input
-    from vigie.sandbox.run import Limits
     from vigie.settings import Settings
 
 __all__ = ["Imported", "MissingStatement", "Wanted", "import_model", "read_examples", "words"]
 
 _PHOTOS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_MAKERS = {".onnx": "onnx_model"}
-"""What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user says about the model: its name, and what its file does not tell."""
-
-    name: str
-    title: str | None = None
-    task: str | None = None
-    labels: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    examples: tuple[dict[str, Any], ...] = ()
-    photos: PhotoOptions = field(default_factory=PhotoOptions)
 
 
 @dataclass(frozen=True)
@@ -73,20 +54,6 @@ class Imported:
     champion: bool
     note: str | None = None
     scaling: str | None = None
-
-
-class MissingStatement(DataError):
-    """A model of photos that does not tell how its pixels are scaled, or of which size they are."""
-
-    def __init__(self, name: str, question: Question) -> None:
-        size = f" of {question.size[0]}x{question.size[1]}" if question.size else ""
-        lacks = [] if question.size else ["of which size they are"]
-        lacks += ["how their pixels are scaled"] if question.wants_scaling else []
-        super().__init__(
-            f"{name} takes photos{size} and does not tell {' nor '.join(lacks)}"
-            + (f"; {question.finding.sign}: {question.finding.name}" if question.finding else "")
-        )
-        self.question = question
 
 
 def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
@@ -147,44 +114,14 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
 
 
 def write_imported(
-    source: Path, wanted: Wanted, root: Path, mlflow_model: Model, limits: Limits | None = None
+    source: Path, wanted: Wanted, root: Path, mlflow_model: Model
 ) -> tuple[str, dict[str, Any]]:
     """Writes the package of the model at `source` below `root`; gives its digest and parts."""
-    if source.suffix == ".keras":
-        check_keras_file(source, source.name)
-    (root / "vigie").mkdir(parents=True)
-    parts = _convert(source, wanted, root, limits)
+    document, parts = write_package(source, wanted, root)
     if source.is_dir():
         _keep_original(source, root)
-    document = describe_imported(
-        wanted.name, parts, f"imported from {source.name}", not wanted.examples,
-        wanted.title, wanted.task,
-    )  # fmt: skip
-    write_documents(root, document, parts)
     _write_mlmodel(root, mlflow_model, document)
     return write_manifest(root), parts
-
-
-def _convert(source: Path, wanted: Wanted, root: Path, limits: Limits | None) -> dict[str, Any]:
-    """Puts Keras model and graph below `root`, made in the sandbox; gives what it found out."""
-    order = {
-        "source": str(source.resolve()),
-        "labels": wanted.labels,
-        "columns": wanted.columns,
-        "examples": wanted.examples,
-        "photos": wanted.photos.to_dict(),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        task = f"vigie.training.imported.{_MAKERS.get(source.suffix, 'conversion')}:to_package"
-        allowed = limits or limits_for(source)
-        parts: dict[str, Any] = run_confined(task, order, work, [source], allowed)
-        if "question" in parts:
-            raise MissingStatement(source.name, Question.from_dict(parts["question"]))
-        take(work / "model.onnx", root / ONNX_MODEL)
-        take_arrays(work, root)
-        take(work / "model.keras", root / KERAS_MODEL)
-    return parts
 
 
 def _note(parts: Mapping[str, Any]) -> str | None:

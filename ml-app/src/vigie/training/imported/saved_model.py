@@ -7,7 +7,7 @@ operators are checked before.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,17 @@ from tensorflow.core.protobuf import saved_model_pb2
 from vigie.errors import DataError, RefusedPackage
 from vigie.training.graph.agreement import compare_graph
 from vigie.training.graph.export import export_function
-from vigie.training.imported.inputs import InputTensor, safe_name
+from vigie.training.imported.inputs import InputTensor
+from vigie.training.imported.saved_graph import running_operators, takes_examples
 
 if TYPE_CHECKING:
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+
     from vigie.models.model_input import Input
     from vigie.training.imported.photos import TakenPhotos
 
 MOST_GRAPH_BYTES = 2**30
+_USUAL = ("serving_default", "serve", "predict")
 _REACHES_OUT = re.compile(
     r"(Eager)?PyFunc.*|.*WriteFile.*|.*ReadFile.*|.*FileSystem.*|MatchingFiles|ImmutableConst"
     r"|.*Reader(V\d)?|.*Dataset(V\d)?|.*Summary.*|PrintV2|Print|Save|SaveSlices|Restore"
@@ -37,7 +41,7 @@ _REACHES_OUT = re.compile(
 
 @dataclass
 class Graph:
-    """A loaded signature: its inputs, and the outputs and labels that `choose_outputs` settles.
+    """A loaded signature and its inputs; `outputs` are settled by what it answers.
 
     `photos` where it takes some.
     """
@@ -45,13 +49,16 @@ class Graph:
     owner: Any
     call: Any
     tensors: list[InputTensor]
-    outputs: dict[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
+    signature: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
     photos: TakenPhotos | None = None
 
 
-def check_saved_model(path: Path) -> None:
-    """Refuses a SavedModel with operators that reach files, the network or Python."""
+def check_saved_model(path: Path) -> MetaGraphDef:
+    """Refuses a SavedModel with operators that reach files, the network or Python.
+
+    What nothing depends on may have any. Gives its first graph.
+    """
     file = path / "saved_model.pb"
     if not file.is_file():
         raise DataError("the folder has no saved_model.pb")
@@ -65,33 +72,57 @@ def check_saved_model(path: Path) -> None:
     if not model.meta_graphs:
         raise RefusedPackage("saved_model.pb holds no model")
     for meta in model.meta_graphs:
-        graph = meta.graph_def
-        nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
-        for operator in sorted({node.op for node in nodes}):
+        for operator in sorted(running_operators(meta)):
             if _REACHES_OUT.fullmatch(operator):
                 raise RefusedPackage(f"the SavedModel has an operator that reaches out: {operator}")
         for asset in meta.asset_file_def:
             if ".." in asset.filename or "/" in asset.filename:
                 raise RefusedPackage("the SavedModel names a file outside its folder")
+    return model.meta_graphs[0]
 
 
-def load_saved_model(path: Path) -> Graph:
-    """The serving signature of a SavedModel, whose operators are checked first."""
-    check_saved_model(path)
+def load_saved_model(path: Path, signature: str | None = None) -> Graph:
+    """A signature of a SavedModel, whose operators are checked first.
+
+    Without a name it is `serving_default`, unless that takes serialised examples and another does
+    not. Raises `DataError`, which lists the signatures, where none is plainly the one.
+    """
+    chosen = _choose_signature(check_saved_model(path), signature)
     owner = tf.saved_model.load(str(path))
-    names = list(owner.signatures)
-    chosen = next((n for n in ("serving_default", "serve", "predict") if n in names), None)
-    if chosen is None and len(names) == 1:
-        chosen = names[0]
-    if chosen is None:
-        raise DataError("the SavedModel has no signature `serving_default`")
+    if chosen not in owner.signatures:
+        raise DataError(f"the signature {chosen} of the SavedModel cannot be loaded")
     call = owner.signatures[chosen]
     specs = call.structured_input_signature[1]
     tensors = [
         InputTensor(name, spec.dtype.name, tuple(spec.shape.as_list()[1:]))
         for name, spec in sorted(specs.items())
     ]
-    return Graph(owner, call, tensors)
+    return Graph(owner, call, tensors, chosen)
+
+
+def _choose_signature(meta: MetaGraphDef, wanted: str | None) -> str:
+    """The name of the signature that is served."""
+    known = {n: s for n, s in meta.signature_def.items() if not n.startswith("__") and s.outputs}
+    listed = ", ".join(sorted(known)) or "none"
+    if wanted is not None:
+        if wanted not in known:
+            raise DataError(f"the SavedModel has no signature `{wanted}`; its signatures: {listed}")
+        return wanted
+    values = [name for name, one in known.items() if not takes_examples(meta, one)]
+    if known and not values:
+        raise DataError(
+            f"the signatures of the SavedModel ({listed}) take serialised tf.Example; export it "
+            "with build_raw_serving_input_receiver_fn"
+        )
+    chosen = next((name for name in _USUAL if name in values), None)
+    if chosen is None and len(values) == 1:
+        (chosen,) = values
+    if chosen is None:
+        raise DataError(
+            f"the SavedModel has no signature `serving_default`; its signatures: {listed}; choose "
+            "one with --signature"
+        )
+    return chosen
 
 
 def answer(graph: Graph, inputs: Sequence[Input], feeds: dict[str, Any]) -> dict[str, Any]:
@@ -118,28 +149,6 @@ def _scaled(pixels: tf.Tensor, photos: TakenPhotos) -> tf.Tensor:
     if not scaling.is_identity:
         values = values * tf.constant(scaling.scale) + tf.constant(scaling.offset)
     return tf.transpose(values, (0, 3, 1, 2)) if photos.first else values
-
-
-def choose_outputs(graph: Graph, answers: dict[str, np.ndarray], labels: tuple[str, ...]) -> None:
-    """Settles which outputs are served, and the labels where the model answers them as text."""
-    numbers = {n: v for n, v in answers.items() if np.issubdtype(v.dtype, np.floating)}
-    texts = {n: v for n, v in answers.items() if v.dtype == object and v.ndim == 2}
-    graph.labels = labels
-    for values in texts.values():
-        like = [name for name, found in numbers.items() if found.shape == values.shape]
-        if labels or not like or values.shape[1] < 2:
-            continue
-        if (values != values[0]).any():
-            raise DataError("the model gives its labels in another order from row to row")
-        graph.labels = tuple(_text(value) for value in values[0])
-    if graph.labels:
-        size = (len(graph.labels),)
-        numbers = {n: v for n, v in numbers.items() if v.shape[1:] == size}
-        best = sorted(numbers, key=lambda name: ("prob" not in name, name))[:1]
-        numbers = {name: numbers[name] for name in best}
-    if not numbers:
-        raise DataError("the model gives no numbers that could be served")
-    graph.outputs = {name: safe_name(name) for name in numbers}
 
 
 def export_saved(
@@ -175,7 +184,3 @@ def tensors_for(feeds: dict[str, np.ndarray]) -> dict[str, Any]:
         name: tf.constant(value, tf.string if value.dtype == object else None)
         for name, value in feeds.items()
     }
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

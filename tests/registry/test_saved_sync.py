@@ -1,0 +1,257 @@
+"""A folder of SavedModels and the cache: what is imported when, and which version serves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
+from vigie.errors import RefusedPackage, RegistryError
+from vigie.registry.cache import ModelCache
+from vigie.registry.saved_folder import SavedFolder
+from vigie.registry.saved_sync import SavedSync
+from vigie.settings import Settings, load_settings
+
+BROKEN = b"broken"
+
+
+@dataclass
+class Maker:
+    """Makes real packages of what a `saved_model.pb` says: a factor, or that it is broken."""
+
+    made: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def __call__(self, source: Path, name: str, root: Path) -> str:
+        self.made.append(f"{name}/{source.name}")
+        content = (source / "saved_model.pb").read_bytes()
+        self.meanwhile()
+        if content == BROKEN:
+            raise RefusedPackage("saved_model.pb is not a SavedModel")
+        factor = float(content)
+        return write_package(
+            root, housing_document(name, factor), housing_graph(factor), HOUSING_ROWS
+        )
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(cache=tmp_path / "cache", state=tmp_path / "state", models=("*",))
+
+
+@pytest.fixture
+def cache(settings: Settings) -> ModelCache:
+    return ModelCache(settings.cache)
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def sync(settings: Settings, base: Path, maker: Maker) -> SavedSync:
+    return SavedSync(settings, SavedFolder(base), maker)
+
+
+def put(base: Path, version: str, content: bytes = b"1") -> Path:
+    folder = base / version
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "saved_model.pb").write_bytes(content)
+    return folder
+
+
+def serving(cache: ModelCache, name: str = "homes") -> str | None:
+    champion = cache.champion(name)
+    return champion.version if champion else None
+
+
+def reason(cache: ModelCache, name: str = "homes") -> tuple[str, str] | None:
+    refusal = cache.refusal(name)
+    return (refusal.version, refusal.reason) if refusal else None
+
+
+def test_the_highest_version_serves_and_nothing_is_imported_twice(
+    sync: SavedSync, settings: Settings, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    put(base, "homes/1")
+    put(base, "homes/2", b"2")
+    put(base, "villas/7", b"3")
+    assert sync.sync_once() == {"homes": "installed", "villas": "installed"}
+    assert (serving(cache), serving(cache, "villas")) == ("2", "7")
+    assert sync.sync_once() == {"homes": "current", "villas": "current"}
+    # a restart, and the same files somewhere else
+    again = SavedSync(settings, SavedFolder(base), maker)
+    assert again.sync_once() == {"homes": "current", "villas": "current"}
+    shutil.copytree(base / "villas" / "7", base / "villas" / "8")
+    again.sync_once()
+    assert again.sync_once()["villas"] == "installed"
+    assert serving(cache, "villas") == "8"
+    assert maker.made == ["homes/2", "villas/7"]
+    assert cache.registry_state().last_success > 0
+
+
+def test_a_new_version_is_taken_once_its_files_stay_as_they_are(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    assert sync.sync_once() == {"homes": "current"}
+    put(base, "homes/2", b"2.5")
+    os.utime(base / "homes" / "2" / "saved_model.pb", (1, 1))
+    assert sync.sync_once() == {"homes": "current"}
+    assert serving(cache) == "1"
+    assert sync.sync_once() == {"homes": "installed"}
+    assert serving(cache) == "2"
+    assert maker.made == ["homes/1", "homes/2"]
+
+
+def test_a_broken_version_is_refused_with_its_reason_and_the_old_one_goes_on(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(base, "homes/2")
+    sync.sync_once()
+    put(base, "homes/3", BROKEN)
+    for _ in range(4):
+        sync.sync_once()
+    assert serving(cache) == "2"
+    assert reason(cache) == ("3", "saved_model.pb is not a SavedModel")
+    assert caplog.text.count("homes version 3 is refused: saved_model.pb is not") == 1
+    assert cache.registry_state().refusals == {"homes": 1}
+    assert maker.made == ["homes/2", "homes/3"]
+    # mended in place
+    put(base, "homes/3", b"4")
+    sync.sync_once()
+    sync.sync_once()
+    assert (serving(cache), reason(cache)) == ("3", None)
+
+
+def test_without_anything_that_serves_the_highest_good_version_does(
+    sync: SavedSync, base: Path, cache: ModelCache
+) -> None:
+    put(base, "homes/1")
+    put(base, "homes/2", BROKEN)
+    (base / "homes" / "3").mkdir()
+    assert sync.sync_once() == {"homes": "installed"}
+    assert serving(cache) == "1"
+    assert reason(cache) == ("3", "the folder has no saved_model.pb")
+
+
+def test_a_version_that_breaks_callers_is_refused(
+    settings: Settings, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    def narrower(source: Path, name: str, root: Path) -> str:
+        maker.made.append(source.name)
+        document = housing_document(name)
+        if source.name == "2":
+            document["outputs"][0]["name"] = "amount"
+        return write_package(root, document, housing_graph(), HOUSING_ROWS)
+
+    sync = SavedSync(settings, SavedFolder(base), narrower)
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    for _ in range(4):
+        sync.sync_once()
+    assert serving(cache) == "1"
+    found = reason(cache)
+    assert found is not None
+    assert found[0] == "2"
+    assert "price_eur" in found[1]
+    assert maker.made == ["1", "2"]
+
+
+def test_a_version_that_is_taken_away_gives_way_to_the_one_below(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    sync.sync_once()
+    sync.sync_once()
+    assert serving(cache) == "2"
+    shutil.rmtree(base / "homes" / "2")
+    assert sync.sync_once() == {"homes": "installed"}
+    assert serving(cache) == "1"
+    assert maker.made == ["homes/1", "homes/2"]
+
+
+def test_what_changes_while_it_is_imported_is_imported_again(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    put(base, "homes/1", BROKEN)
+
+    def arrive() -> None:
+        maker.meanwhile = lambda: None
+        put(base, "homes/1", b"12.5")
+
+    maker.meanwhile = arrive
+    assert sync.sync_once() == {"homes": "superseded"}
+    assert reason(cache) is None
+    sync.sync_once()
+    assert sync.sync_once() == {"homes": "installed"}
+    assert maker.made == ["homes/1"] * 2
+
+
+def test_it_says_that_a_package_is_being_made(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    seen = []
+    maker.meanwhile = lambda: seen.append(cache.refusal("homes"))
+    put(base, "homes/1")
+    sync.sync_once()
+    (told,) = seen
+    assert told is not None
+    assert told.pending
+    assert told.reason == "version 1 is new; its package is being made"
+    assert reason(cache) is None
+
+
+def test_a_model_that_is_taken_away_leaves_the_cache_unless_it_is_required(
+    settings: Settings, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    put(base, "homes/1")
+    put(base, "villas/1", b"2")
+    required = settings.model_copy(update={"models": ("homes", "*")})
+    sync = SavedSync(required, SavedFolder(base), maker)
+    sync.sync_once()
+    shutil.rmtree(base / "homes")
+    shutil.rmtree(base / "villas")
+    assert sync.sync_once() == {"villas": "removed"}
+    assert cache.models() == ["homes"]
+    assert cache.withdrawn() == ["villas"]
+
+
+def test_a_folder_that_is_away_changes_nothing(
+    sync: SavedSync, base: Path, cache: ModelCache
+) -> None:
+    put(base, "homes/1")
+    sync.sync_once()
+    shutil.rmtree(base)
+    with pytest.raises(RegistryError, match="the folder cannot be read"):
+        sync.sync_once()
+    assert serving(cache) == "1"
+
+
+def test_a_name_that_no_model_can_have_is_told_once(
+    sync: SavedSync, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(base, "Homes/1")
+    with caplog.at_level(logging.WARNING):
+        assert sync.sync_once() == {}
+        sync.sync_once()
+    assert caplog.text.count("the folder Homes is not served") == 1
