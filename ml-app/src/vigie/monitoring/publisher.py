@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from vigie.monitoring.history import FAMILIES
 from vigie.monitoring.samples import Samples
 from vigie.monitoring.snapshots import Family, MergedCollector, merge
 
@@ -57,7 +58,7 @@ def publish(
         if history.is_due(time.time()):
             # a full disk costs the history, not the metrics
             with contextlib.suppress(OSError):
-                history.add(Samples(folder.total()), time.time())
+                history.add(Samples(folder.total(FAMILIES)), time.time())
         time.sleep(LOOK_SECONDS)
     server.shutdown()
 

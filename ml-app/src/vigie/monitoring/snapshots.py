@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,10 @@ def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) ->
     ]
 
 
+def _only(names: Collection[str], snapshot: list[Family]) -> list[Family]:
+    return [family for family in snapshot if family["name"] in names]
+
+
 def _serves(snapshot: list[Family]) -> bool:
     """True for a worker with a model; the log writer has none."""
     return any(family["name"] == "vigie_model_info" and family["samples"] for family in snapshot)
@@ -162,12 +166,14 @@ class SnapshotFolder:
         for path in self.folder.glob("*.json*"):
             path.unlink(missing_ok=True)
 
-    def total(self) -> list[Family]:
-        """The sum over living and dead workers; changes nothing."""
+    def total(self, names: Collection[str] | None = None) -> list[Family]:
+        """The sum over living and dead workers, of the families `names` or all; changes nothing."""
         while True:
             before = self._burials()
             dead, buried = self._dead()
             living = [_read(path, []) for path in self._workers() if path.name not in buried]
+            if names is not None:
+                dead, *living = (_only(names, each) for each in (dead, *living))
             if self._burials() == before:
                 serving = [snapshot for snapshot in living if _serves(snapshot)]
                 others = [snapshot for snapshot in living if not _serves(snapshot)]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("vigie.serving")
 
 SNAPSHOT_SECONDS = 1.0
-SNAPSHOT_SHARE = 0.02
+SNAPSHOT_SHARE = 0.01
 """The most of a core that snapshots take: those of very many models come less often."""
 LAST_SNAPSHOT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
