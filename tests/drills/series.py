@@ -8,39 +8,20 @@ import signal
 import string
 import time
 from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
 
 from support.callers import BODY
 from support.memory import tell
-from support.packages import HOUSING_INPUTS, install
+from support.packages import homes_profile, install
 from support.recycling import replace_one, scrape_again_and_again
 from support.service import LiveService, MakeService, Samples, value_of
 from support.stage import serving
 from support.waiting import wait_until
 from support.worker import HOME, JSON
-from vigie.models.model_input import Input
-from vigie.models.profile import Profile, build_profile
 from vigie.registry.cache import CHALLENGER, ModelCache
 
 SETTLING_SECONDS = 3.0
 MIB = 2**20
 PROMOTIONS, RECYCLED_EVERY = 50, 10
-
-
-def profile() -> Profile:
-    """A profile of some homes."""
-    rng = np.random.default_rng(1)
-    columns: dict[str, Any] = {
-        "surface_m2": rng.uniform(20, 200, 1000).tolist(),
-        "rooms": rng.integers(1, 9, 1000).tolist(),
-        "property_type": rng.choice(["apartment", "house"], 1000).tolist(),
-        "land_m2": rng.uniform(10, 4000, 1000).tolist(),
-        "district": rng.integers(1, 4, 1000).tolist(),
-    }
-    inputs = [Input.model_validate(item) for item in HOUSING_INPUTS]
-    return build_profile(inputs, columns, rng.uniform(6e4, 6e5, 1000))
 
 
 def versions_in(samples: Samples) -> set[str]:
@@ -52,7 +33,7 @@ def versions_in(samples: Samples) -> set[str]:
 def test_fifty_promotions_leave_the_series_of_three_versions(
     make_service: MakeService, cache: ModelCache
 ) -> None:
-    shape = profile()
+    shape = homes_profile()
     challenger = install(cache, "housing", "900", 1.5, profile=shape)
     install(cache, "housing", "100", profile=shape)
     cache.point("housing", challenger, CHALLENGER)

@@ -169,6 +169,24 @@ def test_what_waits_is_bounded() -> None:
     assert len(bins._pending) == 3
 
 
+def test_bins_are_shown_from_the_first_row_on_or_where_rows_are_expected() -> None:
+    metrics = BinMetrics(CollectorRegistry())
+    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
+    asked, expected, _ = (metrics.follow("housing", number, profile, DOCUMENT) for number in "123")
+
+    def shown() -> set[str]:
+        samples = [sample for family in metrics.collect() for sample in family.samples]
+        texts = b"".join(text for _, series in metrics.texts() for text in series)
+        versions = {sample.labels["version"] for sample in samples}
+        assert versions == {number for number in "123" if f'"version":"{number}"'.encode() in texts}
+        return versions
+
+    assert shown() == set()
+    asked.observe(RowDecoder(DOCUMENT.inputs).decode(homes(1)), {"price_eur": np.array([0.5])})
+    expected.expected = True
+    assert shown() == {"1", "2"}
+
+
 def test_a_promoted_challenger_keeps_what_it_counted() -> None:
     metrics = BinMetrics(CollectorRegistry())
     profile = profile_of(homes(50), RNG.uniform(0, 1, 50))

@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 
 from vigie.monitoring.gauges import MergedGauges, add_process_gauges, gauge
-from vigie.monitoring.snapshots import take_snapshot
+from vigie.monitoring.snapshots import SnapshotRegistry, take_snapshot
 
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    return CollectorRegistry(auto_describe=False)
+    return SnapshotRegistry()
 
 
 def test_a_gauge_has_its_series_and_its_merge(registry: CollectorRegistry) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from vigie.monitoring.history import (
     CHANGES_A_MODEL,
+    FAMILIES,
     MOST_CHANGES,
     MOST_POINTS,
     SPAN_SECONDS,
@@ -22,7 +23,13 @@ from vigie.monitoring.history import (
 )
 from vigie.monitoring.http_metrics import LATENCY_SECONDS
 from vigie.monitoring.samples import Samples
-from vigie.monitoring.snapshots import SnapshotFolder, merge, take_snapshot, write_snapshot
+from vigie.monitoring.snapshots import (
+    SnapshotFolder,
+    merge,
+    snapshot_path,
+    take_snapshot,
+    write_snapshot,
+)
 from vigie.serving.metrics import Metrics
 
 START = 1_700_000_000.0
@@ -204,6 +211,24 @@ def test_it_is_no_snapshot_and_outlives_a_new_master(tmp_path: Path, path: Path)
     assert folder.total() == before
     folder.clear()
     assert [point.requests for point in read_history(path).points] == [7, 7]
+
+
+def test_what_it_reads_of_the_metrics_is_all_it_needs(tmp_path: Path) -> None:
+    metrics = Metrics()
+    metrics.http.count_request("POST", "/predict", 200, 0.003)
+    metrics.models.info.labels("iris", "1", "champion", "run", "onnx").set(1)
+    metrics.models.start_version_at_zero("iris", "1")
+    folder = SnapshotFolder(tmp_path / "metrics")
+    folder.clear()
+    write_snapshot(snapshot_path(folder.folder), metrics.registry)
+    kept = []
+    for number, read in enumerate((folder.total(), folder.total(FAMILIES))):
+        path = tmp_path / f"{number}.json"
+        History(path, ["/predict"]).add(Samples(read), START)
+        kept.append(path.read_bytes())
+    assert kept[0] == kept[1]
+    assert b"iris" in kept[0]
+    assert len(folder.total()) > len(folder.total(FAMILIES)) == len(FAMILIES)
 
 
 def test_windows_are_joined(history: History, path: Path) -> None:

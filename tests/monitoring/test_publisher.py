@@ -76,6 +76,20 @@ def published(folder: SnapshotFolder) -> Iterator[tuple[subprocess.Popen[str], i
     wait_until(lambda: not is_served(url))
 
 
+def test_a_page_is_packed_for_those_who_take_it_so(
+    published: tuple[subprocess.Popen[str], int, str],
+) -> None:
+    plain, packed = (
+        requests.get(published[2], headers={"Accept-Encoding": coding}, timeout=60)
+        for coding in ("identity", "gzip, deflate")
+    )
+    assert [each.headers.get("Content-Encoding") for each in (plain, packed)] == [None, "gzip"]
+    assert "vigie_predictions_total" in packed.text
+    assert set(packed.text.splitlines()) == set(plain.text.splitlines())
+    lengths = [int(each.headers["Content-Length"]) for each in (plain, packed)]
+    assert lengths[1] < lengths[0] / 2
+
+
 def is_served(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok

@@ -9,21 +9,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from support.packages import homes_profile, install
+from support.worker import HOME, loaded, post
 from vigie.monitoring.snapshots import (
     DEAD,
     Family,
     MergedCollector,
     SnapshotFolder,
+    SnapshotRegistry,
     merge,
     snapshot_path,
     take_snapshot,
     write_snapshot,
 )
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
+from vigie.registry.cache import ModelCache
 from vigie.serving.metrics import Metrics
+from vigie.settings import Settings
 
 GAUGE_MERGE = {
     "vigie_http_requests_in_progress": "sum",
@@ -100,6 +106,44 @@ def test_a_snapshot_holds_every_family_without_creation_times() -> None:
     assert not [name for name in names if name.endswith("_created")]
     assert {family["name"] for family in families} == {
         family.name for family in metrics.registry.collect()
+    }
+
+
+def test_what_is_written_is_what_a_snapshot_holds(
+    folder: SnapshotFolder, cache: ModelCache, settings: Settings
+) -> None:
+    install(cache, "housing", profile=homes_profile())
+    worker_state = loaded(settings)
+    registry = worker_state.metrics.registry
+    path = folder.folder / "1-1.json"
+
+    def compared() -> tuple[Samples, Samples]:
+        write_snapshot(path, registry)
+        taken = orjson.loads(orjson.dumps(take_snapshot(registry)))
+        return samples_of(orjson.loads(path.read_bytes())), samples_of(taken)
+
+    rows = ("vigie_feature_bin_total", "vigie_prediction_bin_total", "vigie_batch_rows_count")
+    seen = []
+    for asked in (False, True, False, True):
+        if asked:
+            assert post(worker_state, "/predict/housing", {"instances": [HOME]}).status == 200
+        written, taken = compared()
+        assert written == taken
+        seen.append(sum(value for key, value in written.items() if key[1] in rows))
+    # five inputs, the prediction, and the call
+    assert seen == [0, 7, 7, 14]
+
+
+Samples = dict[tuple[str, str, str], float]
+
+
+def samples_of(families: list[Family]) -> Samples:
+    """Values by merge, name and labels; what the system says of the process changes meanwhile."""
+    return {
+        (f"{family['type']} {family.get('merge')}", name, str(sorted(labels.items()))): number
+        for family in families
+        for name, labels, number in family["samples"]
+        if not name.startswith("process_")
     }
 
 
@@ -237,9 +281,9 @@ def test_the_dead_keep_the_versions_that_somebody_shows(
     assert value(folder.total(), rows, model="housing", version="2") == 3
 
 
-def log_writer(*versions: str) -> CollectorRegistry:
+def log_writer(*versions: str) -> SnapshotRegistry:
     """The log writer, which joined a truth to a prediction of each of these versions."""
-    registry = CollectorRegistry()
+    registry = SnapshotRegistry()
     PredictionLogMetrics(registry)
     feedback = FeedbackMetrics(registry)
     for version in versions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -176,6 +177,16 @@ def test_the_state_of_the_registry_survives_and_rubbish_counts_as_none(cache: Mo
     for content in (b"", b"[]", b'{"last_success": null, "refusals": {}}', b'{"refusals": {}}'):
         (cache.folder / "registry.json").write_bytes(content)
         assert cache.registry_state() == RegistryState()
+
+
+def test_a_state_that_has_not_changed_is_not_written_again(cache: ModelCache) -> None:
+    path = cache.folder / "registry.json"
+    written = []
+    for seconds in (1.0, 1.0, 2.0):
+        cache.note_registry(RegistryState(seconds, {"housing": 1}))
+        written.append(path.stat().st_mtime_ns)
+        os.utime(path, (0, 0))
+    assert [bool(at) for at in written] == [True, False, True]
 
 
 def test_a_write_that_stops_leaves_the_old_file(

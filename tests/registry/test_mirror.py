@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from vigie.models.manifest import MANIFEST, file_digest, verify_manifest
 from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import CHALLENGER, ModelCache, Refusal, RegistryState
 from vigie.registry.mirror import CacheMirror
+from vigie.registry.share_client import LAST_SUCCESS
 from vigie.settings import load_settings
 
 
@@ -60,6 +62,37 @@ def test_a_copy_is_equal(pair: Pair) -> None:
         verify_manifest(found.root, digest)
     assert pair.copy.registry_state() == RegistryState(12.5, {"housing": 2})
     assert mirror.sync_once() == dict.fromkeys(digests, "current")
+
+
+def test_a_source_that_only_lives_on_costs_no_index_and_no_wait_for_the_disk(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(pair.source, "housing")
+    pair.source.note_registry(RegistryState(12.5))
+    mirror = pair.mirror()
+    mirror.sync_once()
+    statuses: list[int] = []
+    session = mirror._client._session
+    session.hooks["response"].append(lambda answer, *_, **__: statuses.append(answer.status_code))
+    waits: list[int] = []
+    monkeypatch.setattr(os, "fsync", waits.append)
+    for seconds in (15.5, 18.5):
+        pair.source.note_registry(RegistryState(seconds))
+        assert mirror.sync_once() == {"housing": "current"}
+        assert pair.copy.registry_state() == RegistryState(seconds)
+    assert (statuses, waits) == ([304, 304], [])
+
+
+@pytest.mark.parametrize("said", ["", "soon", "nan", "inf"])
+def test_what_is_no_time_counts_as_never(pair: Pair, said: str) -> None:
+    install(pair.source, "housing")
+    mirror = pair.mirror()
+    session = mirror._client._session
+    session.hooks["response"].append(
+        lambda answer, *_, **__: answer.headers.update({LAST_SUCCESS: said})
+    )
+    assert mirror.sync_once() == {"housing": "installed"}
+    assert pair.copy.registry_state() == RegistryState(0.0)
 
 
 def test_a_promoted_version_takes_over_and_the_one_before_stays_for_those_who_read_it(

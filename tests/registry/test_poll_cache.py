@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from support.fake_mlflow import REST, FakeMlflow
+from support.packages import install
 from support.registered import Registry
 from vigie.registry.cache import ModelCache
+from vigie.registry.client import RegisteredVersion
+from vigie.registry.poll_cache import MOST_RECHECKS
 from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings
+
+MODELS = 20
 
 
 def test_a_model_that_has_not_moved_costs_no_question_of_its_own(
@@ -38,3 +47,49 @@ def test_a_model_that_has_not_moved_costs_no_question_of_its_own(
     assert sync.sync_once()["housing"] == "current"
     monkeypatch.setattr("vigie.registry.poll_cache.RECHECK_SECONDS", -1.0)
     assert sync.sync_once()["housing"] == "refused"
+
+
+def test_a_round_asks_a_few_questions_however_many_models_there_are(
+    settings: Settings, cache: ModelCache, mlflow: FakeMlflow, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    mlflow.page_size = MODELS
+    names = [f"small{number:02d}" for number in range(MODELS)]
+    for name in names:
+        mlflow.register(name, "1", tmp_path, install(cache, name))
+    every = settings.model_copy(update={"models": (names[0], "*"), "import_": "off"})
+    sync = RegistrySync(every)
+    assert sync.sync_once() == dict.fromkeys(names, "current")
+    monkeypatch.setattr("vigie.registry.poll_cache.RECHECK_SECONDS", -1.0)
+    rounds, looked_at = MODELS // MOST_RECHECKS, Counter[str]()
+    told = sync._champions.sync
+
+    def counting(wanted: RegisteredVersion, stop: threading.Event) -> object:
+        looked_at[wanted.name] += 1
+        return told(wanted, stop)
+
+    monkeypatch.setattr(sync._champions, "sync", counting)
+    for _ in range(rounds):
+        mlflow.asked.clear()
+        assert sync.sync_once() == dict.fromkeys(names, "current")
+        # the list, and of each that is looked at again its champion and its challenger
+        assert len(mlflow.asked) == 1 + 2 * MOST_RECHECKS
+    # each in its turn
+    assert looked_at == dict.fromkeys(names, 1)
+
+
+def test_what_was_refused_is_asked_about_before_what_serves(
+    settings: Settings, cache: ModelCache, mlflow: FakeMlflow, registry: Registry, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    names = [f"small{number}" for number in range(2 * MOST_RECHECKS)]
+    for name in names:
+        mlflow.register(name, "1", tmp_path, install(cache, name))
+    mlflow.register("zones", "1", tmp_path, None)
+    sync = RegistrySync(settings.model_copy(update={"models": (names[0], "*"), "import_": "off"}))
+    assert sync.sync_once()["zones"] == "refused"
+    digest = registry.housing("1", name="zones")
+    assert sync.sync_once()["zones"] == "refused"
+    assert digest
+    monkeypatch.setattr("vigie.registry.poll_cache.RECHECK_SECONDS", -1.0)
+    assert sync.sync_once()["zones"] == "installed"

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from support.packages import install
 from vigie.registry.cache import ModelCache, Refusal, RegistryState
 from vigie.registry.share import create_share
+from vigie.registry.share_client import LAST_SUCCESS
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def client(cache: ModelCache) -> FlaskClient:
 
 def test_an_empty_cache_has_an_empty_index(client: FlaskClient) -> None:
     assert client.get("/index").get_json() == {
-        "last_success": 0.0, "refusals": {}, "withdrawn": [], "models": {},
+        "refusals": {}, "withdrawn": [], "models": {},
     }  # fmt: skip
 
 
@@ -32,8 +33,10 @@ def test_the_index_says_what_each_alias_names(cache: ModelCache, client: FlaskCl
     digest = install(cache, "housing", "3")
     cache.refuse("housing", Refusal("4", "f" * 64, "the golden rows differ"))
     cache.note_registry(RegistryState(12.5, {"housing": 1}))
-    index = client.get("/index").get_json()
-    assert (index["last_success"], index["refusals"]) == (12.5, {"housing": 1})
+    answer = client.get("/index")
+    assert answer.headers[LAST_SUCCESS] == "12.5"
+    index = answer.get_json()
+    assert index["refusals"] == {"housing": 1}
     assert index["models"]["housing"] == {
         "champion": {
             "version": {"digest": digest, "version": "3", "run_id": "run3"},
@@ -66,6 +69,10 @@ def test_an_index_that_has_not_changed_is_not_sent_again(
     tag = client.get("/index").headers["ETag"]
     again = client.get("/index", headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
+    # that the registry has answered once more is no change
+    cache.note_registry(RegistryState(15.5))
+    again = client.get("/index", headers={"If-None-Match": tag})
+    assert (again.status_code, again.headers[LAST_SUCCESS]) == (304, "15.5")
     install(cache, "iris")
     assert client.get("/index", headers={"If-None-Match": tag}).status_code == 200
 

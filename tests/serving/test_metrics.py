@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vigie.monitoring.http_metrics import DROPS, REJECTIONS
-from vigie.monitoring.model_metrics import FAILURES, RELOADS, STAGES
+from vigie.monitoring.model_metrics import FAILURES, RELOADS
 from vigie.registry.cache import ModelCache, RegistryState
 from vigie.serving.metrics import Metrics
 from vigie.serving.worker_state import registry_families
@@ -117,10 +117,21 @@ def test_known_series_exist_at_zero_before_traffic(metrics: Metrics) -> None:
     version = {"model": "iris", "version": "2"}
     expected += [("vigie_predictions_total", version)]
     expected += [("vigie_prediction_failures_total", {**version, "reason": r}) for r in FAILURES]
-    expected += [("vigie_stage_duration_seconds_count", {**version, "stage": s}) for s in STAGES]
     expected += [("vigie_queue_depth", {"model": "iris"})]
-    expected += [("vigie_batch_rows_count", {"model": "iris"})]
     assert [value(metrics, name, **labels) for name, labels in expected] == [0] * len(expected)
+
+
+def test_the_histograms_of_a_version_begin_with_its_first_request(metrics: Metrics) -> None:
+    counts = [
+        ("vigie_batch_rows_count", {"model": "iris"}),
+        ("vigie_stage_duration_seconds_count", {"model": "iris", "version": "2", "stage": "infer"}),
+    ]
+    metrics.models.start_at_zero("iris")
+    metrics.models.start_version_at_zero("iris", "2")
+    assert [value(metrics, name, **labels) for name, labels in counts] == [None, None]
+    metrics.models.batch_rows.labels("iris").observe(3)
+    metrics.models.stage_seconds.labels("iris", "2", "infer").observe(0.001)
+    assert [value(metrics, name, **labels) for name, labels in counts] == [1, 1]
 
 
 def test_a_forgotten_version_leaves_no_series_and_its_successor_keeps_all(

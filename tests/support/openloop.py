@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -69,7 +70,7 @@ def request_of(model: str, row: object, **headers: str) -> bytes:
 
 def ask_at(
     port: int,
-    request: bytes,
+    request: bytes | Sequence[bytes],
     rate: float,
     seconds: float,
     connections: int,
@@ -77,14 +78,22 @@ def ask_at(
 ) -> Figures:
     """What so many requests a second, over some connections, get; a rate of 0 asks at once.
 
-    `stop` ends it early. A request that was sent and got no answer is lost; a connection that was
-    closed before the next request is opened anew, as every client does.
+    Several requests are asked in turn. `stop` ends it early. A request that was sent and got no
+    answer is lost; a connection that was closed before the next request is opened anew, as every
+    client does.
     """
     gc.collect()
     gc.disable()
     try:
         return asyncio.run(
-            _ask_all(port, request, rate, seconds, connections, stop or threading.Event())
+            _ask_all(
+                port,
+                itertools.cycle([request] if isinstance(request, bytes) else request),
+                rate,
+                seconds,
+                connections,
+                stop or threading.Event(),
+            )
         )
     finally:
         gc.enable()
@@ -97,14 +106,19 @@ def capacity(port: int, request: bytes, seconds: float = 3.0, connections: int =
 
 
 async def _ask_all(
-    port: int, request: bytes, rate: float, seconds: float, connections: int, stop: threading.Event
+    port: int,
+    requests: Iterator[bytes],
+    rate: float,
+    seconds: float,
+    connections: int,
+    stop: threading.Event,
 ) -> Figures:
     figures = Figures()
     period = connections / rate if rate else 0.0
     began = time.perf_counter() + 0.05
     end = began + seconds
     callers = [
-        _call(port, request, began + period * number / connections, period, end, figures, stop)
+        _call(port, requests, began + period * number / connections, period, end, figures, stop)
         for number in range(connections)
     ]
     await asyncio.wait_for(asyncio.gather(*callers), seconds + LONGEST_WAIT_SECONDS)
@@ -113,7 +127,7 @@ async def _ask_all(
 
 async def _call(
     port: int,
-    request: bytes,
+    requests: Iterator[bytes],
     due: float,
     period: float,
     end: float,
@@ -130,7 +144,7 @@ async def _call(
                 _close(connection)
                 connection = await asyncio.open_connection("127.0.0.1", port)
             reader, writer = connection
-            writer.write(request)
+            writer.write(next(requests))
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(header(head, b"content-length: ")))
             figures.latencies.append(time.perf_counter() - due)

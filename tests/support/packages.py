@@ -15,8 +15,9 @@ from vigie.engines.predictor import Predictor, open_predictor
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.models.document import PackageDocument
 from vigie.models.manifest import write_manifest
+from vigie.models.model_input import Input
 from vigie.models.package import read_package
-from vigie.models.profile import Profile
+from vigie.models.profile import Profile, build_profile
 from vigie.models.reference_rows import write_arrays
 from vigie.registry.cache import ModelCache
 
@@ -103,6 +104,20 @@ def housing_document(name: str = "housing", factor: float = 1.0) -> dict[str, An
         "provenance": {"source": "made for a test", "generated": True, "rows": 100},
         "metrics": {"mae": 10000.0 * factor},
     }
+
+
+def homes_profile() -> Profile:
+    """A profile of some homes, for `housing_document`."""
+    rng = np.random.default_rng(1)
+    columns: dict[str, Any] = {
+        "surface_m2": rng.uniform(20, 200, 1000).tolist(),
+        "rooms": rng.integers(1, 9, 1000).tolist(),
+        "property_type": rng.choice(["apartment", "house"], 1000).tolist(),
+        "land_m2": rng.uniform(10, 4000, 1000).tolist(),
+        "district": rng.integers(1, 4, 1000).tolist(),
+    }
+    inputs = [Input.model_validate(item) for item in HOUSING_INPUTS]
+    return build_profile(inputs, columns, rng.uniform(6e4, 6e5, 1000))
 
 
 def iris_document(name: str = "iris") -> dict[str, Any]:

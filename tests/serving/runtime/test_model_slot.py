@@ -455,4 +455,24 @@ def test_known_series_start_at_zero(live: LoadedModel) -> None:
     assert value("vigie_predictions_total", labels) == 0
     assert value("vigie_prediction_failures_total", labels | {"reason": "engine"}) == 0
     assert value("vigie_input_outside_range_total", labels | {"feature": "rooms"}) == 0
-    assert value("vigie_stage_duration_seconds_count", labels | {"stage": "infer"}) == 0
+    assert value("vigie_stage_duration_seconds_count", labels | {"stage": "infer"}) is None
+
+
+def test_the_successor_of_a_version_that_was_asked_starts_at_zero(live: LoadedModel) -> None:
+    metrics = Metrics()
+    slot = ModelSlot("housing", metrics)
+
+    def infer_of(version: str) -> float | None:
+        slot.swap(replace(live, version=version))
+        shown: float | None = metrics.registry.get_sample_value(
+            "vigie_stage_duration_seconds_count",
+            {"model": "housing", "version": version, "stage": "infer"},
+        )
+        return shown
+
+    assert [infer_of("1"), infer_of("2")] == [None, None]
+    bound = slot.bound_to(slot.live or live)
+    assert bound is not None
+    bound.rows.observe(1)
+    # the one after may come before anybody asks it: what is expected of it is so of its successor
+    assert [infer_of("3"), infer_of("4")] == [0, 0]

@@ -22,6 +22,7 @@ from vigie.models.document import PackageDocument
 from vigie.models.photo import photo_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
+from vigie.serving.openapi.schemas import row_schema
 
 WIDTH = 40
 
@@ -68,6 +69,21 @@ def test_no_photo_is_spelled_out(client: FlaskClient) -> None:
     text = client.get("/docs").text
     assert max(map(len, text.splitlines())) < 1000
     assert not re.search(r"[A-Za-z0-9+/]{200}", text)
+
+
+def test_the_description_of_the_api_is_made_once_a_page(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(document: PackageDocument) -> dict[str, object]:
+        made.append(document.name)
+        return row_schema(document)
+
+    monkeypatch.setattr("vigie.serving.openapi.document.row_schema", counted)
+    assert client.get("/docs").status_code == 200
+    assert made
+    assert len(made) == len(set(made))
 
 
 def test_the_command_sends_files(client: FlaskClient) -> None:

@@ -20,6 +20,7 @@ from vigie.models.model_output import best_labels
 from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, choice_bin
 from vigie.monitoring.gauges import MergedGauges
+from vigie.monitoring.series_text import SeriesText
 
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
@@ -46,13 +47,27 @@ class BinCounts:
         self._places = np.array([*range(within), above, below])
         self._names = names
         self._fill = None if fill is None else self._count([fill])
+        self._texts: tuple[SeriesText, bytes] | None = None
+        self._text = b""
 
     def add(self, values: Sequence[Any], missing: int = 0) -> None:
         """Counts values; so many of them are fills of missing ones."""
+        self._text = b""
         self.counts += self._count(values)
         if missing and self._fill is not None:
             self.counts -= missing * self._fill
             self.counts[self._missing] += missing
+
+    def texts(self, kind: str, labels: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Its counts and its reference shares as a snapshot has them; `labels` never change."""
+        if self._texts is None:
+            bins = [{**labels, "bin": name} for name in self.distribution.bins]
+            counted = SeriesText((f"vigie_{kind}_bin_total", one) for one in bins)
+            reference = SeriesText((f"vigie_{kind}_reference_ratio", one) for one in bins)
+            self._texts = counted, reference.of(self.distribution.shares)
+        names, shares = self._texts
+        self._text = self._text or names.of(self.counts.tolist())
+        return self._text, shares
 
     def _count(self, values: Sequence[Any]) -> np.ndarray:
         if self.distribution.kind == "choice":
@@ -100,6 +115,8 @@ class VersionBins:
         kind = "choice" if self._labels else "numeric"
         counted = profile.prediction.kind == kind and (self._labels or not output.shape)
         self.prediction = BinCounts(profile.prediction) if counted else None
+        self.expected = False
+        """Whether rows have come, or are sure to: only then are the bins shown."""
         self._lock = threading.Lock()
         self._pending: list[tuple[Decoded, Mapping[str, np.ndarray]]] = []
         self._rows = 0
@@ -120,10 +137,24 @@ class VersionBins:
             self._rows = 0
             try:
                 if waiting:
+                    self.expected = True
                     self._count(waiting)
             except Exception:
                 # figures may be lost, but neither the answers nor the page that shows them
                 log.exception("the rows of %d calls could not be counted", number)
+
+    def texts(
+        self, labels: Mapping[str, str]
+    ) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
+        """`BinCounts.texts` of the inputs, and of the prediction where it is counted."""
+        # nothing may be counted between the counts and what is kept of them
+        with self._lock:
+            inputs = [
+                counts.texts("feature", {**labels, "feature": name})
+                for name, counts in self.inputs.items()
+            ]
+            counted = [self.prediction] if self.prediction else []
+            return inputs, [counts.texts("prediction", labels) for counts in counted]
 
     def _count(self, waiting: Sequence[tuple[Decoded, Mapping[str, np.ndarray]]]) -> None:
         for name in self._values:
@@ -167,30 +198,57 @@ class BinMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client asks for."""
-        version, feature = ("model", "version"), ("feature",)
-        inputs = CounterMetricFamily(
-            "vigie_feature_bin", "Rows per bin of an input, the bins of training.",
-            labels=(*version, *feature, "bin"),
-        )  # fmt: skip
-        inputs_reference = GaugeMetricFamily(
-            "vigie_feature_reference_ratio", "The bin's share of the training rows.",
-            labels=(*version, *feature, "bin"),
-        )  # fmt: skip
-        outcome = CounterMetricFamily(
-            "vigie_prediction_bin", "Rows per bin of the prediction, the bins of training.",
-            labels=(*version, "bin"),
-        )  # fmt: skip
-        outcome_reference = GaugeMetricFamily(
-            "vigie_prediction_reference_ratio", "The bin's share of the training predictions.",
-            labels=(*version, "bin"),
-        )  # fmt: skip
+        families = _families()
+        for (model, version), bins in self._shown():
+            for name, counts in bins.inputs.items():
+                _add(*families[:2], (model, version, name), counts)
+            if bins.prediction is not None:
+                _add(*families[2:], (model, version), bins.prediction)
+        return iter(families)
+
+    def texts(self) -> list[tuple[Metric, list[bytes]]]:
+        """The same as texts, of which those that have not changed cost nothing."""
+        inputs: list[tuple[bytes, bytes]] = []
+        predictions: list[tuple[bytes, bytes]] = []
+        for (model, version), bins in self._shown():
+            found = bins.texts({"model": model, "version": version})
+            inputs += found[0]
+            predictions += found[1]
+        series = [
+            [one[place] for one in kind] for kind in (inputs, predictions) for place in (0, 1)
+        ]
+        return list(zip(_families(), series, strict=True))
+
+    def _shown(self) -> Iterator[tuple[tuple[str, str], VersionBins]]:
         for labels, bins in list(self._versions.items()):
             bins.add_up()
-            for name, counts in bins.inputs.items():
-                _add(inputs, inputs_reference, (*labels, name), counts)
-            if bins.prediction is not None:
-                _add(outcome, outcome_reference, labels, bins.prediction)
-        return iter((inputs, inputs_reference, outcome, outcome_reference))
+            if bins.expected:
+                yield labels, bins
+
+
+def _families() -> tuple[
+    CounterMetricFamily, GaugeMetricFamily, CounterMetricFamily, GaugeMetricFamily
+]:
+    """The metrics without series: of the inputs, then of the prediction."""
+    prediction = ("model", "version", "bin")
+    feature = ("model", "version", "feature", "bin")
+    return (
+        CounterMetricFamily(
+            "vigie_feature_bin", "Rows per bin of an input, the bins of training.", labels=feature
+        ),
+        GaugeMetricFamily(
+            "vigie_feature_reference_ratio", "The bin's share of the training rows.",
+            labels=feature,
+        ),
+        CounterMetricFamily(
+            "vigie_prediction_bin", "Rows per bin of the prediction, the bins of training.",
+            labels=prediction,
+        ),
+        GaugeMetricFamily(
+            "vigie_prediction_reference_ratio", "The bin's share of the training predictions.",
+            labels=prediction,
+        ),
+    )  # fmt: skip
 
 
 def _add(

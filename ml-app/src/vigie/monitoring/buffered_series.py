@@ -15,13 +15,15 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
+from vigie.monitoring.series_text import SeriesText
+
 Labels = tuple[str, ...]
 
 
 class BufferedSeries:
     """One series: `observe` may be called from any thread."""
 
-    __slots__ = ("_bounds", "_pending", "counts", "observe", "sum")
+    __slots__ = ("_bounds", "_pending", "counts", "expected", "names", "observe", "sum", "text")
 
     def __init__(self, bounds: np.ndarray) -> None:
         self._bounds = bounds
@@ -31,11 +33,21 @@ class BufferedSeries:
         self.counts = np.zeros(len(bounds) + 1, np.int64)
         """Values per bucket, not cumulated; the last one is above every bound."""
         self.sum = 0.0
+        self.expected = False
+        """Whether values are sure to come: then a histogram shows it before the first."""
+        self.names: SeriesText | None = None
+        self.text = b""
+        """What a snapshot has of it; empty where that holds no longer."""
 
     @property
     def count(self) -> int:
         """How many values were added up so far."""
         return int(self.counts.sum())
+
+    @property
+    def begun(self) -> bool:
+        """True where there are values, or are sure to be."""
+        return self.expected or bool(self._pending) or bool(self.counts.any())
 
     def add_up(self) -> None:
         """Takes what waits into `counts` and `sum`. One caller at a time."""
@@ -49,6 +61,7 @@ class BufferedSeries:
         places = self._bounds.searchsorted(values)
         self.counts += np.bincount(places, minlength=len(self.counts))
         self.sum += float(values.sum())
+        self.text = b""
 
 
 class BufferedMetric(ABC):
@@ -74,10 +87,13 @@ class BufferedMetric(ABC):
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client asks for: the sums until now."""
         with self._lock:
-            series = list(self._series.items())
-            for _, one in series:
-                one.add_up()
-            return iter(self.families(series))
+            return iter(self.families(self._added_up()))
+
+    def _added_up(self) -> list[tuple[Labels, BufferedSeries]]:
+        series = list(self._series.items())
+        for _, one in series:
+            one.add_up()
+        return series
 
     @abstractmethod
     def families(self, series: Sequence[tuple[Labels, BufferedSeries]]) -> list[Metric]:
@@ -85,7 +101,7 @@ class BufferedMetric(ABC):
 
 
 class BufferedHistogram(BufferedMetric):
-    """A histogram."""
+    """A histogram. A series is shown from its first value on, or once it is `expected`."""
 
     def __init__(
         self,
@@ -102,8 +118,25 @@ class BufferedHistogram(BufferedMetric):
         """One histogram."""
         family = HistogramMetricFamily(self.name, self._documentation, labels=self.label_names)
         for values, one in series:
-            add_histogram(family, values, self._bounds, one.counts, one.sum)
+            if one.begun:
+                add_histogram(family, values, self._bounds, one.counts, one.sum)
         return [family]
+
+    def texts(self) -> list[tuple[Metric, list[bytes]]]:
+        """The same as texts, of which those that have not changed cost nothing."""
+        with self._lock:
+            for values, one in (series := self._added_up()):
+                if not one.text and one.begun:
+                    one.text = self._text(values, one)
+        family = HistogramMetricFamily(self.name, self._documentation, labels=self.label_names)
+        return [(family, [one.text for _, one in series if one.text])]
+
+    def _text(self, values: Labels, one: BufferedSeries) -> bytes:
+        if one.names is None:
+            (family,) = self.families([(values, one)])
+            one.names = SeriesText((sample.name, sample.labels) for sample in family.samples)
+        cumulated = np.cumsum(one.counts).astype(float).tolist()
+        return one.names.of([*cumulated, cumulated[-1], one.sum])
 
 
 class BufferedCounter(BufferedMetric):

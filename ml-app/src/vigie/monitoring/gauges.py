@@ -8,6 +8,8 @@ from typing import Any, Literal
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import Metric
 
+from vigie.monitoring.series_text import TextCollector
+
 Merge = Literal["sum", "max", "min"]
 
 
@@ -25,14 +27,23 @@ class MergedGauges:
         if hasattr(collector, "describe"):
             # else the registry would not see that a name is taken
             self.describe = collector.describe
+        if isinstance(collector, TextCollector):
+            self.texts = self._texts
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client asks for."""
         for metric in self._collector.collect():
-            if metric.type == "gauge":
-                metric.merge = self._merges[metric.name]
-            yield metric
+            yield self._told(metric)
+
+    def _texts(self) -> Iterator[tuple[Metric, list[bytes]]]:
+        for metric, series in self._collector.texts():
+            yield self._told(metric), series
+
+    def _told(self, metric: Metric) -> Metric:
+        if metric.type == "gauge":
+            metric.merge = self._merges[metric.name]
+        return metric
 
 
 def gauge(

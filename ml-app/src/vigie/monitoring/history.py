@@ -29,6 +29,10 @@ MOST_POINTS = int(SPAN_SECONDS / STEP_SECONDS) + 1
 MOST_CHANGES = 200
 CHANGES_A_MODEL = 5
 _BUCKETS = len(LATENCY_SECONDS) + 1
+FAMILIES = frozenset(
+    {"vigie_http_requests", "vigie_http_request_duration_seconds", "vigie_model_info"}
+)
+"""All that is read of the metrics."""
 
 
 class _Kept(BaseModel):

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from vigie.files import write_atomically
+from vigie.monitoring.series_text import TextCollector
 
 DEAD = "dead.json"
 _ACCUMULATING = ("counter", "histogram", "summary")
@@ -31,8 +33,23 @@ Family = dict[str, Any]
 """
 
 
+class SnapshotRegistry(CollectorRegistry):  # type: ignore[misc]
+    """A registry that knows its collectors: some can be written without making their samples."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=False)
+        # when each series was made: nobody asks, and it would be every second sample
+        disable_created_metrics()
+        self.collectors: list[Collector] = []
+
+    def register(self, collector: Collector) -> None:
+        """Adds a collector."""
+        super().register(collector)
+        self.collectors.append(collector)
+
+
 def take_snapshot(registry: CollectorRegistry) -> list[Family]:
-    """The families of a registry without their creation times."""
+    """The families of a registry."""
     return [_family(metric) for metric in registry.collect()]
 
 
@@ -41,11 +58,7 @@ def _family(metric: Metric) -> Family:
         "name": metric.name,
         "help": metric.documentation,
         "type": metric.type,
-        "samples": [
-            [sample.name, sample.labels, sample.value]
-            for sample in metric.samples
-            if not sample.name.endswith("_created")
-        ],
+        "samples": [[sample.name, sample.labels, sample.value] for sample in metric.samples],
     }
     return family if metric.type in _ACCUMULATING else {**family, "merge": metric.merge}
 
@@ -55,10 +68,20 @@ def snapshot_path(folder: Path) -> Path:
     return folder / f"{os.getpid()}-{time.time_ns()}.json"
 
 
-def write_snapshot(path: Path, registry: CollectorRegistry) -> None:
+def write_snapshot(path: Path, registry: SnapshotRegistry) -> None:
     """Writes the snapshot of this process, readable whole or not at all."""
     # once a second: the next one is nearer than the disk, and a new start begins at zero
-    write_atomically(path, orjson.dumps(take_snapshot(registry)))
+    families = (text for each in registry.collectors for text in _texts(each))
+    write_atomically(path, b"[" + b",".join(families) + b"]")
+
+
+def _texts(collector: Collector) -> Iterator[bytes]:
+    if not isinstance(collector, TextCollector):
+        yield from (orjson.dumps(_family(metric)) for metric in collector.collect())
+        return
+    for metric, series in collector.texts():
+        samples = orjson.Fragment(b"[" + b",".join(series) + b"]")
+        yield orjson.dumps({**_family(metric), "samples": samples})
 
 
 def merge(snapshots: Iterable[list[Family]]) -> list[Family]:
@@ -108,6 +131,10 @@ def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) ->
     ]
 
 
+def _only(names: Collection[str], snapshot: list[Family]) -> list[Family]:
+    return [family for family in snapshot if family["name"] in names]
+
+
 def _serves(snapshot: list[Family]) -> bool:
     """True for a worker with a model; the log writer has none."""
     return any(family["name"] == "vigie_model_info" and family["samples"] for family in snapshot)
@@ -139,12 +166,14 @@ class SnapshotFolder:
         for path in self.folder.glob("*.json*"):
             path.unlink(missing_ok=True)
 
-    def total(self) -> list[Family]:
-        """The sum over living and dead workers; changes nothing."""
+    def total(self, names: Collection[str] | None = None) -> list[Family]:
+        """The sum over living and dead workers, of the families `names` or all; changes nothing."""
         while True:
             before = self._burials()
             dead, buried = self._dead()
             living = [_read(path, []) for path in self._workers() if path.name not in buried]
+            if names is not None:
+                dead, *living = (_only(names, each) for each in (dead, *living))
             if self._burials() == before:
                 serving = [snapshot for snapshot in living if _serves(snapshot)]
                 others = [snapshot for snapshot in living if not _serves(snapshot)]

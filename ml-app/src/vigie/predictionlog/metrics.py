@@ -70,9 +70,13 @@ class FeedbackMetrics:
         for outcome in OUTCOMES:
             self.outcomes.labels("", "", outcome)
 
+    def know(self, model: str, version: str, kind: str) -> None:
+        """Lets a version have series of its own, from its first truth on."""
+        self._known[model, version] = kind
+
     def start_version_at_zero(self, model: str, version: str, kind: str) -> None:
         """Makes the series of a version exist before its first truth."""
-        self._known[model, version] = kind
+        self.know(model, version, kind)
         for outcome in OUTCOMES:
             self.outcomes.labels(model, version, outcome)
         self.joined.labels(model, version)

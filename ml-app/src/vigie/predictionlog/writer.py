@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from vigie.files import locked
 from vigie.monitoring.gauges import add_process_gauges
-from vigie.monitoring.snapshots import snapshot_path, write_snapshot
+from vigie.monitoring.snapshots import SnapshotRegistry, snapshot_path, write_snapshot
 from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import Joiner
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
@@ -60,7 +59,7 @@ def run_log_writer(settings: Settings, snapshots: Path, parent: int) -> None:
     os.nice(NICENESS)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    registry = CollectorRegistry(auto_describe=False)
+    registry = SnapshotRegistry()
     rows, feedback = PredictionLogMetrics(registry), FeedbackMetrics(registry)
     add_process_gauges(registry)
     stopped.wait(FIRST_SECONDS)
@@ -75,7 +74,7 @@ def run_log_writer(settings: Settings, snapshots: Path, parent: int) -> None:
     _leave_metrics(path, registry)
 
 
-def _leave_metrics(path: Path, registry: CollectorRegistry) -> None:
+def _leave_metrics(path: Path, registry: SnapshotRegistry) -> None:
     # a full disk costs figures, never rows
     with contextlib.suppress(OSError):
         write_snapshot(path, registry)

@@ -230,9 +230,14 @@ class ModelCache:
             return RegistryState()
 
     def note_registry(self, state: RegistryState) -> None:
-        """Keeps what model-sync has seen, for the metrics of the service."""
+        """Keeps what model-sync has seen, for the metrics of the service.
+
+        Written every few seconds and made again as often: it does not wait for the disk.
+        """
+        if state == self.registry_state():
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / "registry.json", asdict(state))
+        write_atomically(self.folder / "registry.json", orjson.dumps(asdict(state)))
 
     def prune(self, model: str, keep: set[str]) -> None:
         """Removes the packages that neither `keep` nor an alias names. Needs the lock."""

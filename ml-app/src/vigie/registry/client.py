@@ -27,6 +27,8 @@ _PROXIED = "mlflow-artifacts:/"
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _MOST_FILES = 1000
 _DEEPEST = 8
+_PAGE = 500
+"""Entries of a list in one answer; MLflow gives 1000, but answers have a largest size here."""
 _MOST_PAGES = 1000
 _NAME_FAULTS = frozenset(
     {
@@ -180,7 +182,8 @@ class RegistryClient:
     ) -> Iterator[dict[str, Any]]:
         token = ""
         for _ in range(_MOST_PAGES):
-            page = self._http.ask(route, {**parameters, "max_results": "100", "page_token": token})
+            asked = {**parameters, "max_results": str(_PAGE), "page_token": token}
+            page = self._http.ask(route, asked)
             yield from _objects(page, what)
             token = str((page or {}).get("next_page_token") or "")
             if not token:

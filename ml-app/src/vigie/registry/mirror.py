@@ -57,7 +57,8 @@ class CacheMirror:
         with ThreadPoolExecutor(MOST_AT_ONCE, "mirror") as pool:
             done = pool.map(self._sync_model, wanted, wanted.values())
             results: dict[str, MirrorResult] = dict(zip(wanted, done, strict=True))
-        self._cache.note_registry(RegistryState(index.last_success, dict(index.refusals)))
+        state = RegistryState(self._client.last_success, dict(index.refusals))
+        self._cache.note_registry(state)
         return results | self._clear_out(index)
 
     def run(self, stop: threading.Event) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from vigie.registry.client import RegisteredModel
 
 RECHECK_SECONDS = 60.0
+MOST_RECHECKS = 2
+"""Unchanged models that are asked about in one round: its requests do not grow with the models."""
 _LASTING = frozenset({"current", "refused", "absent"})
 
 
@@ -31,17 +35,30 @@ class PollCache:
     """Remembers the last look at each model, so that an unchanged one costs MLflow no question.
 
     MLflow hashes the password at every request: one list for all models instead of two questions
-    for each. Tags are not in the list, so every model is asked for once a minute all the same.
+    for each. Tags are not in the list, so unchanged models are asked about all the same, once a
+    minute where they are few: those that were refused first, as somebody may force them.
     """
 
     def __init__(self, cache: ModelCache) -> None:
         self._cache = cache
         self._seen: dict[str, _Poll] = {}
 
+    def begin(self, followed: Iterable[str]) -> None:
+        """Begins a round; forgets what was seen longest ago, so that it is asked about."""
+        self._seen = {name: self._seen[name] for name in followed if name in self._seen}
+        latest = time.monotonic() - RECHECK_SECONDS
+        stale = [
+            (poll.result != "refused", poll.at, name)
+            for name, poll in self._seen.items()
+            if poll.at < latest
+        ]
+        for _, _, name in heapq.nsmallest(MOST_RECHECKS, stale):
+            del self._seen[name]
+
     def known(self, name: str, listed: RegisteredModel | None) -> SyncResult | None:
         """The result of the last look where nothing has moved since, else `None`."""
         last = self._seen.get(name)
-        if last is None or time.monotonic() - last.at > RECHECK_SECONDS:
+        if last is None:
             return None
         same = last.model == listed and last.pointers == self._pointers(name)
         return last.result if same else None

@@ -1,6 +1,7 @@
 """The cache of verified packages over HTTP, for copies elsewhere: what each alias names, and files.
 
-    GET /index                              all models, as `ShareIndex` reads it; has an ETag
+    GET /index                              all models, as `ShareIndex` reads it; has an ETag, and
+                                            beside it when the registry last answered
     GET /packages/<model>/<digest>/<file>   one file of a package
 
 Whoever reaches the port may read every package; nobody can change one.
@@ -14,10 +15,11 @@ import orjson
 from flask import Flask, Response, abort, request, send_from_directory
 
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache
+from vigie.registry.share_client import LAST_SUCCESS
 from vigie.settings import MODEL_NAME, load_settings
 
 if TYPE_CHECKING:
-    from vigie.registry.cache import Alias, CachedVersion
+    from vigie.registry.cache import Alias, CachedVersion, RegistryState
 
 
 def create_share(cache: ModelCache | None = None) -> Flask:
@@ -27,8 +29,11 @@ def create_share(cache: ModelCache | None = None) -> Flask:
 
     @app.get("/index")
     def index() -> Response:
-        answer = Response(orjson.dumps(index_of(shared)), content_type="application/json")
+        state = shared.registry_state()
+        answer = Response(orjson.dumps(index_of(shared, state)), content_type="application/json")
         answer.add_etag()
+        # a header: it moves every few seconds, and what has not changed need not be sent for it
+        answer.headers[LAST_SUCCESS] = repr(state.last_success)
         answer.make_conditional(request)
         return answer
 
@@ -42,11 +47,9 @@ def create_share(cache: ModelCache | None = None) -> Flask:
     return app
 
 
-def index_of(cache: ModelCache) -> dict[str, Any]:
+def index_of(cache: ModelCache, state: RegistryState) -> dict[str, Any]:
     """What a copy has to know of this cache."""
-    state = cache.registry_state()
     return {
-        "last_success": state.last_success,
         "refusals": state.refusals,
         "withdrawn": cache.withdrawn(),
         "models": {

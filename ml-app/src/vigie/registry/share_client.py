@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from vigie.models.manifest import MANIFEST, SIGNATURE, file_digest, files_of_man
 from vigie.registry.transport import MOST_JSON_BYTES, Late, Transfer, parts
 
 DOWNLOAD_SECONDS = 1800.0
+LAST_SUCCESS = "Vigie-Last-Success"
+"""The header that says when the registry last answered model-sync, in Unix seconds."""
 _SOURCE = "the shared cache"
 
 
@@ -58,7 +61,6 @@ class SharedModel(_Strict):
 class ShareIndex(_Strict):
     """All that a copy has to know; `withdrawn` are models whose champion somebody took away."""
 
-    last_success: float
     refusals: dict[str, int]
     withdrawn: tuple[str, ...] = Field(strict=False)
     models: dict[str, SharedModel]
@@ -74,6 +76,8 @@ class ShareClient:
         self._session.headers["Accept-Encoding"] = "identity"
         self._tag = ""
         self._index: ShareIndex | None = None
+        self.last_success = 0.0
+        """When the registry last answered there, as the last index said; Unix seconds."""
 
     def index(self) -> ShareIndex:
         """What the cache holds now; one that has not changed is not sent again."""
@@ -82,6 +86,7 @@ class ShareClient:
         try:
             with self._open("/index", headers) as answer:
                 if answer.status_code == 304 and self._index:
+                    self.last_success = _seconds(answer)
                     return self._index
                 _require_ok(answer)
                 body = bytearray()
@@ -98,6 +103,7 @@ class ShareClient:
         except ValidationError:
             raise RegistryError(f"{_SOURCE} answered without an index") from None
         self._index, self._tag = found, answer.headers.get("ETag", "")
+        self.last_success = _seconds(answer)
         return found
 
     def download(
@@ -158,3 +164,12 @@ class ShareClient:
 def _require_ok(answer: requests.Response) -> None:
     if answer.status_code != 200:
         raise RegistryError(f"{_SOURCE} answered {answer.status_code}")
+
+
+def _seconds(answer: requests.Response) -> float:
+    """When the registry last answered; 0, as before its first answer, where that is not said."""
+    try:
+        seconds = float(answer.headers.get(LAST_SUCCESS, ""))
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0

@@ -56,6 +56,7 @@ class RegistrySync:
         listed = {model.name: model for model in self._client.models()}
         followed = followed_models(self._settings, listed)
         found = self._take_out()
+        self._poll_cache.begin(followed)
         for name in followed:
             if name in self._under_way:
                 continue

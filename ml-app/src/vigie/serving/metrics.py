@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
-
 from vigie.monitoring.bins import BinMetrics
 from vigie.monitoring.challenger_metrics import ChallengerMetrics
 from vigie.monitoring.gauges import add_process_gauges, gauge
 from vigie.monitoring.http_metrics import HttpMetrics
 from vigie.monitoring.model_metrics import ModelMetrics
+from vigie.monitoring.snapshots import SnapshotRegistry
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 
 
@@ -16,7 +15,7 @@ class Metrics:
     """The metrics of one worker, by group. The publisher adds those of all workers up."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry(auto_describe=False)
+        registry = SnapshotRegistry()
         self.registry = registry
         self.http = HttpMetrics(registry)
         self.models = ModelMetrics(registry)

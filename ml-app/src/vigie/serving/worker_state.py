@@ -10,6 +10,7 @@ import platform
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("vigie.serving")
 
 SNAPSHOT_SECONDS = 1.0
+SNAPSHOT_SHARE = 0.01
+"""The most of a core that snapshots take: those of very many models come less often."""
 LAST_SNAPSHOT_SECONDS = 5.0
 WATCH_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
@@ -136,8 +139,10 @@ class WorkerState:
     def _write_snapshots(self) -> None:
         folder = snapshot_folder(self.settings)
         path = snapshot_path(folder) if folder.is_dir() else None
+        took = 0.0
         while True:
-            stopped = self.stop.wait(SNAPSHOT_SECONDS)
+            stopped = self.stop.wait(max(SNAPSHOT_SECONDS, took / SNAPSHOT_SHARE))
+            began = time.thread_time()
             if path is None:
                 # whether somebody asks or not, what was counted must not pile up
                 take_snapshot(self.metrics.registry)
@@ -147,6 +152,7 @@ class WorkerState:
                     write_snapshot(path, self.metrics.registry)
             if stopped:
                 return
+            took = time.thread_time() - began
 
     def _watch_models(self) -> None:
         """Ends the worker where a model hangs: a thread cannot be ended, and none waits for it."""

@@ -187,7 +187,7 @@ class VersionMetrics:
         name, version = live.name, live.version
         metrics.models.start_version_at_zero(name, version)
         document = live.document
-        metrics.feedback.start_version_at_zero(name, version, truth_kind(document))
+        metrics.feedback.know(name, version, truth_kind(document))
         for kind, error in document.training_errors().items():
             metrics.models.training_error.labels(name, version, kind).set(error)
         self.rows = metrics.models.predictions.labels(name, version)
@@ -204,3 +204,15 @@ class VersionMetrics:
             else None
         )
         self.info = (name, version, CHAMPION, live.run_id, live.engine)
+
+    @property
+    def asked(self) -> bool:
+        """True where the version has answered, or takes the place of one that has."""
+        return self.infer.expected or self.rows.begun
+
+    def expect_rows(self) -> None:
+        """Shows the histograms and bins at 0, so that the first rows are seen to be more."""
+        for series in (self.queue, self.decode, self.infer, self.encode):
+            series.expected = True
+        if self.bins is not None:
+            self.bins.expected = True

@@ -52,7 +52,10 @@ class ModelSlot:
         metrics, replaced = self._metrics, self.live
         bound = VersionMetrics(metrics, live)
         if replaced is not None:
-            metrics.models.info.remove(*self._bound[replaced.version].info)
+            before = self._bound[replaced.version]
+            metrics.models.info.remove(*before.info)
+            if before.asked:
+                bound.expect_rows()
             # only requests keep the old version alive: what it takes goes when the last one ends
             self._replaced = [*self._still_there(), weakref.ref(replaced)]
         self.swapped = time.monotonic()

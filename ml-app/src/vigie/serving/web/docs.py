@@ -69,15 +69,19 @@ class RouteRow:
     summary: str
 
 
-def model_sections(
+def sections_and_routes(
     manager: ModelManager, root: str, language: Language, answers: dict[str, str]
-) -> list[ModelSection]:
-    """One section per model. `answers` keeps the example answers by digest between calls."""
+) -> tuple[list[ModelSection], list[RouteRow]]:
+    """A section per model, and the routes that are no prediction routes of ours.
+
+    `answers` keeps the example answers by digest between calls.
+    """
     lives = manager.lives
     if not lives:
-        return []
-    schemas = build_openapi(lives, manager.first)["components"]["schemas"]
-    return [
+        return [], []
+    document = build_openapi(lives, manager.first)
+    schemas = document["components"]["schemas"]
+    sections = [
         ModelSection(
             name=live.name,
             title=text_in(live.document.title, language.code),
@@ -95,22 +99,16 @@ def model_sections(
         )
         for live in lives
     ]
+    return sections, _route_rows(document["paths"])
 
 
-def route_rows(manager: ModelManager) -> list[RouteRow]:
-    """The routes of the OpenAPI document that are no prediction routes of ours."""
+def _route_rows(paths: Mapping[str, Any]) -> list[RouteRow]:
     return [
         RouteRow(method.upper(), path, str(operation["summary"]))
-        for path, methods in _paths(manager).items()
+        for path, methods in paths.items()
         for method, operation in methods.items()
         if path.split("/")[1] != "predict" and method != "parameters"
     ]
-
-
-def _paths(manager: ModelManager) -> Mapping[str, Any]:
-    lives = manager.lives
-    paths: Mapping[str, Any] = build_openapi(lives, manager.first)["paths"] if lives else {}
-    return paths
 
 
 def _example_command(document: PackageDocument, url: str) -> str:

@@ -22,7 +22,7 @@ from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
-from vigie.serving.web.docs import model_sections, route_rows
+from vigie.serving.web.docs import sections_and_routes
 from vigie.serving.web.form import fields_of, read_row, wrong_fields
 from vigie.serving.web.photo_answers import broken_photos, decoded_photos, photo_answers
 from vigie.serving.web.photo_rows import PhotoRows
@@ -134,12 +134,12 @@ def docs() -> Response:
     """The documentation of the API: every model, route and problem type."""
     manager = current_worker_state().manager
     answers = current_app.extensions.setdefault("vigie.example_answers", {})
-    language = asked_language()
+    sections, routes = sections_and_routes(manager, _root(), asked_language(), answers)
     return render_page(
         "docs.html",
         200,
-        sections=model_sections(manager, _root(), language, answers),
-        routes=route_rows(manager),
+        sections=sections,
+        routes=routes,
         problems=PROBLEMS.values(),
     )
 
