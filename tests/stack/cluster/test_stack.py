@@ -1,0 +1,90 @@
+"""The whole stack on a real Kubernetes cluster, as `make k8s-up` brings it there."""
+
+from __future__ import annotations
+
+import json
+
+import requests
+
+from support.compose import HOUSE, ROOT
+from support.kubernetes import found, kubectl
+from support.kubernetes_stack import (
+    IN_HERE,
+    NAMESPACE,
+    NODE_PORT,
+    pods,
+    ready_pods,
+    run_in_pod,
+)
+from support.memory import tell
+
+READY_SECONDS = 240
+ADDRESSES = {"API server": "10.96.0.1:443", "metadata": "169.254.169.254:80"}
+REACH = """\
+import socket, sys
+for place in sys.argv[1:]:
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), 3).close()
+        print(place, "open")
+    except OSError:
+        print(place, "shut")
+"""
+
+
+def reached_from(pod: str, container: str, *places: str) -> dict[str, str]:
+    """Whether each place can be reached from a container."""
+    said = run_in_pod(pod, container, REACH, *places)
+    return dict(line.rsplit(" ", 1) for line in said.splitlines())
+
+
+def test_everything_is_ready_within_four_minutes_and_answers(cluster: float) -> None:
+    tell(f"from apply to ready, first training included: {cluster:.0f} s")
+    assert cluster <= READY_SECONDS
+    answer = requests.post(
+        f"http://127.0.0.1:{NODE_PORT}/predict/housing", json={"instances": [HOUSE]}, timeout=30
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0]["price_eur"] > 0
+
+
+def test_the_server_takes_every_object_as_it_is_written(cluster: float) -> None:
+    for overlay in sorted((ROOT / "k8s" / "overlays").iterdir()):
+        rendered = kubectl("kustomize", str(overlay)).stdout
+        kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=rendered)
+
+
+def test_a_second_up_changes_nothing_that_runs(cluster: float) -> None:
+    before = {pod["metadata"]["uid"] for name in ("ml-app", "mlflow") for pod in pods(name)}
+    secret = found("secret", "vigie-made", *IN_HERE)["data"]
+    kubectl("apply", "--kustomize", str(ROOT / "k8s" / "overlays" / "local"))
+    kubectl("wait", *IN_HERE, "--for=condition=Complete", "job/secrets", "--timeout=120s")
+    after = {pod["metadata"]["uid"] for name in ("ml-app", "mlflow") for pod in pods(name)}
+    assert after >= before
+    assert found("secret", "vigie-made", *IN_HERE)["data"] == secret
+
+
+def test_each_pod_reaches_what_it_needs_and_nothing_else(cluster: float) -> None:
+    ip = {name: pods(name)[0]["status"]["podIP"] for name in ("mlflow", "postgres", "model-sync")}
+    mlflow, postgres = f"{ip['mlflow']}:5001", f"{ip['postgres']}:5432"
+    share = f"{ip['model-sync']}:5002"
+    (name, *_) = ready_pods()
+    places = (share, mlflow, postgres, *ADDRESSES.values())
+    assert reached_from(name, "ml-app", *places) == {
+        share: "open", mlflow: "shut", postgres: "shut",
+        **dict.fromkeys(ADDRESSES.values(), "shut"),
+    }  # fmt: skip
+    sync = pods("model-sync")[0]["metadata"]["name"]
+    assert reached_from(sync, "follow", mlflow, postgres, *ADDRESSES.values()) == {
+        mlflow: "open", postgres: "shut", **dict.fromkeys(ADDRESSES.values(), "shut"),
+    }  # fmt: skip
+
+
+def test_what_asks_for_more_rights_than_it_needs_is_not_let_in(cluster: float) -> None:
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": NAMESPACE},
+        "spec": {"containers": [{"name": "root", "image": "vigie-serve:local"}]},
+    }  # fmt: skip
+    done = kubectl("apply", "--filename", "-", given=json.dumps(pod), check=False)
+    assert done.returncode
+    assert "violates PodSecurity" in done.stderr
