@@ -64,7 +64,7 @@ PLANTED: list[tuple[str, Change]] = [
     ("confined", lambda o: service(o).pop("automountServiceAccountToken")),
     ("bounded", lambda o: container(o)["resources"]["requests"].pop("cpu")),
     ("bounded", lambda o: container(o)["resources"]["limits"].pop("memory")),
-    ("bounded", lambda o: service(o)["volumes"][0]["emptyDir"].pop("sizeLimit")),
+    ("bounded", lambda o: service(o)["volumes"][-1]["emptyDir"].pop("sizeLimit")),
     ("exact", lambda o: container(o).update(image="vigie-serve:latest")),
     ("exact", lambda o: container(o).update(image="localhost:5000/vigie-serve")),
     ("probed", lambda o: container(o).pop("livenessProbe")),
@@ -86,6 +86,21 @@ PLANTED: list[tuple[str, Change]] = [
     (
         "walled",
         lambda o: named(o, "NetworkPolicy", "ml-app")["spec"]["egress"][0].pop("ports"),
+    ),
+    (
+        "paired",
+        lambda o: named(o, "NetworkPolicy", "ml-app")["spec"]["egress"][0]["ports"][0].update(
+            port=5001
+        ),
+    ),
+    ("paired", lambda o: o.remove(named(o, "NetworkPolicy", "postgres"))),
+    (
+        "renewed",
+        lambda o: service(o)["initContainers"][0]["volumeMounts"][0].update(subPath="pgpass"),
+    ),
+    (
+        "renewed",
+        lambda o: container(o)["envFrom"].append({"secretRef": {"name": "ml-app"}}),
     ),
     ("spread", lambda o: named(o, "Deployment", "ml-app")["spec"].update(replicas=2)),
     ("spread", lambda o: service(o).pop("topologySpreadConstraints")),

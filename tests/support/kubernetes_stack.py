@@ -125,9 +125,14 @@ def asked_everywhere(path: str) -> dict[str, dict[str, Any]]:
 
 def trained(*words: str) -> None:
     """Trains on the cluster as the first start does, with `vigie train …`."""
+    run_as_trainer(args=["train", *words])
+
+
+def run_as_trainer(**changes: object) -> None:
+    """Runs the job of the first training with another command, to its good end."""
     job = copy.deepcopy(named(rendered(FOLDER / "overlays" / "local"), "Job", "trainer"))
     job["metadata"]["name"] = name = "training"
-    job["spec"]["template"]["spec"]["containers"][0]["args"] = ["train", *words]
+    job["spec"]["template"]["spec"]["containers"][0].update(changes)
     job["spec"]["backoffLimit"] = 0
     applied(job)
     try:
@@ -137,3 +142,13 @@ def trained(*words: str) -> None:
         )  # fmt: skip
     finally:
         kubectl("delete", *IN_HERE, "job", name, "--ignore-not-found")
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """What Prometheus finds now."""
+    said = kubectl(
+        "exec", *IN_HERE, "prometheus-0", "--", "promtool", "query", "instant", "--format=json",
+        "http://localhost:9090", expression,
+    ).stdout  # fmt: skip
+    values: list[dict[str, Any]] = json.loads(said)
+    return values

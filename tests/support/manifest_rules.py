@@ -167,6 +167,65 @@ def walled(objects: list[Object]) -> Iterator[str]:
                 yield f"a rule of {spec['podSelector']} opens every port"
 
 
+def paired(objects: list[Object]) -> Iterator[str]:
+    """Whoever may go to a component is let in there, by the same port."""
+    policies = [one for one in objects if one["kind"] == "NetworkPolicy"]
+    for one in policies:
+        mine = one["spec"]["podSelector"].get("matchLabels", {}).get(COMPONENT)
+        for rule in one["spec"].get("egress", ()):
+            for place in rule.get("to", ()):
+                there = place.get("podSelector", {}).get("matchLabels", {}).get(COMPONENT)
+                for port in rule.get("ports", ()) if there else ():
+                    if not _lets_in(objects, there, mine, port["port"]):
+                        yield f"{mine} may go to {there}:{port['port']}, and is not let in there"
+
+
+def _lets_in(objects: list[Object], there: str, who: str, port: int) -> bool:
+    labels = {COMPONENT: there}
+    names = {
+        name
+        for _, template in templates(objects)
+        if template["metadata"]["labels"] == labels
+        for container in template["spec"]["containers"]
+        for opened in container.get("ports", ())
+        if opened["containerPort"] == port
+        for name in (opened["name"], port)
+    }
+    rules = [
+        rule
+        for one in objects
+        if one["kind"] == "NetworkPolicy"
+        and one["spec"]["podSelector"].get("matchLabels") == labels
+        for rule in one["spec"].get("ingress", ())
+    ]
+    return any(
+        any(opened["port"] in names for opened in rule["ports"])
+        and ("from" not in rule or any(who in _components(place) for place in rule["from"]))
+        for rule in rules
+    )
+
+
+def _components(place: Object) -> set[str]:
+    """The components that a place of a policy chooses."""
+    chosen = place.get("podSelector", {})
+    named_ones = {chosen.get("matchLabels", {}).get(COMPONENT)}
+    for one in chosen.get("matchExpressions", ()):
+        named_ones |= set(one["values"])
+    return named_ones
+
+
+def renewed(objects: list[Object]) -> Iterator[str]:
+    """What a Secret holds comes anew where it is mounted: not as a variable, not as one file."""
+    for where, container, pod in containers(objects):
+        secret = {one["name"] for one in pod.get("volumes", ()) if "secret" in one}
+        for mount in container.get("volumeMounts", ()):
+            if mount["name"] in secret and "subPath" in mount:
+                yield f"{where}: {mount['mountPath']} stays as it was when the pod began"
+        given = [*container.get("env", ()), *container.get("envFrom", ())]
+        if any("secretRef" in one or "secretKeyRef" in one.get("valueFrom", {}) for one in given):
+            yield f"{where}: a variable holds a secret"
+
+
 def spread(objects: list[Object]) -> Iterator[str]:
     """What is scaled has a budget of disruptions, is spread, and states no number of its own."""
     for one in objects:
@@ -185,7 +244,18 @@ def spread(objects: list[Object]) -> Iterator[str]:
 
 RULES: dict[str, Rule] = {
     rule.__name__: rule
-    for rule in (confined, bounded, exact, probed, drained, matched, walled, spread)
+    for rule in (
+        confined,
+        bounded,
+        exact,
+        probed,
+        drained,
+        matched,
+        walled,
+        paired,
+        renewed,
+        spread,
+    )
 }
 
 

@@ -13,7 +13,6 @@ from support.kubernetes_stack import (
     NAMESPACE,
     NODE_PORT,
     pods,
-    ready_pods,
     run_in_pod,
 )
 from support.memory import tell
@@ -65,19 +64,25 @@ def test_a_second_up_changes_nothing_that_runs(cluster: float) -> None:
 
 
 def test_each_pod_reaches_what_it_needs_and_nothing_else(cluster: float) -> None:
-    ip = {name: pods(name)[0]["status"]["podIP"] for name in ("mlflow", "postgres", "model-sync")}
-    mlflow, postgres = f"{ip['mlflow']}:5001", f"{ip['postgres']}:5432"
-    share = f"{ip['model-sync']}:5002"
-    (name, *_) = ready_pods()
-    places = (share, mlflow, postgres, *ADDRESSES.values())
-    assert reached_from(name, "ml-app", *places) == {
-        share: "open", mlflow: "shut", postgres: "shut",
-        **dict.fromkeys(ADDRESSES.values(), "shut"),
+    ports = {
+        "mlflow": 5001, "postgres": 5432, "model-sync": 5002, "prometheus": 9090,
+        "alertmanager": 9093,
     }  # fmt: skip
-    sync = pods("model-sync")[0]["metadata"]["name"]
-    assert reached_from(sync, "follow", mlflow, postgres, *ADDRESSES.values()) == {
-        mlflow: "open", postgres: "shut", **dict.fromkeys(ADDRESSES.values(), "shut"),
+    place = {name: f"{pods(name)[0]['status']['podIP']}:{port}" for name, port in ports.items()}
+    place |= ADDRESSES
+    reaches = {
+        "ml-app": {"model-sync", "postgres"}, "model-sync": {"mlflow"}, "importer": {"mlflow"},
     }  # fmt: skip
+    for name, container in {
+        "ml-app": "ml-app",
+        "model-sync": "follow",
+        "importer": "importer",
+    }.items():
+        pod = pods(name)[0]["metadata"]["name"]
+        others = {other: at for other, at in place.items() if other != name}
+        assert reached_from(pod, container, *others.values()) == {
+            at: "open" if other in reaches[name] else "shut" for other, at in others.items()
+        }
 
 
 def test_what_asks_for_more_rights_than_it_needs_is_not_let_in(cluster: float) -> None:

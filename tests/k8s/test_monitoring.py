@@ -1,0 +1,59 @@
+"""Monitoring on a cluster is that of the Compose stack, where a cluster has the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.manifest_rules import FOLDER, containers, rendered
+from support.promtool import needs_promtool
+
+ROOT = FOLDER.parent
+HERE = FOLDER / "components" / "prometheus" / "prometheus.yml"
+ABSENT = {"haproxy", "node", "cadvisor", "probe"}
+"""Jobs about the gateway and the machine of Compose."""
+
+
+def jobs(path: Path) -> dict[str, Any]:
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {job["job_name"]: job for job in config["scrape_configs"]}
+
+
+def test_the_targets_are_found_as_on_one_machine() -> None:
+    here, there = jobs(HERE), jobs(ROOT / "prometheus" / "prometheus.yml")
+    assert here.keys() == there.keys() - ABSENT
+    # the one label that says where it is
+    assert here["prometheus"]["static_configs"][0].pop("labels") == {"platform": "kubernetes"}
+    for name, job in here.items():
+        assert job == there[name]
+
+
+def test_every_rule_is_evaluated() -> None:
+    generated = yaml.safe_load((ROOT / "prometheus" / "kustomization.yaml").read_text())
+    (rules,) = generated["configMapGenerator"]
+    files = {f"rules/{path.name}" for path in (ROOT / "prometheus" / "rules").glob("*.yml")}
+    assert set(rules["files"]) == files
+
+
+@needs_promtool
+def test_the_configuration_is_valid(tmp_path: Path) -> None:
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    (folder / "prometheus.yml").write_text(HERE.read_text())
+    (folder / "rules").symlink_to(ROOT / "prometheus" / "rules")
+    done = subprocess.run(
+        ["promtool", "check", "config", str(folder / "prometheus.yml")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_images_of_others_are_those_of_compose() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    wanted = set(re.findall(r"_IMAGE:-([a-z/-]+:[v0-9.]+)\}", compose))
+    used = {one["image"] for _, one, _ in containers(rendered(FOLDER / "overlays" / "local"))}
+    assert {image for image in used if not image.startswith("vigie-")} <= wanted
