@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from support.compose import ROOT, require_engine
@@ -152,3 +153,36 @@ def query(expression: str) -> list[dict[str, Any]]:
     ).stdout  # fmt: skip
     values: list[dict[str, Any]] = json.loads(said)
     return values
+
+
+@contextlib.contextmanager
+def with_components(folder: Path, *names: str) -> Iterator[None]:
+    """The stack with further components, until the end of the block; `folder` is a scratch one."""
+    local = FOLDER / "overlays" / "local"
+    parts = [FOLDER / "components" / name for name in names]
+    content = {
+        "resources": [os.path.relpath(local, folder)],
+        "components": [os.path.relpath(part, folder) for part in parts],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(content))
+    try:
+        _apply(folder)
+        yield
+    finally:
+        _apply(local)
+
+
+def _apply(folder: Path) -> None:
+    kubectl("apply", "--kustomize", str(folder))
+    kubectl(
+        "rollout", "status", *IN_HERE, "deployment/ml-app", "--timeout=180s", seconds=200
+    )  # fmt: skip
+
+
+def given_secret(name: str, **files: str) -> None:
+    """Makes or changes a Secret; `a_b` is the file `a.b`."""
+    applied({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "stringData": {file.replace("_", "."): text for file, text in files.items()},
+    })  # fmt: skip
