@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from support.manifest_rules import FOLDER, containers, rendered
+from support.manifest_rules import FOLDER, containers, named, rendered
 from support.promtool import needs_promtool
+from vigie.serving.metrics import Metrics
 
 ROOT = FOLDER.parent
 HERE = FOLDER / "components" / "prometheus" / "prometheus.yml"
@@ -57,3 +58,15 @@ def test_images_of_others_are_those_of_compose() -> None:
     wanted = set(re.findall(r"_IMAGE:-([a-z/-]+:[v0-9.]+)\}", compose))
     used = {one["image"] for _, one, _ in containers(rendered(FOLDER / "overlays" / "local"))}
     assert {image for image in used if not image.startswith("vigie-")} <= wanted
+
+
+def test_what_scales_asks_for_metrics_that_there_are() -> None:
+    objects = rendered(FOLDER / "overlays" / "operators")
+    (trigger,) = named(objects, "ScaledObject", "ml-app")["spec"]["triggers"]
+    query = trigger["metadata"]["query"]
+    (metric, pattern) = re.findall(r'(vigie_\w+)_sum\{route=~"(.*)"\}', query)[0]
+    assert metric in {family.name for family in Metrics().registry.collect()}
+    for route in ("/predict/<model>", "/v1/models/<model>:predict", "/invocations"):
+        assert re.fullmatch(pattern, route)
+    for route in ("/readyz", "/status", "/metrics"):
+        assert not re.fullmatch(pattern, route)

@@ -32,6 +32,11 @@ def local() -> list[Object]:
     return rendered(FOLDER / "overlays" / "local")
 
 
+@pytest.fixture(scope="module")
+def operators() -> list[Object]:
+    return rendered(FOLDER / "overlays" / "operators")
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_every_overlay_keeps_to_the_rules(overlay: Path) -> None:
     assert faults(rendered(overlay)) == []
@@ -117,8 +122,33 @@ def test_each_rule_sees_what_breaks_it(local: list[Object], rule: str, change: C
     assert list(RULES[rule](broken))
 
 
+OPERATED: list[tuple[str, Change]] = [
+    (
+        "watched",
+        lambda o: named(o, "ServiceMonitor", "ml-app")["spec"]["endpoints"][0].update(
+            port="http-x"
+        ),
+    ),
+    ("watched", lambda o: named(o, "Service", "ml-app")["metadata"].pop("labels")),
+    ("spread", lambda o: o.remove(named(o, "PodDisruptionBudget", "ml-app"))),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), OPERATED, ids=lambda one: str(one)[:7])
+def test_each_rule_sees_what_breaks_it_where_operators_are(
+    operators: list[Object], rule: str, change: Change
+) -> None:
+    broken = copy.deepcopy(operators)
+    change(broken)
+    assert list(RULES[rule](broken))
+
+
+def test_one_thing_alone_scales(operators: list[Object]) -> None:
+    assert not [one for one in operators if one["kind"] == "HorizontalPodAutoscaler"]
+
+
 def test_every_rule_has_a_planted_failure() -> None:
-    assert {rule for rule, _ in PLANTED} == set(RULES)
+    assert {rule for rule, _ in PLANTED + OPERATED} == set(RULES)
 
 
 def test_only_the_pods_that_need_it_may_ask_the_api_server(local: list[Object]) -> None:

@@ -152,6 +152,33 @@ def matched(objects: list[Object]) -> Iterator[str]:
                     yield f"{where}: no container has the port {port['name']}"
 
 
+def watched(objects: list[Object]) -> Iterator[str]:
+    """What is scraped by an operator, or scaled by one, is there."""
+    labelled = {
+        "ServiceMonitor": [
+            (one["metadata"].get("labels", {}), {port["name"] for port in one["spec"]["ports"]})
+            for one in objects
+            if one["kind"] == "Service"
+        ],
+        "PodMonitoring": [
+            (
+                template["metadata"]["labels"],
+                {p["name"] for c in template["spec"]["containers"] for p in c.get("ports", ())},
+            )
+            for _, template in templates(objects)
+        ],
+    }
+    for one in objects:
+        where = f"{one['kind']} {one['metadata']['name']}"
+        for end in one["spec"]["endpoints"] if one["kind"] in labelled else ():
+            chosen = one["spec"]["selector"]["matchLabels"].items()
+            if not any(
+                chosen <= labels.items() and end["port"] in ports
+                for labels, ports in labelled[one["kind"]]
+            ):
+                yield f"{where}: nothing has these labels and the port {end['port']}"
+
+
 def walled(objects: list[Object]) -> Iterator[str]:
     """By default nobody reaches anybody; no rule opens every port to the world outside."""
     policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
@@ -229,7 +256,7 @@ def renewed(objects: list[Object]) -> Iterator[str]:
 def spread(objects: list[Object]) -> Iterator[str]:
     """What is scaled has a budget of disruptions, is spread, and states no number of its own."""
     for one in objects:
-        if one["kind"] != "HorizontalPodAutoscaler":
+        if one["kind"] not in ("HorizontalPodAutoscaler", "ScaledObject"):
             continue
         target = named(objects, "Deployment", one["spec"]["scaleTargetRef"]["name"])
         name, labels = target["metadata"]["name"], target["spec"]["template"]["metadata"]["labels"]
@@ -251,6 +278,7 @@ RULES: dict[str, Rule] = {
         probed,
         drained,
         matched,
+        watched,
         walled,
         paired,
         renewed,
