@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from vigie.serving.metrics import Metrics
 
 ROOT = FOLDER.parent
 HERE = FOLDER / "components" / "prometheus" / "prometheus.yml"
+MOST_BYTES = 250_000
 ABSENT = {"haproxy", "node", "cadvisor", "probe"}
 """Jobs about the gateway and the machine of Compose."""
 
@@ -56,7 +58,8 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
 def test_images_of_others_are_those_of_compose() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     wanted = set(re.findall(r"_IMAGE:-([a-z/-]+:[v0-9.]+)\}", compose))
-    used = {one["image"] for _, one, _ in containers(rendered(FOLDER / "overlays" / "local"))}
+    objects = rendered(FOLDER / "overlays" / "local-grafana")
+    used = {one["image"] for _, one, _ in containers(objects)}
     assert {image for image in used if not image.startswith("vigie-")} <= wanted
 
 
@@ -70,3 +73,28 @@ def test_what_scales_asks_for_metrics_that_there_are() -> None:
         assert re.fullmatch(pattern, route)
     for route in ("/readyz", "/status", "/metrics"):
         assert not re.fullmatch(pattern, route)
+
+
+def test_grafana_finds_its_files_where_its_settings_say() -> None:
+    objects = rendered(FOLDER / "overlays" / "local-grafana")
+    pod = named(objects, "Deployment", "grafana")["spec"]["template"]["spec"]
+    given = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
+    files = {
+        item["path"]: given[source["configMap"]["name"]][item["key"]]
+        for volume in pod["volumes"]
+        for source in volume.get("projected", {}).get("sources", ())
+        for item in source["configMap"]["items"]
+    }
+    compose = ROOT / "grafana"
+    wanted = {
+        *(path.relative_to(compose).as_posix() for path in compose.glob("provisioning/*/*.yaml")),
+        *(path.relative_to(compose).as_posix() for path in compose.glob("dashboards/*.json")),
+        "grafana.ini",
+    }
+    assert files.keys() == wanted - {"dashboards/machine.json"}
+    (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "settings")
+    (provider,) = yaml.safe_load(files["provisioning/dashboards/vigie.yaml"])["providers"]
+    assert provider["options"]["path"] == f"{mount['mountPath']}/dashboards"
+    # what `kubectl apply` notes of an object may be no larger
+    for name, data in given.items():
+        assert len(json.dumps(data)) < MOST_BYTES, name
