@@ -60,7 +60,10 @@ def test_the_server_takes_every_object_as_it_is_written(cluster: float) -> None:
         assert foreign <= {"PodMonitoring", "ScaledObject", "ServiceMonitor"}
         mine = {"apiVersion": "v1", "kind": "List"}
         given = json.dumps({**mine, "items": [o for o in objects if o["kind"] not in foreign]})
-        kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=given)
+        done = kubectl(
+            "apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=given
+        )
+        assert "PodSecurity" not in done.stderr
 
 
 def test_a_second_up_changes_nothing_that_runs(cluster: float) -> None:
@@ -103,3 +106,10 @@ def test_what_asks_for_more_rights_than_it_needs_is_not_let_in(cluster: float) -
     done = kubectl("apply", "--filename", "-", given=json.dumps(pod), check=False)
     assert done.returncode
     assert "violates PodSecurity" in done.stderr
+    template = {"metadata": {"labels": {"of": "root"}}, "spec": pod["spec"]}
+    deployment = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": pod["metadata"],
+        "spec": {"selector": {"matchLabels": {"of": "root"}}, "template": template},
+    }  # fmt: skip
+    told = kubectl("apply", "--dry-run=server", "--filename", "-", given=json.dumps(deployment))
+    assert "would violate PodSecurity" in told.stderr
