@@ -23,19 +23,21 @@ import sys
 from vigie.registry.operate import OperatorClient
 from vigie.settings import load_settings
 client = OperatorClient.of(load_settings())
-word = sys.argv[1]
+word, alias = sys.argv[1:]
 if word == "newest":
     print(client.versions("iris")[0].version)
-elif word == "champion":
-    print(client.version_of("iris", "champion").version)
+elif word == "which":
+    print(client.version_of("iris", alias).version)
+elif word == "none":
+    client.unpoint("iris", alias)
 else:
-    client.point("iris", "champion", word)
+    client.point("iris", alias, word)
 """
 
 
-def mlflow(word: str) -> str:
-    """The `newest` version of iris, its `champion`; or makes a version that, as anybody may."""
-    return run_in("model-sync", "follow", POINT, word).strip()
+def mlflow(word: str, alias: str = "champion") -> str:
+    """Gives an alias of iris to a version or to `none`; says the `newest`, or `which` has it."""
+    return run_in("model-sync", "follow", POINT, word, alias).strip()
 
 
 def served() -> dict[str, str]:
@@ -45,11 +47,11 @@ def served() -> dict[str, str]:
 
 def test_a_promoted_version_serves_in_every_pod_within_half_a_minute(cluster: float) -> None:
     at_least(2)
-    before = mlflow("champion")
+    before = mlflow("which")
     # as good as the one before, which is no reason to take its place by itself
     trained("iris")
     promoted = mlflow("newest")
-    assert mlflow("champion") == before != promoted
+    assert mlflow("which") == before != promoted
     mlflow(promoted)
     began = time.monotonic()
     wait_until(lambda: set(served().values()) == {promoted}, 120)
@@ -61,10 +63,10 @@ def test_a_promoted_version_serves_in_every_pod_within_half_a_minute(cluster: fl
 
 def test_a_bad_version_is_refused_in_all_and_the_old_one_goes_on(cluster: float) -> None:
     at_least(2)
-    good = mlflow("champion")
+    good = mlflow("which")
     trained("iris", "--epochs", "1")
     bad = mlflow("newest")
-    assert mlflow("champion") == good != bad
+    assert mlflow("which") == good != bad
 
     def refused(one: dict[str, Any]) -> bool:
         return bool(one.get("refused", {}).get("version") == bad)
@@ -72,7 +74,7 @@ def test_a_bad_version_is_refused_in_all_and_the_old_one_goes_on(cluster: float)
     mlflow(bad)
     try:
         wait_until(lambda: all(map(refused, asked_everywhere("/v1/models/iris").values())), 120)
-        assert mlflow("champion") == bad
+        assert mlflow("which") == bad
         for name in ready_pods():
             status, answer = asked(name, "/predict/iris", {"instances": [FLOWER]})
             assert (status, answer["version"]) == (200, good)
@@ -80,3 +82,24 @@ def test_a_bad_version_is_refused_in_all_and_the_old_one_goes_on(cluster: float)
     finally:
         mlflow(good)
     wait_until(lambda: not any(map(refused, asked_everywhere("/v1/models/iris").values())), 120)
+
+
+def test_a_challenger_is_tried_in_every_pod_and_goes_with_its_alias(cluster: float) -> None:
+    at_least(2)
+    trained("iris")
+    tried = mlflow("newest")
+
+    def challengers() -> set[str | None]:
+        """The version that each pod tries."""
+        return {
+            next((v["version"] for v in one["versions"] if v["state"] == "challenger"), None)
+            for one in asked_everywhere("/v1/models/iris").values()
+        }
+
+    mlflow(tried, "challenger")
+    try:
+        wait_until(lambda: challengers() == {tried}, 120)
+        assert tried not in served().values()
+    finally:
+        mlflow("none", "challenger")
+    wait_until(lambda: challengers() == {None}, 120)
