@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from support.manifest_rules import containers, faults, named, rendered
+from support.manifest_rules import faults
+from support.manifests import containers, named, rendered
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("bash", "cat", "dirname", "env", "head", "mkdir", "printf", "rm", "sed")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from support.manifest_rules import FOLDER, containers, named, rendered
+from support.manifests import FOLDER, containers, named, rendered
 from support.promtool import needs_promtool
 from vigie.serving.metrics import Metrics
 

@@ -10,16 +10,8 @@ from typing import Any
 
 import pytest
 
-from support.manifest_rules import (
-    COMPONENT,
-    FOLDER,
-    RULES,
-    Object,
-    containers,
-    faults,
-    named,
-    rendered,
-)
+from support.manifest_rules import RULES, faults
+from support.manifests import COMPONENT, FOLDER, Object, containers, named, rendered
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl is not installed: it renders the manifests"
@@ -70,6 +62,10 @@ PLANTED: list[tuple[str, Change]] = [
     ("bounded", lambda o: container(o)["resources"]["requests"].pop("cpu")),
     ("bounded", lambda o: container(o)["resources"]["limits"].pop("memory")),
     ("bounded", lambda o: service(o)["volumes"][-1]["emptyDir"].pop("sizeLimit")),
+    (
+        "bounded",
+        lambda o: service(o)["volumes"][-1]["emptyDir"].update(sizeLimit="20Gi"),
+    ),
     ("exact", lambda o: container(o).update(image="vigie-serve:latest")),
     ("exact", lambda o: container(o).update(image="localhost:5000/vigie-serve")),
     ("probed", lambda o: container(o).pop("livenessProbe")),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.manifest_rules import FOLDER, Object, named, rendered
+from support.manifests import FOLDER, Object, named, rendered
 
 pytestmark = [
     pytest.mark.skipif(

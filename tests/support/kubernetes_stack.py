@@ -15,7 +15,7 @@ from typing import Any
 
 from support.compose import ROOT, require_engine
 from support.kubernetes import LOADER, applied, found, kubectl, require_cluster
-from support.manifest_rules import COMPONENT, FOLDER, named, rendered
+from support.manifests import COMPONENT, FOLDER, named, rendered
 from support.waiting import wait_until
 
 NAMESPACE = "vigie"

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import yaml
+from support.manifests import Object, containers, named, templates
+from support.network_rules import paired, walled
 
-Object = dict[str, Any]
 Rule = Callable[[list[Object]], Iterator[str]]
 
-FOLDER = Path(__file__).parents[2] / "k8s"
-COMPONENT = "app.kubernetes.io/component"
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-
-
-def rendered(folder: Path) -> list[Object]:
-    """The objects of a kustomization, as `kubectl apply -k` would send them."""
-    done = subprocess.run(
-        ["kubectl", "kustomize", folder], check=True, capture_output=True, text=True
-    )
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
-
-
-def named(objects: list[Object], kind: str, name: str) -> Object:
-    """The object of this kind and name."""
-    (found,) = (o for o in objects if (o["kind"], o["metadata"]["name"]) == (kind, name))
-    return found
-
-
-def templates(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
-    """Each object that makes pods, and the template of its pods."""
-    for one in objects:
-        spec = one.get("spec", {})
-        if one["kind"] == "CronJob":
-            spec = spec["jobTemplate"]["spec"]
-        if one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob"):
-            yield one, spec["template"]
-
-
-def containers(objects: list[Object]) -> Iterator[tuple[str, Object, Object]]:
-    """Each container with what it is called here, and its pod's specification."""
-    for one, template in templates(objects):
-        pod = template["spec"]
-        for container in [*pod.get("initContainers", ()), *pod["containers"]]:
-            yield f"{one['kind']} {one['metadata']['name']}, {container['name']}", container, pod
 
 
 def confined(objects: list[Object]) -> Iterator[str]:
@@ -82,6 +45,32 @@ def bounded(objects: list[Object]) -> Iterator[str]:
         for volume in pod.get("volumes", ()):
             if "emptyDir" in volume and "sizeLimit" not in (volume["emptyDir"] or {}):
                 yield f"{where}: the volume {volume['name']} may fill the node"
+    for one, template in templates(objects):
+        pod = template["spec"]
+        held = sum(
+            _bytes(volume["emptyDir"].get("sizeLimit", "0"))
+            for volume in pod.get("volumes", ())
+            if "emptyDir" in volume and volume["emptyDir"].get("medium") != "Memory"
+        )
+        # a container that goes on beside the others, and one that only comes before them
+        beside: list[Object] = [*pod["containers"]]
+        before: list[Object] = []
+        for container in pod.get("initContainers", ()):
+            (beside if container.get("restartPolicy") == "Always" else before).append(container)
+        allowed = max([sum(map(_disk, beside)), *map(_disk, before)])
+        if held > allowed:
+            yield f"{one['kind']} {one['metadata']['name']}: evicted before its volumes are full"
+
+
+def _disk(container: Object) -> int:
+    limits = container.get("resources", {}).get("limits", {})
+    return _bytes(limits.get("ephemeral-storage", "0"))
+
+
+def _bytes(quantity: str) -> int:
+    """A quantity in Mi or Gi."""
+    number = float(quantity.rstrip("MGi"))
+    return round(number * {"M": 2**20, "G": 2**30}.get(quantity[-2:-1], 1))
 
 
 def exact(objects: list[Object]) -> Iterator[str]:
@@ -177,68 +166,6 @@ def watched(objects: list[Object]) -> Iterator[str]:
                 for labels, ports in labelled[one["kind"]]
             ):
                 yield f"{where}: nothing has these labels and the port {end['port']}"
-
-
-def walled(objects: list[Object]) -> Iterator[str]:
-    """By default nobody reaches anybody; no rule opens every port to the world outside."""
-    policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
-    if not any(
-        spec["podSelector"] == {} and sorted(spec["policyTypes"]) == ["Egress", "Ingress"]
-        and not spec.get("ingress") and not spec.get("egress")
-        for spec in policies
-    ):  # fmt: skip
-        yield "nothing is denied by default"
-    for spec in policies:
-        for rule in [*spec.get("ingress", ()), *spec.get("egress", ())]:
-            if not rule.get("ports"):
-                yield f"a rule of {spec['podSelector']} opens every port"
-
-
-def paired(objects: list[Object]) -> Iterator[str]:
-    """Whoever may go to a component is let in there, by the same port."""
-    policies = [one for one in objects if one["kind"] == "NetworkPolicy"]
-    for one in policies:
-        mine = one["spec"]["podSelector"].get("matchLabels", {}).get(COMPONENT)
-        for rule in one["spec"].get("egress", ()):
-            for place in rule.get("to", ()):
-                there = place.get("podSelector", {}).get("matchLabels", {}).get(COMPONENT)
-                for port in rule.get("ports", ()) if there else ():
-                    if not _lets_in(objects, there, mine, port["port"]):
-                        yield f"{mine} may go to {there}:{port['port']}, and is not let in there"
-
-
-def _lets_in(objects: list[Object], there: str, who: str, port: int) -> bool:
-    labels = {COMPONENT: there}
-    names = {
-        name
-        for _, template in templates(objects)
-        if template["metadata"]["labels"] == labels
-        for container in template["spec"]["containers"]
-        for opened in container.get("ports", ())
-        if opened["containerPort"] == port
-        for name in (opened["name"], port)
-    }
-    rules = [
-        rule
-        for one in objects
-        if one["kind"] == "NetworkPolicy"
-        and one["spec"]["podSelector"].get("matchLabels") == labels
-        for rule in one["spec"].get("ingress", ())
-    ]
-    return any(
-        any(opened["port"] in names for opened in rule["ports"])
-        and ("from" not in rule or any(who in _components(place) for place in rule["from"]))
-        for rule in rules
-    )
-
-
-def _components(place: Object) -> set[str]:
-    """The components that a place of a policy chooses."""
-    chosen = place.get("podSelector", {})
-    named_ones = {chosen.get("matchLabels", {}).get(COMPONENT)}
-    for one in chosen.get("matchExpressions", ()):
-        named_ones |= set(one["values"])
-    return named_ones
 
 
 def renewed(objects: list[Object]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from support.kubernetes import kubectl
 from support.kubernetes_stack import IN_HERE, JOB_SECONDS
-from support.manifest_rules import FOLDER
+from support.manifests import FOLDER
 from support.worker import FLOWER
 
 ROWS = 50

@@ -15,7 +15,7 @@ from support.kubernetes_stack import (
     pods,
     run_in_pod,
 )
-from support.manifest_rules import rendered
+from support.manifests import rendered
 from support.memory import tell
 
 READY_SECONDS = 240
