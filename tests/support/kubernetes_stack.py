@@ -137,12 +137,22 @@ def run_as_trainer(**changes: object) -> None:
     job["spec"]["backoffLimit"] = 0
     applied(job)
     try:
-        kubectl(
-            "wait", *IN_HERE, "--for=condition=Complete", f"job/{name}",
-            f"--timeout={JOB_SECONDS}s", seconds=JOB_SECONDS + 10,
-        )  # fmt: skip
+        await_end(name)
     finally:
         kubectl("delete", *IN_HERE, "job", name, "--ignore-not-found")
+
+
+def await_end(job: str) -> None:
+    """Waits until a job has ended; fails with its last words where it did not end well."""
+
+    def end() -> set[str]:
+        conditions = found("job", job, *IN_HERE)["status"].get("conditions", ())
+        return {one["type"] for one in conditions if one["status"] == "True"}
+
+    wait_until(lambda: end() & {"Complete", "Failed"}, JOB_SECONDS)
+    if "Complete" not in end():
+        said = kubectl("logs", *IN_HERE, f"job/{job}", "--all-containers", check=False)
+        raise AssertionError(f"{job} failed: {said.stdout}")
 
 
 def query(expression: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.kubernetes import kubectl
-from support.kubernetes_stack import IN_HERE, JOB_SECONDS
+from support.kubernetes_stack import IN_HERE, await_end
 from support.manifests import FOLDER
 from support.worker import FLOWER
 
@@ -20,10 +20,7 @@ def ran(name: str, job: str) -> str:
     """What a job of a CronJob said, which was started now and ended well."""
     kubectl("create", "job", *IN_HERE, name, f"--from=cronjob/{job}")
     try:
-        kubectl(
-            "wait", *IN_HERE, "--for=condition=Complete", f"job/{name}",
-            f"--timeout={JOB_SECONDS}s", seconds=JOB_SECONDS + 10,
-        )  # fmt: skip
+        await_end(name)
         return kubectl("logs", *IN_HERE, f"job/{name}", "--container", job).stdout
     finally:
         kubectl("delete", *IN_HERE, "job", name, "--ignore-not-found")
