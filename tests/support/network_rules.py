@@ -25,12 +25,14 @@ def walled(objects: list[Object]) -> Iterator[str]:
 def paired(objects: list[Object]) -> Iterator[str]:
     """Whoever may go to a component is let in there, by the same port."""
     policies = [one for one in objects if one["kind"] == "NetworkPolicy"]
+    here = {template["metadata"]["labels"].get(COMPONENT) for _, template in templates(objects)}
+    here.discard(None)
     for one in policies:
         mine = one["spec"]["podSelector"].get("matchLabels", {}).get(COMPONENT)
         for rule in one["spec"].get("egress", ()):
             for place in rule.get("to", ()):
                 there = place.get("podSelector", {}).get("matchLabels", {}).get(COMPONENT)
-                for port in rule.get("ports", ()) if there else ():
+                for port in rule.get("ports", ()) if there in here else ():
                     if not _lets_in(objects, there, mine, port["port"]):
                         yield f"{mine} may go to {there}:{port['port']}, and is not let in there"
 

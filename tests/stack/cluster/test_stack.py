@@ -56,10 +56,10 @@ def test_the_server_takes_every_object_as_it_is_written(cluster: float) -> None:
     for overlay in sorted((ROOT / "k8s" / "overlays").iterdir()):
         objects = rendered(overlay)
         # what an operator brings with it is not of Kubernetes
-        foreign = {one["kind"] for one in objects} - known
-        assert foreign <= {"PodMonitoring", "ScaledObject", "ServiceMonitor"}
+        others = {one["kind"] for one in objects} - known
+        assert others <= {"PodMonitoring", "ScaledObject", "ServiceMonitor"}
         mine = {"apiVersion": "v1", "kind": "List"}
-        given = json.dumps({**mine, "items": [o for o in objects if o["kind"] not in foreign]})
+        given = json.dumps({**mine, "items": [o for o in objects if o["kind"] not in others]})
         done = kubectl(
             "apply", "--dry-run=server", "--validate=strict", "--filename", "-", given=given
         )
