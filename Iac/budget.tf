@@ -1,5 +1,5 @@
 data "google_project" "main" {
-  count = var.billing_account == "" ? 0 : 1
+  count = var.billing_account == "" && !var.gke ? 0 : 1
 
   project_id = var.project
 

@@ -24,6 +24,18 @@ resource "google_artifact_registry_repository_iam_member" "gke" {
   member     = google_service_account.gke[0].member
 }
 
+# MLflow's pod, by its account of k8s/overlays/gke: the bucket knows it without a key.
+resource "google_storage_bucket_iam_member" "gke" {
+  count = var.gke ? 1 : 0
+
+  bucket = google_storage_bucket.main.name
+  role   = "roles/storage.objectUser"
+  member = "principal://iam.googleapis.com/projects/${data.google_project.main[0].number}/locations/global/workloadIdentityPools/${var.project}.svc.id.goog/subject/ns/vigie/sa/mlflow"
+
+  # the pool comes with the first cluster of a project
+  depends_on = [google_container_cluster.main]
+}
+
 resource "google_compute_subnetwork" "gke" {
   count = var.gke ? 1 : 0
 

@@ -166,6 +166,11 @@ run "a_cluster" {
     condition     = one(google_container_cluster.main[0].master_authorized_networks_config[0].cidr_blocks).cidr_block == "203.0.113.0/24"
     error_message = "kubectl works from the ranges given."
   }
+
+  assert {
+    condition     = endswith(google_storage_bucket_iam_member.gke[0].member, "/subject/ns/vigie/sa/mlflow")
+    error_message = "MLflow's pod reaches the bucket as itself."
+  }
 }
 
 run "a_budget" {

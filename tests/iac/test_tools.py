@@ -6,18 +6,23 @@ Both programs are stand-ins that note how they are called: nothing is asked of G
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.manifest_rules import faults
+from support.manifests import containers, named, rendered
+
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("bash", "cat", "dirname", "env", "head", "printf", "rm", "sed")
+COMMANDS = ("bash", "cat", "dirname", "env", "head", "mkdir", "printf", "rm", "sed")
 OUTPUTS = {
     "project": "my-project-123",
     "region": "europe-west1",
     "registry": "europe-west1-docker.pkg.dev/my-project-123/vigie-production",
+    "bucket": "my-project-123-vigie-production",
     # of -json
     "spark": '"$SPARK"',
     "zone": "europe-west1-b",
@@ -89,7 +94,8 @@ def machine(bare: Machine) -> Machine:
 
 
 @pytest.mark.parametrize(
-    "command", [("cloud", "plan"), ("cloud-state",), ("tunnel",), ("dataproc", "image")]
+    "command",
+    [("cloud", "plan"), ("cloud-state",), ("tunnel",), ("dataproc", "image"), ("gke", "overlay")],
 )
 def test_a_missing_terraform_is_named(bare: Machine, command: tuple[str, ...]) -> None:
     done = bare.run(*command)
@@ -302,3 +308,37 @@ def test_the_image_of_dataproc_is_built_on_that_of_spark(machine: Machine) -> No
         ["docker", "build"], ["docker", "build"], ["docker", "push"],
     ]  # fmt: skip
     assert machine.called()[-1] == f"docker push {image}"
+
+
+GKE_IMAGES = {f"{OUTPUTS['registry']}/vigie-{name}:7" for name in ("serve", "train", "mlflow")}
+
+
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed: it renders the manifests"
+)
+def test_the_overlay_of_gke_names_what_terraform_made(machine: Machine) -> None:
+    shutil.copytree(ROOT / "k8s", machine.folder / "k8s")
+    done = machine.run("gke", "overlay", ENVIRONMENT="production", TAG="7")
+    assert done.returncode == 0, done.stderr
+    objects = rendered(machine.folder / "var" / "gke")
+    assert faults(objects) == []
+    used = {one["image"] for _, one, _ in containers(objects)}
+    assert used - GKE_IMAGES == {"postgres:17"}
+    mlflow = named(objects, "Deployment", "mlflow")["spec"]["template"]["spec"]
+    given = {one["name"]: one["value"] for one in mlflow["containers"][0]["env"]}
+    assert given["MLFLOW_ARTIFACTS_DESTINATION"] == f"gs://{OUTPUTS['bucket']}/mlflow"
+    (member,) = re.findall(r"/subject/ns/(\w+)/sa/(\w+)", (ROOT / "Iac" / "gke.tf").read_text())
+    assert member == ("vigie", mlflow["serviceAccountName"])
+
+
+def test_the_images_of_gke_are_pushed_before_they_are_named(machine: Machine) -> None:
+    for name in ("docker", "kubectl"):
+        machine.install(name, f'#!/bin/bash\necho "{name} $*" >> "$CALLS"\n')
+    (machine.folder / "k8s").mkdir()
+    done = machine.run("gke", "up", TAG="7")
+    assert done.returncode == 0, done.stderr
+    called = machine.called()
+    pushed = [line for line in called if line.startswith("docker push")]
+    assert {line.split()[-1] for line in pushed} == GKE_IMAGES
+    apply = called.index("kubectl apply --kustomize var/gke")
+    assert apply > max(map(called.index, pushed))

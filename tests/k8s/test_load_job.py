@@ -9,7 +9,8 @@ import pytest
 
 from load.options import options_of
 from support.load import parsed
-from support.manifest_rules import FOLDER, RULES, named, rendered
+from support.manifest_rules import RULES
+from support.manifests import FOLDER, named, rendered
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl is not installed: it renders the manifests"

@@ -10,16 +10,8 @@ from typing import Any
 
 import pytest
 
-from support.manifest_rules import (
-    COMPONENT,
-    FOLDER,
-    RULES,
-    Object,
-    containers,
-    faults,
-    named,
-    rendered,
-)
+from support.manifest_rules import RULES, faults
+from support.manifests import COMPONENT, FOLDER, Object, containers, named, rendered
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl is not installed: it renders the manifests"
@@ -30,6 +22,11 @@ OVERLAYS = sorted(path.parent for path in FOLDER.glob("overlays/*/kustomization.
 @pytest.fixture(scope="module")
 def local() -> list[Object]:
     return rendered(FOLDER / "overlays" / "local")
+
+
+@pytest.fixture(scope="module")
+def operators() -> list[Object]:
+    return rendered(FOLDER / "overlays" / "operators")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
@@ -64,7 +61,11 @@ PLANTED: list[tuple[str, Change]] = [
     ("confined", lambda o: service(o).pop("automountServiceAccountToken")),
     ("bounded", lambda o: container(o)["resources"]["requests"].pop("cpu")),
     ("bounded", lambda o: container(o)["resources"]["limits"].pop("memory")),
-    ("bounded", lambda o: service(o)["volumes"][0]["emptyDir"].pop("sizeLimit")),
+    ("bounded", lambda o: service(o)["volumes"][-1]["emptyDir"].pop("sizeLimit")),
+    (
+        "bounded",
+        lambda o: service(o)["volumes"][-1]["emptyDir"].update(sizeLimit="20Gi"),
+    ),
     ("exact", lambda o: container(o).update(image="vigie-serve:latest")),
     ("exact", lambda o: container(o).update(image="localhost:5000/vigie-serve")),
     ("probed", lambda o: container(o).pop("livenessProbe")),
@@ -87,6 +88,21 @@ PLANTED: list[tuple[str, Change]] = [
         "walled",
         lambda o: named(o, "NetworkPolicy", "ml-app")["spec"]["egress"][0].pop("ports"),
     ),
+    (
+        "paired",
+        lambda o: named(o, "NetworkPolicy", "ml-app")["spec"]["egress"][0]["ports"][0].update(
+            port=5001
+        ),
+    ),
+    ("paired", lambda o: o.remove(named(o, "NetworkPolicy", "postgres"))),
+    (
+        "renewed",
+        lambda o: service(o)["initContainers"][0]["volumeMounts"][0].update(subPath="pgpass"),
+    ),
+    (
+        "renewed",
+        lambda o: container(o)["envFrom"].append({"secretRef": {"name": "ml-app"}}),
+    ),
     ("spread", lambda o: named(o, "Deployment", "ml-app")["spec"].update(replicas=2)),
     ("spread", lambda o: service(o).pop("topologySpreadConstraints")),
     ("spread", lambda o: o.remove(named(o, "PodDisruptionBudget", "ml-app"))),
@@ -102,8 +118,33 @@ def test_each_rule_sees_what_breaks_it(local: list[Object], rule: str, change: C
     assert list(RULES[rule](broken))
 
 
+OPERATED: list[tuple[str, Change]] = [
+    (
+        "watched",
+        lambda o: named(o, "ServiceMonitor", "ml-app")["spec"]["endpoints"][0].update(
+            port="http-x"
+        ),
+    ),
+    ("watched", lambda o: named(o, "Service", "ml-app")["metadata"].pop("labels")),
+    ("spread", lambda o: o.remove(named(o, "PodDisruptionBudget", "ml-app"))),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), OPERATED, ids=lambda one: str(one)[:7])
+def test_each_rule_sees_what_breaks_it_where_operators_are(
+    operators: list[Object], rule: str, change: Change
+) -> None:
+    broken = copy.deepcopy(operators)
+    change(broken)
+    assert list(RULES[rule](broken))
+
+
+def test_one_thing_alone_scales(operators: list[Object]) -> None:
+    assert not [one for one in operators if one["kind"] == "HorizontalPodAutoscaler"]
+
+
 def test_every_rule_has_a_planted_failure() -> None:
-    assert {rule for rule, _ in PLANTED} == set(RULES)
+    assert {rule for rule, _ in PLANTED + OPERATED} == set(RULES)
 
 
 def test_only_the_pods_that_need_it_may_ask_the_api_server(local: list[Object]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from vigie.errors import ConfigurationError, RefusedPackage
+from vigie.errors import BrokenPackage, ConfigurationError, RefusedPackage
 from vigie.models.manifest import verify_manifest, write_manifest
 from vigie.models.signing import (
+    PublicKeys,
     load_private_key,
     load_public_keys,
     new_keys,
@@ -141,3 +142,37 @@ def test_a_file_that_is_no_key_is_named_without_its_content(key: Path, tmp_path:
             load_private_key(path)
     with pytest.raises(ConfigurationError, match=r"VIGIE_PUBLIC_KEYS: a\.key is no public key"):
         load_public_keys([key])
+
+
+def test_a_file_may_hold_several_keys_and_is_read_anew_at_each_use(
+    key: Path, root: Path, tmp_path: Path
+) -> None:
+    new_keys(tmp_path / "next.key")
+    old, new = (path.read_bytes() for path in public(key, tmp_path / "next.key"))
+    file = tmp_path / "keys.pem"
+    file.write_bytes(old)
+    keys = PublicKeys([file])
+    sign_package(root, load_private_key(tmp_path / "next.key"))
+    with pytest.raises(RefusedPackage, match="by none of VIGIE_PUBLIC_KEYS"):
+        verify_signature(root, keys.now())
+    file.write_bytes(old + new)
+    verify_signature(root, keys.now())
+    sign_package(root, load_private_key(key))
+    verify_signature(root, keys.now())
+    file.write_bytes(new)
+    with pytest.raises(RefusedPackage, match="by none of VIGIE_PUBLIC_KEYS"):
+        verify_signature(root, keys.now())
+
+
+def test_a_file_that_comes_to_hold_no_key_lets_nothing_in(key: Path, tmp_path: Path) -> None:
+    (file,) = public(key)
+    keys = PublicKeys([file])
+    good = file.read_bytes()
+    for wrong in (b"", good + good.replace(b"MCow", b"AAAA"), key.read_bytes()):
+        file.write_bytes(wrong)
+        with pytest.raises(BrokenPackage, match=r"a\.key\.pub is no public key"):
+            keys.now()
+    file.write_bytes(good)
+    assert keys.now()
+    with pytest.raises(ConfigurationError):
+        PublicKeys([tmp_path / "absent"])

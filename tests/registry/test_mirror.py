@@ -234,7 +234,11 @@ def test_where_keys_are_asked_for_only_what_they_signed_is_copied(pair: Pair) ->
     public = new_keys(pair.folder / "key")
     mirror = pair.mirror(public_keys=str(public))
     assert mirror.sync_once() == {"housing": "failed"}
-    sign_package(root_of(pair.source, "housing"), load_private_key(pair.folder / "key"))
+    other = new_keys(pair.folder / "other")
+    sign_package(root_of(pair.source, "housing"), load_private_key(pair.folder / "other"))
+    assert mirror.sync_once() == {"housing": "failed"}
+    # a key that is added is known without a restart
+    public.write_bytes(public.read_bytes() + other.read_bytes())
     assert mirror.sync_once() == {"housing": "installed"}
 
 

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import yaml
+from support.manifests import Object, containers, named, templates
+from support.network_rules import paired, walled
 
-Object = dict[str, Any]
 Rule = Callable[[list[Object]], Iterator[str]]
 
-FOLDER = Path(__file__).parents[2] / "k8s"
-COMPONENT = "app.kubernetes.io/component"
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-
-
-def rendered(folder: Path) -> list[Object]:
-    """The objects of a kustomization, as `kubectl apply -k` would send them."""
-    done = subprocess.run(
-        ["kubectl", "kustomize", folder], check=True, capture_output=True, text=True
-    )
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
-
-
-def named(objects: list[Object], kind: str, name: str) -> Object:
-    """The object of this kind and name."""
-    (found,) = (o for o in objects if (o["kind"], o["metadata"]["name"]) == (kind, name))
-    return found
-
-
-def templates(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
-    """Each object that makes pods, and the template of its pods."""
-    for one in objects:
-        spec = one.get("spec", {})
-        if one["kind"] == "CronJob":
-            spec = spec["jobTemplate"]["spec"]
-        if one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob"):
-            yield one, spec["template"]
-
-
-def containers(objects: list[Object]) -> Iterator[tuple[str, Object, Object]]:
-    """Each container with what it is called here, and its pod's specification."""
-    for one, template in templates(objects):
-        pod = template["spec"]
-        for container in [*pod.get("initContainers", ()), *pod["containers"]]:
-            yield f"{one['kind']} {one['metadata']['name']}, {container['name']}", container, pod
 
 
 def confined(objects: list[Object]) -> Iterator[str]:
@@ -82,6 +45,32 @@ def bounded(objects: list[Object]) -> Iterator[str]:
         for volume in pod.get("volumes", ()):
             if "emptyDir" in volume and "sizeLimit" not in (volume["emptyDir"] or {}):
                 yield f"{where}: the volume {volume['name']} may fill the node"
+    for one, template in templates(objects):
+        pod = template["spec"]
+        held = sum(
+            _bytes(volume["emptyDir"].get("sizeLimit", "0"))
+            for volume in pod.get("volumes", ())
+            if "emptyDir" in volume and volume["emptyDir"].get("medium") != "Memory"
+        )
+        # a container that goes on beside the others, and one that only comes before them
+        beside: list[Object] = [*pod["containers"]]
+        before: list[Object] = []
+        for container in pod.get("initContainers", ()):
+            (beside if container.get("restartPolicy") == "Always" else before).append(container)
+        allowed = max([sum(map(_disk, beside)), *map(_disk, before)])
+        if held > allowed:
+            yield f"{one['kind']} {one['metadata']['name']}: evicted before its volumes are full"
+
+
+def _disk(container: Object) -> int:
+    limits = container.get("resources", {}).get("limits", {})
+    return _bytes(limits.get("ephemeral-storage", "0"))
+
+
+def _bytes(quantity: str) -> int:
+    """A quantity in Mi or Gi."""
+    number = float(quantity.rstrip("MGi"))
+    return round(number * {"M": 2**20, "G": 2**30}.get(quantity[-2:-1], 1))
 
 
 def exact(objects: list[Object]) -> Iterator[str]:
@@ -152,25 +141,52 @@ def matched(objects: list[Object]) -> Iterator[str]:
                     yield f"{where}: no container has the port {port['name']}"
 
 
-def walled(objects: list[Object]) -> Iterator[str]:
-    """By default nobody reaches anybody; no rule opens every port to the world outside."""
-    policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
-    if not any(
-        spec["podSelector"] == {} and sorted(spec["policyTypes"]) == ["Egress", "Ingress"]
-        and not spec.get("ingress") and not spec.get("egress")
-        for spec in policies
-    ):  # fmt: skip
-        yield "nothing is denied by default"
-    for spec in policies:
-        for rule in [*spec.get("ingress", ()), *spec.get("egress", ())]:
-            if not rule.get("ports"):
-                yield f"a rule of {spec['podSelector']} opens every port"
+def watched(objects: list[Object]) -> Iterator[str]:
+    """What is scraped by an operator, or scaled by one, is there."""
+    labelled = {
+        "ServiceMonitor": [
+            (one["metadata"].get("labels", {}), {port["name"] for port in one["spec"]["ports"]})
+            for one in objects
+            if one["kind"] == "Service"
+        ],
+        "PodMonitoring": [
+            (
+                template["metadata"]["labels"],
+                {p["name"] for c in template["spec"]["containers"] for p in c.get("ports", ())},
+            )
+            for _, template in templates(objects)
+        ],
+    }
+    for one in objects:
+        where = f"{one['kind']} {one['metadata']['name']}"
+        for end in one["spec"]["endpoints"] if one["kind"] in labelled else ():
+            chosen = one["spec"]["selector"]["matchLabels"].items()
+            if not any(
+                chosen <= labels.items() and end["port"] in ports
+                for labels, ports in labelled[one["kind"]]
+            ):
+                yield f"{where}: nothing has these labels and the port {end['port']}"
+
+
+def renewed(objects: list[Object]) -> Iterator[str]:
+    """What a Secret holds comes anew where it is mounted: not as a variable, not as one file."""
+    for where, container, pod in containers(objects):
+        secret = {one["name"] for one in pod.get("volumes", ()) if "secret" in one}
+        for mount in container.get("volumeMounts", ()):
+            if mount["name"] in secret and "subPath" in mount:
+                yield f"{where}: {mount['mountPath']} stays as it was when the pod began"
+        if where.startswith(("Job", "CronJob")):
+            # it begins with what is true then, and ends
+            continue
+        given = [*container.get("env", ()), *container.get("envFrom", ())]
+        if any("secretRef" in one or "secretKeyRef" in one.get("valueFrom", {}) for one in given):
+            yield f"{where}: a variable holds a secret"
 
 
 def spread(objects: list[Object]) -> Iterator[str]:
     """What is scaled has a budget of disruptions, is spread, and states no number of its own."""
     for one in objects:
-        if one["kind"] != "HorizontalPodAutoscaler":
+        if one["kind"] not in ("HorizontalPodAutoscaler", "ScaledObject"):
             continue
         target = named(objects, "Deployment", one["spec"]["scaleTargetRef"]["name"])
         name, labels = target["metadata"]["name"], target["spec"]["template"]["metadata"]["labels"]
@@ -185,7 +201,19 @@ def spread(objects: list[Object]) -> Iterator[str]:
 
 RULES: dict[str, Rule] = {
     rule.__name__: rule
-    for rule in (confined, bounded, exact, probed, drained, matched, walled, spread)
+    for rule in (
+        confined,
+        bounded,
+        exact,
+        probed,
+        drained,
+        matched,
+        watched,
+        walled,
+        paired,
+        renewed,
+        spread,
+    )
 }
 
 

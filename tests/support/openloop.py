@@ -75,12 +75,15 @@ def ask_at(
     seconds: float,
     connections: int,
     stop: threading.Event | None = None,
+    *,
+    knocks_again: bool = False,
 ) -> Figures:
     """What so many requests a second, over some connections, get; a rate of 0 asks at once.
 
     Several requests are asked in turn. `stop` ends it early. A request that was sent and got no
     answer is lost; a connection that was closed before the next request is opened anew, as every
-    client does.
+    client does. A connection that is refused is lost too, unless the client knocks again: nothing
+    was sent over it.
     """
     gc.collect()
     gc.disable()
@@ -93,6 +96,7 @@ def ask_at(
                 seconds,
                 connections,
                 stop or threading.Event(),
+                knocks_again,
             )
         )
     finally:
@@ -112,15 +116,19 @@ async def _ask_all(
     seconds: float,
     connections: int,
     stop: threading.Event,
+    knocks_again: bool,
 ) -> Figures:
     figures = Figures()
     period = connections / rate if rate else 0.0
     began = time.perf_counter() + 0.05
     end = began + seconds
     callers = [
-        _call(port, requests, began + period * number / connections, period, end, figures, stop)
+        _call(
+            port, requests, began + period * number / connections, period, end, figures, stop,
+            knocks_again,
+        )
         for number in range(connections)
-    ]
+    ]  # fmt: skip
     await asyncio.wait_for(asyncio.gather(*callers), seconds + LONGEST_WAIT_SECONDS)
     return figures
 
@@ -133,6 +141,7 @@ async def _call(
     end: float,
     figures: Figures,
     stop: threading.Event,
+    knocks_again: bool,
 ) -> None:
     connection: _Connection | None = None
     while due < end and not stop.is_set():
@@ -142,7 +151,7 @@ async def _call(
         try:
             if connection is None or connection[0].at_eof():
                 _close(connection)
-                connection = await asyncio.open_connection("127.0.0.1", port)
+                connection = await _open(port, end if knocks_again else 0.0)
             reader, writer = connection
             writer.write(next(requests))
             head = await reader.readuntil(b"\r\n\r\n")
@@ -159,6 +168,16 @@ async def _call(
             connection = None
         due = due + period if period else time.perf_counter()
     _close(connection)
+
+
+async def _open(port: int, until: float) -> _Connection:
+    while True:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            if time.perf_counter() >= until:
+                raise
+            await asyncio.sleep(0.02)
 
 
 def _close(connection: _Connection | None) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # cryptography is imported where a key is used: most processes never see one
 
 _MOST_BYTES = 16 * 2**20
+_BEGIN = b"-----BEGIN PUBLIC KEY-----"
 
 
 def new_keys(path: Path) -> Path:
@@ -62,25 +63,48 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
+class PublicKeys:
+    """The keys of some files, read anew at each use: a change of them needs no restart.
+
+    Raises `ConfigurationError` at once where a file holds none.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        load_public_keys(paths)
+
+    def now(self) -> tuple[Ed25519PublicKey, ...]:
+        """The keys as they are now; `BrokenPackage` where a file holds none any more."""
+        try:
+            return load_public_keys(self._paths)
+        except ConfigurationError as failure:
+            raise BrokenPackage(str(failure)) from None
+
+
 def load_public_keys(paths: Sequence[Path]) -> tuple[Ed25519PublicKey, ...]:
-    """The keys of which one must have signed; an explained error where a file holds none."""
-    return tuple(_load_public_key(path) for path in paths)
+    """The keys of which one must have signed; an explained error where a file holds none.
+
+    A file may hold several, one after another.
+    """
+    return tuple(key for path in paths for key in _public_keys_of(path))
 
 
-def _load_public_key(path: Path) -> Ed25519PublicKey:
+def _public_keys_of(path: Path) -> list[Ed25519PublicKey]:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(path.read_bytes())
+        _, *parts = path.read_bytes().split(_BEGIN)
+        keys = [load_pem_public_key(_BEGIN + part) for part in parts]
     except (OSError, ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, ed25519.Ed25519PublicKey):
+        keys = []
+    found = [key for key in keys if isinstance(key, ed25519.Ed25519PublicKey)]
+    if not found or len(found) < len(keys):
         raise ConfigurationError(
             f"VIGIE_PUBLIC_KEYS: {path.name} is no public key of `vigie signing-key new`"
         )
-    return key
+    return found
 
 
 def sign_package(root: Path, key: Ed25519PrivateKey) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.models.package import read_package
-from vigie.models.signing import load_public_keys, verify_signature
+from vigie.models.signing import PublicKeys, verify_signature
 from vigie.registry.backoff import RefusalBackoff
 from vigie.registry.cache import CHAMPION, Refusal
 from vigie.registry.fetch import CancelCheck, Superseded
@@ -49,7 +49,7 @@ class AliasSync:
         self._settings = settings
         self._client = client
         self._cache = cache
-        self._keys = load_public_keys(settings.public_keys)
+        self._keys = PublicKeys(settings.public_keys)
         self._backoff = RefusalBackoff()
         self._imports = ImportWatch(alias, settings.import_ == "auto")
         # one version at a time: the memory of one, and no other beside what is timed
@@ -140,7 +140,7 @@ class AliasSync:
         cached = self._cache.find(wanted.name, digest)
         if cached is not None:
             # the keys may be others than when it was verified
-            verify_signature(cached.root, self._keys)
+            verify_signature(cached.root, self._keys.now())
             return False
         self._client.download(wanted, incoming, self._settings.max_package_bytes, cancel_check)
         return True
@@ -148,7 +148,9 @@ class AliasSync:
     def _prove(self, wanted: RegisteredVersion, digest: str, incoming: Path | None) -> None:
         tried = self._cache.challenger(wanted.name)
         if incoming is not None:
-            candidate = verify_package(incoming, digest, wanted.name, self._settings, self._keys)
+            candidate = verify_package(
+                incoming, digest, wanted.name, self._settings, self._keys.now()
+            )
         elif tried is not None and tried.digest == digest:
             candidate = read_package(tried.root, digest)
         else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from vigie.errors import ConfigurationError, RefusedPackage, RegistryError
 from vigie.models.manifest import verify_manifest
 from vigie.models.package import read_package
-from vigie.models.signing import load_public_keys, verify_signature
+from vigie.models.signing import PublicKeys, verify_signature
 from vigie.registry.cache import CHALLENGER, CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.fetch import Superseded
 from vigie.registry.looking import Source, keep_looking
@@ -43,7 +43,7 @@ class CacheMirror:
         self._settings = settings
         self._cache = ModelCache(settings.cache)
         self._client = ShareClient(settings.cache_url, settings.registry_timeout_seconds)
-        self._keys = load_public_keys(settings.public_keys)
+        self._keys = PublicKeys(settings.public_keys)
         self._stop = threading.Event()
         self._told: dict[str, str] = {}
 
@@ -110,7 +110,7 @@ class CacheMirror:
     def _fetch(self, name: str, wanted: SharedVersion, incoming: Path) -> None:
         most = self._settings.max_package_bytes
         self._client.download(name, wanted.digest, incoming, most, self._check_stop)
-        verify_signature(incoming, self._keys)
+        verify_signature(incoming, self._keys.now())
         verify_manifest(incoming, wanted.digest)
         package = read_package(incoming, wanted.digest)
         if package.document.name != name:

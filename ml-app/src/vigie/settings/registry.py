@@ -29,7 +29,8 @@ class RegistrySettings(Group):
     )
     public_keys: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
-        description="Files of public keys, comma-separated; one must have signed a version.",
+        description="Files of public keys, comma-separated, each of one or several; one must have "
+        "signed a version. Read anew at each version.",
     )
     import_: Literal["auto", "off"] = Field(
         default="auto",

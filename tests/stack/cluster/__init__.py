@@ -1,0 +1,1 @@
+"""One stack on one cluster, for all tests of this folder."""
