@@ -10,9 +10,9 @@ from typing import Any
 
 WIDTH = 104
 WANTED = 1_000_000
-# what HAProxy's authors measured of it: 2 million requests/s on 64 cores
+# of HAProxy, for small requests that are kept alive: assumed
 GATEWAY_A_CORE = 30_000
-# both ways, of one row with its heads: reckoned
+# both ways, of one row with its heads: assumed
 REQUEST_BYTES = 1_500
 # 10 Gbit/s
 NETWORK_BYTES = 1_250_000_000
@@ -65,13 +65,14 @@ def limits(rate: float, measured: Figures) -> list[Limit]:
     index_rate = 1e6 / measured["index_us"]
     found = [
         Limit(
-            "gateway", f"{GATEWAY_A_CORE:,} requests/s a core of HAProxy, and Compose gives it one",
+            "gateway",
+            f"{GATEWAY_A_CORE:,} requests/s a core of HAProxy (assumed); Compose gives it one",
             int(GATEWAY_A_CORE / rate),
             "more cores for it; on a cluster the Service, which costs nothing by request",
         ),
         Limit(
             "network of one gateway",
-            f"{REQUEST_BYTES:,} bytes a request both ways over 10 Gbit/s",
+            f"{REQUEST_BYTES:,} bytes a request both ways (assumed) over 10 Gbit/s",
             int(NETWORK_BYTES / REQUEST_BYTES / rate),
             "a load balancer of the cloud before several; names of several clusters",
         ),
