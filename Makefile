@@ -72,7 +72,7 @@ load: .test-environment ## Locust against a running service (URL= SCENARIO= MODE
 		LOAD_SUMMARY=var/load/summary.md \
 		$(bin)/locust -f loadtest/locustfile.py --headless --only-summary --loglevel WARNING \
 		--html var/load/report.html $(if $(WORKERS),--processes $(WORKERS)) \
-		--host $(URL) --users $(USERS) --run-time $(SECONDS)s --stop-timeout 30
+		--host $(URL) --users $(USERS) --run-time $(SECONDS)s --stop-timeout 40
 
 docs: .test-environment ## write the generated pages of docs/ anew: commands, settings
 	@PYTHONPATH=tests $(bin)/python -m support.reference

@@ -29,7 +29,7 @@ def measured(entry: StatsEntry, drifted: float | None = None) -> Measured:
         failures=entry.num_failures,
         p50_ms=entry.get_response_time_percentile(0.5),
         p99_ms=entry.get_response_time_percentile(0.99),
-        rate=entry.total_rps,
+        rate=entry.total_rps - entry.total_fail_per_sec,
         drift=drifted,
     )
 

@@ -34,10 +34,8 @@ class Cluster:
 
     def __init__(self, namespace: str, url: str) -> None:
         self._namespace, self.url = namespace, url
-        found = self._get("horizontalpodautoscalers")["items"]
-        self._before = next(
-            (one["spec"] for one in found if one["metadata"]["name"] == WORKLOAD), None
-        )
+        self._before = self._autoscaler()
+        self._made = False
         self._count = self._get(f"deployment/{WORKLOAD}")["spec"]["replicas"]
         self._resources = self._container(self._get(f"deployment/{WORKLOAD}"))["resources"]
         self._requested = self._resources["requests"]["cpu"]
@@ -66,7 +64,7 @@ class Cluster:
 
     def scale_to(self, count: int) -> None:
         """Returns when there are that many pods; the autoscaler may have no other number."""
-        if self._before is not None:
+        if self._before is not None or self._made:
             self.autoscale(count, count)
         self._kubectl("scale", f"deployment/{WORKLOAD}", f"--replicas={count}")
         wait_for(f"{count} pods", lambda: self.counts() == (count, count))
@@ -77,6 +75,7 @@ class Cluster:
         bounds: dict[str, Any] = {"minReplicas": least, "maxReplicas": most}
         if behavior:
             bounds["behavior"] = behavior
+        self._made = True
         self._apply(kept | bounds)
 
     def counts(self) -> tuple[int, int]:
@@ -103,12 +102,27 @@ class Cluster:
 
     def restore(self) -> None:
         """Resources, autoscaler and number of pods as they were."""
-        self._set_resources(self._resources)
-        if self._before is not None:
-            self._apply(self._before)
-            return
-        self._kubectl("delete", f"horizontalpodautoscaler/{WORKLOAD}", "--ignore-not-found")
-        self._kubectl("scale", f"deployment/{WORKLOAD}", f"--replicas={self._count}")
+        try:
+            self._set_resources(self._resources)
+        finally:
+            if self._before is not None:
+                self._apply(self._before)
+            else:
+                self._kubectl("delete", f"horizontalpodautoscaler/{WORKLOAD}", "--ignore-not-found")
+                self._kubectl("scale", f"deployment/{WORKLOAD}", f"--replicas={self._count}")
+
+    def _autoscaler(self) -> Any:
+        """What the one of the Deployment is told, if there is one."""
+        for one in self._get("horizontalpodautoscalers")["items"]:
+            target = one["spec"]["scaleTargetRef"]
+            if (target["kind"], target["name"]) != ("Deployment", WORKLOAD):
+                continue
+            if one["metadata"]["name"] != WORKLOAD:
+                raise ScaleError(
+                    f"the autoscaler {one['metadata']['name']} has {WORKLOAD} already: take it away"
+                )
+            return one["spec"]
+        return None
 
     def _apply(self, spec: Any) -> None:
         content = json.dumps(AUTOSCALER | {"spec": spec})

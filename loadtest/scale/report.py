@@ -6,6 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
+from scale.ceiling import TRIES
+from scale.generator import EDGES
+from scale.measuring import WARM_SECONDS
+
 WIDTH = 104
 
 Figures = Mapping[str, Any]
@@ -32,7 +36,8 @@ def _lines(figures: Figures) -> Iterator[str]:
         f"`{figures['model']}` in each request, by as many callers as it takes to keep it at its "
         "limit: the kernel stopped each of them for it, again and again. The medians of "
         f"{figures['rounds']} run{'s' * (figures['rounds'] > 1)} of {figures['seconds']:g} s, the "
-        "numbers of replicas by turns:"),
+        f"numbers of replicas by turns; {WARM_SECONDS} s of the same load go before each and are "
+        f"not counted, and the {EDGES} s at both ends of a run count for failures alone:"),
         "", "![Requests a second and latency of one to four replicas](images/scale.svg)", "",
         ("| replicas | requests/s | rows/s | times one | efficiency | p50, ms | p99, ms | failed "
         "| throttled | generator, cores |"),
@@ -59,10 +64,11 @@ def _lines(figures: Figures) -> Iterator[str]:
 def _held(held: Figures) -> Iterator[str]:
     yield from (
         "## A thousand requests a second", "",
-        (f"{held['replicas']} replicas without a limit of processor time, one row in a request, "
+        (f"{held['replicas']} replicas without that limit of processor time, one row in a request, "
         f"{held['rate']:,.0f} requests/s by the clock for {held['seconds']:g} s: "
         f"{held['answered']:,.0f} answered, {held['failures']} failed, p50 {held['p50_ms']:g} ms, "
-        f"p99 {held['p99_ms']:g} ms. The highest rates with a p99 of at most 50 ms:"), "",
+        f"p99 {held['p99_ms']:g} ms. The highest rates with a p99 of at most 50 ms, in the better "
+        f"of {TRIES} tries:"), "",
         "| dialect | requests/s | p99, ms | generator, cores |", "| --- | ---: | ---: | ---: |",
     )  # fmt: skip
     for one in held["ceilings"]:

@@ -8,6 +8,8 @@ from scale.command import said
 from scale.failure import ScaleError
 from scale.replicas import CGROUPS
 
+CPUS = "VIGIE_APP_CPUS"
+
 
 class Stack:
     """The service `ml-app` of the stack of this folder."""
@@ -16,16 +18,19 @@ class Stack:
         self.url = url
         self._environment = dict(os.environ)
         self.title = "Compose replicas behind the gateway, on one machine"
-        if not self.names():
+        self._count = len(self.names())
+        if not self._count:
             raise ScaleError("the Compose stack is not up: make up")
 
     def limit(self, cores: float) -> None:
         """Each replica that is made from now on has so much of a core."""
-        self._environment["VIGIE_APP_CPUS"] = str(cores)
+        self._environment[CPUS] = str(cores)
 
     def free(self) -> None:
         """As the stack limits them by itself."""
-        self._environment.pop("VIGIE_APP_CPUS", None)
+        self._environment.pop(CPUS, None)
+        if CPUS in os.environ:
+            self._environment[CPUS] = os.environ[CPUS]
 
     def scale_to(self, count: int) -> None:
         """Returns when so many are healthy."""
@@ -42,7 +47,7 @@ class Stack:
     def restore(self) -> None:
         """As many as before, without the limit."""
         self.free()
-        self._compose("up", "--detach", "--wait", "ml-app")
+        self.scale_to(self._count)
 
     def _compose(self, *words: str) -> str:
         return said("docker", "compose", *words, environment=self._environment)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from support.manifests import FOLDER, containers, named, rendered
@@ -53,6 +54,23 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overlay", "kind"), [("gke", "PodMonitoring"), ("operators", "ServiceMonitor")]
+)
+def test_other_collectors_know_the_service_by_the_name_of_the_rules(
+    overlay: str, kind: str
+) -> None:
+    """Google's names the job after the object, the operator's by a relabelling."""
+    found = [one for one in rendered(FOLDER / "overlays" / overlay) if one["kind"] == kind]
+    jobs = {one["metadata"]["name"] for one in found}
+    for one in found:
+        for endpoint in one["spec"]["endpoints"]:
+            for rule in endpoint.get("relabelings", ()):
+                if rule.get("targetLabel") == "job":
+                    jobs.add(rule["replacement"])
+    assert "vigie" in jobs
 
 
 def test_images_of_others_are_those_of_compose() -> None:

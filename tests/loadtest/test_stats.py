@@ -36,6 +36,13 @@ def test_what_locust_counted_is_what_is_judged(stats: Any) -> None:
     assert got.p99_ms == pytest.approx(99, abs=1)
 
 
+def test_a_failure_is_no_answer(stats: Any) -> None:
+    for _ in range(100):
+        stats.log_request("POST", "/predict/iris", 1, 10)
+        stats.log_error("POST", "/predict/iris", "503")
+    assert measured(stats.total).rate == 0
+
+
 @pytest.mark.parametrize(
     # the first quarter warms up
     ("seen", "times"), [((90, 90, 10, 10, 12, 14, 20, 20), 2.0), ((10, 10, 10), None)]

@@ -242,6 +242,25 @@ def test_where_keys_are_asked_for_only_what_they_signed_is_copied(pair: Pair) ->
     assert mirror.sync_once() == {"housing": "installed"}
 
 
+def test_a_package_that_is_here_is_held_against_the_keys_of_now(pair: Pair) -> None:
+    public = new_keys(pair.folder / "key")
+    key, source = load_private_key(pair.folder / "key"), pair.source
+    first = install(source, "housing")
+    sign_package(root_of(source, "housing"), key)
+    mirror = pair.mirror(public_keys=str(public))
+    mirror.sync_once()
+    second = install(source, "housing", "2", factor=2.0)
+    other = new_keys(pair.folder / "other")
+    sign_package(root_of(source, "housing"), load_private_key(pair.folder / "other"))
+    public.write_bytes(public.read_bytes() + other.read_bytes())
+    assert mirror.sync_once() == {"housing": "installed"}
+    # the one before is kept; its key has leaked since
+    public.write_bytes(other.read_bytes())
+    source.point("housing", first)
+    assert mirror.sync_once() == {"housing": "failed"}
+    assert pair.copy.pointer("housing") == second
+
+
 def test_without_an_address_there_is_nothing_to_copy(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="VIGIE_CACHE_URL"):
         CacheMirror(load_settings(cache=tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -12,12 +13,36 @@ from support.fake_mlflow import REST, FakeMlflow
 from support.packages import install
 from support.registered import Registry
 from vigie.registry.cache import ModelCache
-from vigie.registry.client import RegisteredVersion
-from vigie.registry.poll_cache import MOST_RECHECKS
+from vigie.registry.client import RegisteredModel, RegisteredVersion
+from vigie.registry.poll_cache import MOST_RECHECKS, PollCache
 from vigie.registry.sync import RegistrySync
 from vigie.settings import Settings
 
 MODELS = 20
+
+
+def test_a_look_may_end_while_a_round_begins(cache: ModelCache) -> None:
+    """Looks of the round before go on in threads of their own, and are noted when they end."""
+    polls = PollCache(cache)
+    names = [f"small{number}" for number in range(2_000)]
+    over = threading.Event()
+
+    def note() -> None:
+        while not over.is_set():
+            for name in names:
+                polls.note(RegisteredModel(name, {}), "current", "absent")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    other = threading.Thread(target=note)
+    other.start()
+    try:
+        for _ in range(300):
+            polls.begin(names)
+    finally:
+        over.set()
+        other.join()
+        sys.setswitchinterval(before)
 
 
 def test_a_model_that_has_not_moved_costs_no_question_of_its_own(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PORT = 9090
 MOST_BYTES = "512MB"
-_LEFT_OUT = {"alerts-platform.yml"}
+_LEFT_OUT = {"alerts-platform.yml", "alerts-targets.yml"}
 """Rules about what `vigie run` does not have: they would always fire."""
 
 

@@ -98,8 +98,12 @@ class CacheMirror:
         if current and (current.digest, current.version) == (wanted.digest, wanted.version):
             return "current"
         with self._cache.lock(name) as incoming:
-            if self._cache.find(name, wanted.digest) is None:
+            cached = self._cache.find(name, wanted.digest)
+            if cached is None:
                 self._fetch(name, wanted, incoming)
+            else:
+                # the keys may be others than when it was copied
+                verify_signature(cached.root, self._keys.now())
             self._cache.install(name, incoming, wanted.digest, wanted.version, wanted.run_id)
             before = self._cache.pointer(name, alias)
             self._cache.point(name, wanted.digest, alias)

@@ -47,9 +47,10 @@ class PollCache:
         """Begins a round; forgets what was seen longest ago, so that it is asked about."""
         self._seen = {name: self._seen[name] for name in followed if name in self._seen}
         latest = time.monotonic() - RECHECK_SECONDS
+        # a look of the round before may end meanwhile, in another thread, and be noted
         stale = [
             (poll.result != "refused", poll.at, name)
-            for name, poll in self._seen.items()
+            for name, poll in list(self._seen.items())
             if poll.at < latest
         ]
         for _, _, name in heapq.nsmallest(MOST_RECHECKS, stale):
