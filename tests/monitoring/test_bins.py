@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -169,22 +170,21 @@ def test_what_waits_is_bounded() -> None:
     assert len(bins._pending) == 3
 
 
-def test_bins_are_shown_from_the_first_row_on_or_where_rows_are_expected() -> None:
+def test_bins_are_there_at_zero_before_the_first_row_in_texts_as_well() -> None:
+    """An increase needs to have been seen at 0."""
     metrics = BinMetrics(CollectorRegistry())
-    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
-    asked, expected, _ = (metrics.follow("housing", number, profile, DOCUMENT) for number in "123")
-
-    def shown() -> set[str]:
-        samples = [sample for family in metrics.collect() for sample in family.samples]
-        texts = b"".join(text for _, series in metrics.texts() for text in series)
-        versions = {sample.labels["version"] for sample in samples}
-        assert versions == {number for number in "123" if f'"version":"{number}"'.encode() in texts}
-        return versions
-
-    assert shown() == set()
-    asked.observe(RowDecoder(DOCUMENT.inputs).decode(homes(1)), {"price_eur": np.array([0.5])})
-    expected.expected = True
-    assert shown() == {"1", "2"}
+    metrics.follow("housing", "1", profile_of(homes(50), RNG.uniform(0, 1, 50)), DOCUMENT)
+    counted = {"vigie_feature_bin_total", "vigie_prediction_bin_total"}
+    samples = [one for family in metrics.collect() for one in family.samples]
+    written = [
+        sample
+        for _, series in metrics.texts()
+        for text in series
+        for sample in orjson.loads(b"[" + text + b"]")
+    ]
+    assert written == [[one.name, one.labels, one.value] for one in samples]
+    assert counted <= {one.name for one in samples}
+    assert {one.value for one in samples if one.name in counted} == {0}
 
 
 def test_a_promoted_challenger_keeps_what_it_counted() -> None:

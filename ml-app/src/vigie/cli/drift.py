@@ -32,8 +32,7 @@ def drift(model: str, prometheus: str | None, window: str, metrics: str | None) 
     mine = sorted((one for one in found if one.model == model), key=lambda one: -one.psi)
     if not mine:
         raise click.ClickException(
-            f"nothing is counted for {model}: it is not served, has answered no row "
-            "yet, or its package has no profile"
+            f"nothing is counted for {model}: it is not served, or its package has no profile"
         )
     show_table(
         ("version", "input", "rows", "PSI", "verdict"),

@@ -115,8 +115,6 @@ class VersionBins:
         kind = "choice" if self._labels else "numeric"
         counted = profile.prediction.kind == kind and (self._labels or not output.shape)
         self.prediction = BinCounts(profile.prediction) if counted else None
-        self.expected = False
-        """Whether rows have come, or are sure to: only then are the bins shown."""
         self._lock = threading.Lock()
         self._pending: list[tuple[Decoded, Mapping[str, np.ndarray]]] = []
         self._rows = 0
@@ -137,7 +135,6 @@ class VersionBins:
             self._rows = 0
             try:
                 if waiting:
-                    self.expected = True
                     self._count(waiting)
             except Exception:
                 # figures may be lost, but neither the answers nor the page that shows them
@@ -222,8 +219,7 @@ class BinMetrics:
     def _shown(self) -> Iterator[tuple[tuple[str, str], VersionBins]]:
         for labels, bins in list(self._versions.items()):
             bins.add_up()
-            if bins.expected:
-                yield labels, bins
+            yield labels, bins
 
 
 def _families() -> tuple[

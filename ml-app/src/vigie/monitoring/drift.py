@@ -12,7 +12,6 @@ from vigie.models.profile import smoothed
 from vigie.monitoring.samples import query, scrape
 
 if TYPE_CHECKING:
-    from vigie.monitoring.bins import VersionBins
     from vigie.monitoring.samples import Sample
 
 LEAST_ROWS = 500
@@ -93,17 +92,6 @@ def drifts_of(samples: Iterable[Sample]) -> list[Drift]:
             key = (labels["model"], labels["version"], labels.get("feature", PREDICTION))
             into.setdefault(key, {})[labels["bin"]] = sample.value
     return [_drift(key, counted[key], shares) for key, shares in expected.items() if key in counted]
-
-
-def drifts_before_rows(model: str, version: str, bins: VersionBins) -> list[Drift]:
-    """What will be counted of a version that has answered nothing yet, each with no rows."""
-    counted = dict(bins.inputs)
-    if bins.prediction is not None:
-        counted[PREDICTION] = bins.prediction
-    return [
-        Drift(model, version, name, 0, psi(one.counts, np.array(one.distribution.shares)))
-        for name, one in counted.items()
-    ]
 
 
 def _drift(

@@ -85,8 +85,8 @@ def judge_drift(registered: Registered, drifts: Sequence[Drift], limits: Limits)
     if not mine:
         return Occasion(
             False,
-            f"nothing is counted for version {champion.version}: it is not served, "
-            "has answered no row yet, or its package has no profile",
+            f"nothing is counted for version {champion.version}: it is not served yet, "
+            "or its package has no profile",
         )
     counted = [one for one in mine if one.rows >= LEAST_ROWS]
     if not counted:

@@ -211,8 +211,6 @@ class VersionMetrics:
         return self.infer.expected or self.rows.begun
 
     def expect_rows(self) -> None:
-        """Shows the histograms and bins at 0, so that the first rows are seen to be more."""
+        """Shows the histograms at 0, so that the first rows are seen to be more."""
         for series in (self.queue, self.decode, self.infer, self.encode):
             series.expected = True
-        if self.bins is not None:
-            self.bins.expected = True

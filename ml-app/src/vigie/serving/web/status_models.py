@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vigie.models.text import text_in
-from vigie.monitoring.drift import drifts_before_rows, drifts_of
+from vigie.monitoring.drift import drifts_of
 from vigie.registry.cache import CHALLENGER, CHAMPION
 from vigie.serving.web.quality import bars_of, truths_of
 
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
     from vigie.models.package import Package
-    from vigie.monitoring.drift import Drift
     from vigie.monitoring.history import Change
     from vigie.monitoring.samples import Samples
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.manager import ModelManager
-    from vigie.serving.runtime.model_slot import ModelSlot
     from vigie.serving.web.language import Language
     from vigie.serving.web.quality import DriftBar, Truths
 
@@ -114,9 +112,10 @@ class ModelBoard:
         slot = self._manager.slots.get(name)
         live = slot.live if slot else None
         refusals, changes = self._refusals(name), self._changed(name)
-        if slot is None or live is None:
+        if live is None:
             return ModelState(name, name, self._manager.why_not(name), refusals, changes)
         document = live.document
+        mine = [d for d in self._drifts if (d.model, d.version) == (name, live.version)]
         return ModelState(
             name=name,
             title=text_in(document.title, self._language.code),
@@ -124,17 +123,10 @@ class ModelBoard:
             refusals=refusals,
             changes=changes,
             facts=self._facts(live),
-            bars=bars_of(document, self._drifts_of(slot, live), self._language),
+            bars=bars_of(document, mine, self._language),
             truths=truths_of(document, self._samples, live.version, self._language),
             lacks=lacks_of(live.predictor.package, self._language),
         )
-
-    def _drifts_of(self, slot: ModelSlot, live: LoadedModel) -> list[Drift]:
-        mine = [d for d in self._drifts if (d.model, d.version) == (live.name, live.version)]
-        bound = slot.bound_to(live)
-        if mine or bound is None or bound.bins is None:
-            return mine
-        return drifts_before_rows(live.name, live.version, bound.bins)
 
     def _facts(self, live: LoadedModel) -> Facts:
         language = self._language
