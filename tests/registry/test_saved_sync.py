@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from vigie.errors import RefusedPackage, RegistryError
 from vigie.registry.cache import ModelCache
-from vigie.registry.saved_folder import SavedFolder
+from vigie.registry.saved_folder import SavedFolder, SavedVersion
 from vigie.registry.saved_sync import SavedSync
 from vigie.settings import Settings, load_settings
 
@@ -82,6 +83,10 @@ def serving(cache: ModelCache, name: str = "homes") -> str | None:
 def reason(cache: ModelCache, name: str = "homes") -> tuple[str, str] | None:
     refusal = cache.refusal(name)
     return (refusal.version, refusal.reason) if refusal else None
+
+
+def away(version: SavedVersion) -> str:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
 
 def test_the_highest_version_serves_and_nothing_is_imported_twice(
@@ -188,6 +193,41 @@ def test_a_version_that_is_taken_away_gives_way_to_the_one_below(
     assert sync.sync_once() == {"homes": "installed"}
     assert serving(cache) == "1"
     assert maker.made == ["homes/1", "homes/2"]
+
+
+@pytest.mark.parametrize("content", [b"2", b"2.5", BROKEN])
+def test_a_version_that_serves_goes_on_while_its_files_change(
+    sync: SavedSync, base: Path, cache: ModelCache, content: bytes
+) -> None:
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    sync.sync_once()
+    sync.sync_once()
+    put(base, "homes/2", content)
+    os.utime(base / "homes" / "2" / "saved_model.pb", (1, 1))
+    assert sync.sync_once() == {"homes": "current"}
+    assert serving(cache) == "2"
+    results = {b"2": "current", b"2.5": "installed", BROKEN: "refused"}
+    assert sync.sync_once() == {"homes": results[content]}
+    assert serving(cache) == "2"
+
+
+def test_a_version_that_serves_goes_on_while_its_files_cannot_be_looked_at(
+    sync: SavedSync, base: Path, cache: ModelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    sync.sync_once()
+    sync.sync_once()
+    with monkeypatch.context() as patched:
+        patched.setattr(SavedVersion, "stamp", away)
+        assert sync.sync_once() == {"homes": "current"}
+    assert serving(cache) == "2"
+    sync.sync_once()
+    assert sync.sync_once() == {"homes": "current"}
+    assert serving(cache) == "2"
 
 
 def test_what_changes_while_it_is_imported_is_imported_again(

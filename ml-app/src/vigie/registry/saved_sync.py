@@ -88,6 +88,10 @@ class SavedSync:
             refusal = refusal or reason
             if result in ("current", "installed"):
                 break
+            if self._serves(version):
+                # its package is good, whatever becomes of its files
+                result = "current" if result == "superseded" else result
+                break
         self._note(name, refusal)
         return result
 
