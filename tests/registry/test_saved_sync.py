@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
-from vigie.errors import RefusedPackage, RegistryError
+from vigie.errors import BrokenPackage, RefusedPackage, RegistryError
+from vigie.models.signing import load_private_key, new_keys, sign_package
 from vigie.registry.cache import ModelCache
 from vigie.registry.saved_folder import SavedFolder, SavedVersion
 from vigie.registry.saved_sync import SavedSync
@@ -39,6 +40,23 @@ class Maker:
         return write_package(
             root, housing_document(name, factor), housing_graph(factor), HOUSING_ROWS
         )
+
+
+@dataclass
+class Clock:
+    """What the backoff takes for the time, seconds."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("vigie.registry.backoff.time", made)
+    return made
 
 
 @pytest.fixture
@@ -245,6 +263,101 @@ def test_what_changes_while_it_is_imported_is_imported_again(
     sync.sync_once()
     assert sync.sync_once() == {"homes": "installed"}
     assert maker.made == ["homes/1"] * 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+    ],
+)
+def test_a_full_disk_of_ours_refuses_no_version(
+    sync: SavedSync,
+    base: Path,
+    cache: ModelCache,
+    maker: Maker,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    failure: OSError,
+) -> None:
+    def full() -> None:
+        raise failure
+
+    maker.meanwhile = full
+    put(base, "homes/1")
+    put(base, "villas/1")
+    assert sync.sync_once() == {"homes": "failed", "villas": "failed"}
+    assert sync.sync_once() == {"homes": "failed", "villas": "failed"}
+    assert maker.made == ["homes/1", "villas/1"]
+    assert "None" not in caplog.text
+    assert cache.registry_state().refusals == {}
+    maker.meanwhile = lambda: None
+    clock.now += 3
+    assert sync.sync_once() == {"homes": "installed", "villas": "installed"}
+    assert reason(cache) is None
+
+
+def test_files_that_cannot_be_read_now_are_read_later(
+    sync: SavedSync,
+    base: Path,
+    cache: ModelCache,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(base, "homes/1")
+    with monkeypatch.context() as patched:
+        patched.setattr(SavedVersion, "digest", away)
+        assert sync.sync_once() == {"homes": "refused"}
+        assert sync.sync_once() == {"homes": "refused"}
+    assert reason(cache) == ("1", f"cannot be read: {os.strerror(errno.ESTALE)}")
+    clock.now += 11
+    assert sync.sync_once() == {"homes": "installed"}
+    assert reason(cache) is None
+
+
+def test_what_may_go_better_another_time_is_tried_again_and_a_fault_of_the_files_is_not(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker, clock: Clock
+) -> None:
+    def short() -> None:
+        raise BrokenPackage("2 GB are free here")
+
+    maker.meanwhile = short
+    put(base, "homes/1")
+    put(base, "villas/1", BROKEN)
+    assert sync.sync_once() == {"homes": "refused", "villas": "refused"}
+    assert reason(cache) == ("1", "2 GB are free here")
+    maker.meanwhile = lambda: None
+    clock.now += 11
+    assert sync.sync_once() == {"homes": "installed", "villas": "refused"}
+    made = len(maker.made)
+    clock.now += 10_000
+    assert sync.sync_once() == {"homes": "current", "villas": "refused"}
+    assert len(maker.made) == made
+
+
+def test_a_public_key_that_arrives_late_is_waited_for(
+    settings: Settings, base: Path, cache: ModelCache, maker: Maker, tmp_path: Path, clock: Clock
+) -> None:
+    new_keys(tmp_path / "mine")
+    key = tmp_path / "mine.pub"
+
+    def signed(source: Path, name: str, root: Path) -> str:
+        digest = maker(source, name, root)
+        sign_package(root, load_private_key(tmp_path / "mine"))
+        return digest
+
+    asking = settings.model_copy(update={"public_keys": (key,)})
+    sync = SavedSync(asking, SavedFolder(base), signed)
+    public = key.read_bytes()
+    key.write_bytes(b"")
+    put(base, "homes/1")
+    assert sync.sync_once() == {"homes": "refused"}
+    assert sync.sync_once() == {"homes": "refused"}
+    assert maker.made == ["homes/1"]
+    key.write_bytes(public)
+    clock.now += 11
+    assert sync.sync_once() == {"homes": "installed"}
 
 
 def test_it_says_that_a_package_is_being_made(

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.errors import DataError, RefusedPackage
+from vigie.errors import BrokenPackage, DataError, RefusedPackage, RegistryError
 from vigie.registry.alias_sync import AliasSync
+from vigie.registry.backoff import RefusalBackoff
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import DIGEST_TAG, RegisteredVersion
 from vigie.registry.looking import Source, keep_looking
@@ -52,7 +53,9 @@ class SavedSync:
         )
         self._stop = threading.Event()
         self._seen: dict[tuple[str, str], str] = {}
-        self._settled: dict[tuple[str, str], tuple[str, Refusal | None]] = {}
+        self._served: dict[tuple[str, str], str] = {}
+        self._reasons: dict[tuple[str, str], Refusal] = {}
+        self._backoff = RefusalBackoff()
         self._looked = False
         self._left_out: set[str] = set()
 
@@ -102,20 +105,18 @@ class SavedSync:
             stamp = version.stamp()
         except (DataError, OSError) as failure:
             stamp = f"{type(failure).__name__}"
-        settled, reason = self._settled.get(key, (None, None))
-        if settled == stamp and reason is not None:
-            return "refused", reason
-        if settled == stamp and self._serves(version):
+        if held := self._backoff.held(_tried(version, stamp)):
+            return held, self._reasons.get(key)
+        if self._served.get(key) == stamp and self._serves(version):
             return "current", None
         before, self._seen[key] = self._seen.get(key), stamp
         if self._looked and before != stamp:
             return "superseded", None
+        self._reasons.pop(key, None)
         result = self._take(version, stamp)
-        if result not in ("current", "installed", "refused"):
-            return result, None
-        refusal = self._cache.refusal(version.name) if result == "refused" else None
-        self._settled[key] = (stamp, refusal)
-        return result, refusal
+        if result in ("current", "installed"):
+            self._served[key] = stamp
+        return result, self._reasons.get(key)
 
     def _serves(self, version: SavedVersion) -> bool:
         current = self._cache.champion(version.name)
@@ -126,15 +127,52 @@ class SavedSync:
         try:
             version.check()
             run = version.digest()
+        except DataError as failure:
+            return self._refuse(version, stamp, RefusedPackage(str(failure)))
+        except OSError as failure:
+            return self._refuse(version, stamp, BrokenPackage(f"cannot be read: {_why(failure)}"))
+        try:
             known = self._cache.find_run(version.name, run)
-            if known is not None:
-                return self._champions.sync(_registered(version, run, known.digest), self._stop)
-            return self._import(version, run, stamp)
-        except (DataError, RefusedPackage, OSError) as failure:
-            if _changed(version, stamp):
-                return "superseded"
-            why = failure.strerror if isinstance(failure, OSError) else failure
-            return self._champions.refuse(_registered(version, ""), RefusedPackage(str(why)))
+            if known is None:
+                return self._import(version, run, stamp)
+            return self._install(version, stamp, _registered(version, run, known.digest))
+        except (DataError, RefusedPackage) as failure:
+            lasting = RefusedPackage(str(failure))
+            reason = failure if isinstance(failure, RefusedPackage) else lasting
+            return self._refuse(version, stamp, reason)
+        except OSError as failure:
+            return self._put_off(version, stamp, failure)
+
+    def _install(
+        self, version: SavedVersion, stamp: str, registered: RegisteredVersion
+    ) -> SyncResult:
+        result = self._champions.sync(registered, self._stop)
+        if result == "refused":
+            passing = self._champions.retries(version.name)
+            self._hold(version, stamp, BrokenPackage() if passing else RefusedPackage())
+        elif result == "failed":
+            self._backoff.add(_tried(version, stamp), RegistryError())
+        return result
+
+    def _refuse(self, version: SavedVersion, stamp: str, reason: RefusedPackage) -> SyncResult:
+        if _changed(version, stamp):
+            return "superseded"
+        self._champions.refuse(_registered(version, ""), reason)
+        self._hold(version, stamp, reason)
+        return "refused"
+
+    def _hold(self, version: SavedVersion, stamp: str, reason: RefusedPackage) -> None:
+        """Leaves a refused version alone until its files change; what may pass, for a while."""
+        self._backoff.add(_tried(version, stamp), reason)
+        if refusal := self._cache.refusal(version.name):
+            self._reasons[version.name, version.number] = refusal
+
+    def _put_off(self, version: SavedVersion, stamp: str, failure: OSError) -> SyncResult:
+        """Leaves for later what trouble of our own prevents: the version is not at fault."""
+        self._backoff.add(_tried(version, stamp), RegistryError())
+        told = "%s version %s cannot be taken now and is tried again: %s"
+        log.warning(told, version.name, version.number, _why(failure))
+        return "failed"
 
     def _import(self, version: SavedVersion, run: str, stamp: str) -> SyncResult:
         name, number = version.name, version.number
@@ -150,7 +188,7 @@ class SavedSync:
             if _changed(version, stamp):
                 return "superseded"
             self._made.root = root
-            return self._champions.sync(_registered(version, run, digest), self._stop)
+            return self._install(version, stamp, _registered(version, run, digest))
 
     def _note(self, name: str, refusal: Refusal | None) -> None:
         """Keeps why the highest version is refused, also while a lower one serves."""
@@ -199,6 +237,17 @@ class _Made:
 def _registered(version: SavedVersion, run: str, digest: str | None = None) -> RegisteredVersion:
     tags = {DIGEST_TAG: digest} if digest else {}
     return RegisteredVersion(version.name, version.number, run, tags)
+
+
+def _tried(version: SavedVersion, stamp: str) -> RegisteredVersion:
+    """What is left alone after a refusal: these files of this version, apart from all others."""
+    tags = {DIGEST_TAG: stamp}
+    return RegisteredVersion(f"{version.name}/{version.number}", version.number, "", tags)
+
+
+def _why(failure: OSError) -> str:
+    """The reason without a path; many files that cannot be copied have none of their own."""
+    return failure.strerror or "files cannot be copied"
 
 
 def _changed(version: SavedVersion, stamp: str) -> bool:
