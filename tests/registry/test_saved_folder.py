@@ -57,6 +57,22 @@ def test_an_export_without_a_version_folder_is_version_1(tmp_path: Path) -> None
     assert numbers(SavedFolder(tmp_path)) == {"iris": ["4"]}
 
 
+def test_a_stray_number_does_not_make_one_model_of_all(tmp_path: Path) -> None:
+    saved(tmp_path / "iris" / "1")
+    (tmp_path / "20240101").mkdir()
+    assert numbers(SavedFolder(tmp_path)) == {"iris": ["1"]}
+    assert numbers(SavedFolder(tmp_path / "iris")) == {"iris": ["1"]}
+
+
+def test_gone_is_only_what_has_no_folder_or_was_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "iris").mkdir()
+    folder = SavedFolder(tmp_path)
+    names = ("iris", "homes", tmp_path.name)
+    assert [folder.is_gone(name) for name in names] == [False, True, False]
+    assert [SavedFolder(tmp_path, "homes").is_gone(name) for name in names] == [True, False, True]
+    assert not SavedFolder(tmp_path / "away").is_gone("iris")
+
+
 def test_a_folder_that_is_gone_is_away(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="No such file"):
         SavedFolder(tmp_path / "gone").versions()

@@ -389,6 +389,23 @@ def test_a_model_that_is_taken_away_leaves_the_cache_unless_it_is_required(
     assert cache.withdrawn() == ["villas"]
 
 
+def test_a_stray_folder_or_one_that_cannot_be_read_removes_no_model(
+    sync: SavedSync, base: Path, cache: ModelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(base, "homes/1")
+    put(base, "villas/1")
+    sync.sync_once()
+    (base / "20240101").mkdir()
+    assert sync.sync_once() == {"homes": "current", "villas": "current"}
+    # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "villas")
+    assert sync.sync_once() == {"homes": "current"}
+    assert cache.models() == ["homes", "villas"]
+    shutil.rmtree(base / "homes" / "1")
+    assert sync.sync_once() == {}
+    assert cache.models() == ["homes", "villas"]
+
+
 def test_a_folder_that_is_away_changes_nothing(
     sync: SavedSync, base: Path, cache: ModelCache
 ) -> None:

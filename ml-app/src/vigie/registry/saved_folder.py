@@ -94,6 +94,19 @@ class SavedFolder:
                 reasons[path.name] = "a model name has lower-case letters, digits, _ and -"
         return reasons
 
+    def is_gone(self, name: str) -> bool:
+        """True where a model has no folder any more, or is not the one that was asked for.
+
+        A folder that is empty, or cannot be looked at, is not gone.
+        """
+        if self.name:
+            return name != self.name
+        try:
+            base = self.base.resolve(strict=True)
+            return name != base.name and name not in {path.name for path in base.iterdir()}
+        except OSError:
+            return False
+
     def _homes(self) -> dict[str, Path]:
         if self.name:
             home = self.base / self.name
@@ -103,7 +116,8 @@ class SavedFolder:
 
     def _candidates(self) -> list[Path]:
         base = self.base.resolve(strict=True)
-        if _is_model(base):
+        # a stray folder with a number for a name does not make one model of all of them
+        if _holds_graph(base):
             return [base]
         return [path for path in base.iterdir() if path.is_dir()]
 
@@ -113,6 +127,11 @@ def _is_model(home: Path) -> bool:
     if not os.access(home, os.R_OK | os.X_OK):
         return False
     return (home / GRAPH).is_file() or any(_is_version(path) for path in home.iterdir())
+
+
+def _holds_graph(home: Path) -> bool:
+    versions = filter(_is_version, home.iterdir())
+    return any((folder / GRAPH).is_file() for folder in (home, *versions))
 
 
 def _is_version(path: Path) -> bool:

@@ -201,7 +201,8 @@ class SavedSync:
         """Removes the models whose folders somebody took away; never a required one."""
         here = {*self._cache.models(), *self._cache.refused()}
         results: dict[str, SyncResult] = {}
-        for name in sorted(here - found - set(self._settings.required_models)):
+        missing = here - found - set(self._settings.required_models)
+        for name in sorted(filter(self._folder.is_gone, missing)):
             with self._cache.lock(name):
                 self._cache.forget(name)
             self._champions.forget(name)
