@@ -104,6 +104,23 @@ def test_the_stamp_tells_a_change_and_the_digest_contents(tmp_path: Path) -> Non
     assert again.digest() != digest
 
 
+def test_a_file_name_that_is_not_utf_8_is_taken_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = SavedVersion("iris", "1", saved(tmp_path / "iris" / "1"))
+    before = version.stamp(), version.digest()
+    name = os.fsdecode(b"caf\xe9")
+    (version.path / name).touch()
+    saved(tmp_path / name / "1")
+    version.check()
+    assert not {version.stamp(), version.digest()} & set(before)
+    assert list(SavedFolder(tmp_path).left_out()) == ["caf\N{REPLACEMENT CHARACTER}"]
+    # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, _: path.name != name)
+    with pytest.raises(DataError, match="caf\N{REPLACEMENT CHARACTER} cannot be read"):
+        version.check()
+
+
 def test_what_is_plainly_no_saved_model(tmp_path: Path) -> None:
     version = SavedVersion("iris", "1", tmp_path)
     with pytest.raises(DataError, match=r"has no saved_model\.pb"):

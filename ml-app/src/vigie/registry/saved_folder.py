@@ -29,14 +29,14 @@ class SavedVersion:
         for path in self._files():
             status = path.stat()
             size, changed, mode = status.st_size, status.st_mtime_ns, status.st_mode
-            seen.update(f"{path.relative_to(self.path)}\0{size} {changed} {mode}\n".encode())
+            seen.update(self._name_of(path) + f"\0{size} {changed} {mode}\n".encode())
         return seen.hexdigest()
 
     def digest(self) -> str:
         """The sha256 of its files and their names. Raises `DataError`."""
         seen = hashlib.sha256()
         for path in self._files():
-            seen.update(f"{path.relative_to(self.path)}\0{path.stat().st_size}\n".encode())
+            seen.update(self._name_of(path) + f"\0{path.stat().st_size}\n".encode())
             with path.open("rb") as content:
                 while chunk := content.read(_CHUNK):
                     seen.update(chunk)
@@ -48,9 +48,12 @@ class SavedVersion:
             raise DataError(f"the folder has no {GRAPH}")
         for path in self._files():
             if not os.access(path, os.R_OK):
-                raise DataError(
-                    f"{path.relative_to(self.path)} cannot be read by this user; chmod -R a+rX it"
-                )
+                name = _shown(self._name_of(path))
+                raise DataError(f"{name} cannot be read by this user; chmod -R a+rX it")
+
+    def _name_of(self, path: Path) -> bytes:
+        # a name of a file is bytes, in whatever encoding
+        return os.fsencode(path.relative_to(self.path))
 
     def _files(self) -> list[Path]:
         found: list[Path] = []
@@ -88,10 +91,11 @@ class SavedFolder:
             return {}
         reasons = {}
         for path in found:
+            name = _shown(os.fsencode(path.name))
             if not os.access(path, os.R_OK | os.X_OK):
-                reasons[path.name] = "this user cannot read it"
+                reasons[name] = "this user cannot read it"
             elif _is_model(path) and not MODEL_NAME.fullmatch(path.name):
-                reasons[path.name] = "a model name has lower-case letters, digits, _ and -"
+                reasons[name] = "a model name has lower-case letters, digits, _ and -"
         return reasons
 
     def is_gone(self, name: str) -> bool:
@@ -144,6 +148,10 @@ def _versions_in(name: str, home: Path) -> list[SavedVersion]:
     if not folders and (home / GRAPH).is_file():
         return [SavedVersion(name, "1", home)]
     return [SavedVersion(name, str(int(path.name)), path) for path in reversed(folders)]
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def _cannot_list(failure: OSError) -> None:
