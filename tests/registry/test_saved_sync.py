@@ -374,6 +374,25 @@ def test_it_says_that_a_package_is_being_made(
     assert reason(cache) is None
 
 
+def test_the_folder_counts_as_read_before_its_models_are_imported(
+    sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
+) -> None:
+    seen: list[float] = []
+    refused: list[dict[str, int]] = []
+
+    def look() -> None:
+        state = cache.registry_state()
+        seen.append(state.last_success)
+        refused.append(state.refusals)
+
+    maker.meanwhile = look
+    put(base, "homes/1", BROKEN)
+    put(base, "villas/1")
+    sync.sync_once()
+    assert 0 < seen[0] < seen[1] < cache.registry_state().last_success
+    assert refused == [{}, {"homes": 1}]
+
+
 def test_a_model_that_is_taken_away_leaves_the_cache_unless_it_is_required(
     settings: Settings, base: Path, cache: ModelCache, maker: Maker
 ) -> None:

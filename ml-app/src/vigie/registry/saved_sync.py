@@ -67,10 +67,17 @@ class SavedSync:
         """
         self._tell_left_out()
         found = self._folder.versions()
-        results = {name: self._sync_model(name, versions) for name, versions in found.items()}
+        self._note_read()
+        results: dict[str, SyncResult] = {}
+        for name, versions in found.items():
+            results[name] = self._sync_model(name, versions)
+            self._note_read()
         self._looked = True
-        self._cache.note_registry(RegistryState(time.time(), self._refusals))
         return results | self._clear_out(set(found))
+
+    def _note_read(self) -> None:
+        # not at the end alone: the imports of many models take long, and the folder is there
+        self._cache.note_registry(RegistryState(time.time(), self._refusals))
 
     def run(self, stop: threading.Event) -> None:
         """Looks until `stop` is set."""
