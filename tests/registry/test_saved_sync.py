@@ -198,6 +198,39 @@ def test_a_version_that_breaks_callers_is_refused(
     assert maker.made == ["1", "2"]
 
 
+@pytest.mark.parametrize("by_gate", [False, True])
+def test_a_refusal_is_counted_once_and_keeps_its_reason(
+    settings: Settings, base: Path, cache: ModelCache, maker: Maker, by_gate: bool
+) -> None:
+    def make(source: Path, name: str, root: Path) -> str:
+        digest = maker(source, name, root)
+        if by_gate and source.name == "2":
+            shutil.rmtree(root)
+            document = housing_document(name)
+            document["outputs"][0]["name"] = "amount"
+            return write_package(root, document, housing_graph(), HOUSING_ROWS)
+        return digest
+
+    sync = SavedSync(settings, SavedFolder(base), make)
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2" if by_gate else BROKEN)
+    sync.sync_once()
+    sync.sync_once()
+    told = reason(cache)
+    assert told is not None
+    assert ("price_eur" if by_gate else "is not a SavedModel") in told[1]
+    os.utime(base / "homes" / "2" / "saved_model.pb", (1, 1))
+    for _ in range(3):
+        sync.sync_once()
+        assert reason(cache) == told
+    for _ in range(2):
+        SavedSync(settings, SavedFolder(base), make).sync_once()
+        assert reason(cache) == told
+    assert maker.made == ["homes/1"] + ["homes/2"] * 4
+    assert cache.registry_state().refusals == {"homes": 1}
+
+
 def test_a_version_that_is_taken_away_gives_way_to_the_one_below(
     sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
 ) -> None:

@@ -6,12 +6,13 @@ its package came of, so that nothing is imported twice.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,11 +119,11 @@ class SavedSync:
             return "current", None
         before, self._seen[key] = self._seen.get(key), stamp
         if self._looked and before != stamp:
-            return "superseded", None
-        self._reasons.pop(key, None)
+            return "superseded", self._reasons.get(key)
         result = self._take(version, stamp)
         if result in ("current", "installed"):
             self._served[key] = stamp
+            self._reasons.pop(key, None)
         return result, self._reasons.get(key)
 
     def _serves(self, version: SavedVersion) -> bool:
@@ -171,8 +172,10 @@ class SavedSync:
     def _hold(self, version: SavedVersion, stamp: str, reason: RefusedPackage) -> None:
         """Leaves a refused version alone until its files change; what may pass, for a while."""
         self._backoff.add(_tried(version, stamp), reason)
-        if refusal := self._cache.refusal(version.name):
-            self._reasons[version.name, version.number] = refusal
+        recorded = self._cache.refusal(version.name)
+        # of what is refused as before nothing new is recorded
+        if recorded and recorded.version == version.number:
+            self._reasons[version.name, version.number] = recorded
 
     def _put_off(self, version: SavedVersion, stamp: str, failure: OSError) -> SyncResult:
         """Leaves for later what trouble of our own prevents: the version is not at fault."""
@@ -184,18 +187,29 @@ class SavedSync:
     def _import(self, version: SavedVersion, run: str, stamp: str) -> SyncResult:
         name, number = version.name, version.number
         log.info("%s version %s is imported", name, number)
-        told = f"version {number} is new; its package is being made"
-        self._cache.refuse(name, Refusal(number, "", told, pending=True))
         self._settings.state.mkdir(parents=True, exist_ok=True)
         for stale in self._settings.state.glob(f"{_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._settings.state) as folder:
             root = Path(folder) / "package"
-            digest = self._make(version.path, name, root)
+            with self._told(version):
+                digest = self._make(version.path, name, root)
             if _changed(version, stamp):
                 return "superseded"
             self._made.root = root
             return self._install(version, stamp, _registered(version, run, digest))
+
+    @contextlib.contextmanager
+    def _told(self, version: SavedVersion) -> Iterator[None]:
+        """Says that the package is being made; then the refusal is there again, to compare with."""
+        name, number = version.name, version.number
+        before = self._cache.refusal(name)
+        told = f"version {number} is new; its package is being made"
+        self._cache.refuse(name, Refusal(number, "", told, pending=True))
+        try:
+            yield
+        finally:
+            self._note(name, None if before and before.pending else before)
 
     def _note(self, name: str, refusal: Refusal | None) -> None:
         """Keeps why the highest version is refused, also while a lower one serves."""
