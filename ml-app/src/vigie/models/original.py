@@ -58,3 +58,8 @@ class Original(_Frozen):
     signature: Name
     outputs: tuple[OriginalOutput, ...] = Field(min_length=1)
     left_out: tuple[Name, ...] = ()
+
+    @property
+    def by_name(self) -> bool:
+        """True where it answered by name: it had several outputs, those that are left out too."""
+        return len(self.outputs) + len(self.left_out) > 1
