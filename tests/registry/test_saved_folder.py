@@ -57,6 +57,22 @@ def test_an_export_without_a_version_folder_is_version_1(tmp_path: Path) -> None
     assert numbers(SavedFolder(tmp_path)) == {"iris": ["4"]}
 
 
+def test_a_stray_number_does_not_make_one_model_of_all(tmp_path: Path) -> None:
+    saved(tmp_path / "iris" / "1")
+    (tmp_path / "20240101").mkdir()
+    assert numbers(SavedFolder(tmp_path)) == {"iris": ["1"]}
+    assert numbers(SavedFolder(tmp_path / "iris")) == {"iris": ["1"]}
+
+
+def test_gone_is_only_what_has_no_folder_or_was_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "iris").mkdir()
+    folder = SavedFolder(tmp_path)
+    names = ("iris", "homes", tmp_path.name)
+    assert [folder.is_gone(name) for name in names] == [False, True, False]
+    assert [SavedFolder(tmp_path, "homes").is_gone(name) for name in names] == [True, False, True]
+    assert not SavedFolder(tmp_path / "away").is_gone("iris")
+
+
 def test_a_folder_that_is_gone_is_away(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="No such file"):
         SavedFolder(tmp_path / "gone").versions()
@@ -86,6 +102,23 @@ def test_the_stamp_tells_a_change_and_the_digest_contents(tmp_path: Path) -> Non
     assert again.digest() == digest
     (tmp_path / "2" / "fingerprint.pb").touch()
     assert again.digest() != digest
+
+
+def test_a_file_name_that_is_not_utf_8_is_taken_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = SavedVersion("iris", "1", saved(tmp_path / "iris" / "1"))
+    before = version.stamp(), version.digest()
+    name = os.fsdecode(b"caf\xe9")
+    (version.path / name).touch()
+    saved(tmp_path / name / "1")
+    version.check()
+    assert not {version.stamp(), version.digest()} & set(before)
+    assert list(SavedFolder(tmp_path).left_out()) == ["caf\N{REPLACEMENT CHARACTER}"]
+    # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, _: path.name != name)
+    with pytest.raises(DataError, match="caf\N{REPLACEMENT CHARACTER} cannot be read"):
+        version.check()
 
 
 def test_what_is_plainly_no_saved_model(tmp_path: Path) -> None:

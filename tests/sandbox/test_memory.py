@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vigie.errors import RefusedPackage
+from vigie.errors import BrokenPackage
 from vigie.sandbox import memory
 from vigie.sandbox.memory import free_memory, in_gigabytes, require_memory, usable_memory
 
@@ -50,7 +50,7 @@ def test_a_container_has_its_share_and_files_give_way(machine: Path, version: in
 
 def test_both_figures_are_named_where_it_does_not_fit(machine: Path) -> None:
     require_memory(6_000_000 * KILO, "to look at it")
-    with pytest.raises(RefusedPackage) as refused:
+    with pytest.raises(BrokenPackage) as refused:
         require_memory(7_000_000_000, "to look at it")
     assert str(refused.value) == (
         "to look at it takes about 7 GB of memory, and 6.1 GB are free here"

@@ -94,13 +94,17 @@ def _predictions(columns: list[tf.Tensor], weights: tf.Tensor) -> dict[str, tf.T
     }
 
 
-def write_regressor(root: Path) -> None:
-    """One number a row, [rows, 1], and a scalar of what went on meanwhile that nobody asks for."""
+def write_regressor(root: Path, counted: bool = False) -> None:
+    """One number a row, [rows, 1], and a scalar of what went on meanwhile that nobody asks for.
+
+    `counted` adds an output of whole numbers.
+    """
     with tf.Graph().as_default():
         x = v1.placeholder(tf.float32, [None], "x")
         y = 2.0 * x[:, None] + 1.0
         v1.summary.scalar("mean", tf.reduce_mean(y))
-        _save(root, {"x": x}, {"predictions": y})
+        counts = {"count": tf.cast(x, tf.int64)} if counted else {}
+        _save(root, {"x": x}, {"predictions": y} | counts)
 
 
 def _weights() -> np.ndarray:

@@ -40,7 +40,7 @@ class RefusedPackage(VigieError):
 
 
 class BrokenPackage(RefusedPackage):
-    """A version that did not arrive as it was registered; another download may bring it whole."""
+    """A version that did not arrive whole, or could not be made now; another try may go better."""
 
 
 RETRY_SECONDS = 5

@@ -386,6 +386,24 @@ def test_an_imported_model_answers_as_its_original(imported_state: WorkerState) 
     assert by_column == {"outputs": {name: [value] for name, value in answered.items()}}
 
 
+@pytest.mark.parametrize("left_out", [(), ("count",)])
+def test_what_is_left_of_several_outputs_keeps_its_name(
+    tmp_path: Path, left_out: tuple[str, ...]
+) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    outputs = [{"name": "probs", "part": "values", "output": "probabilities", "shape": [3]}]
+    original = {"signature": "predict", "outputs": outputs, "left_out": left_out}
+    install(cache, "iris", document={**iris_document(), "original": original})
+    state = loaded(settings_for(cache, tmp_path / "state", models=("iris",)))
+    (row,) = post(state, IRIS, {"instances": [FLOWER]}).json()["predictions"]
+    columns = {name: [value] for name, value in FLOWER.items()}
+    answered = post(state, IRIS, {"inputs": columns}).json()["outputs"]
+    probs = row["probs"] if left_out else row
+    assert len(probs) == 3
+    assert row == ({"probs": probs} if left_out else probs)
+    assert answered == ({"probs": [probs]} if left_out else [probs])
+
+
 def test_the_signature_of_the_original_is_known(imported_state: WorkerState) -> None:
     for name in ("predict", "serving_default"):
         body = {"signature_name": name, "instances": [FLOWER]}

@@ -57,6 +57,15 @@ def test_what_cannot_be_made_again_is_left_out() -> None:
         "order": np.array([[1, 0]] * 2),
     }
     assert parts(answers) == {"labels": "labels", "scores": "values"}
+    chosen = choose_outputs(answers, (), "serving_default")
+    assert chosen.original.left_out == ("hash", "order", "second")
+
+
+def test_a_number_that_never_changes_is_not_taken_for_the_best_label() -> None:
+    answers = {"scores": SHARES[[0, 0]], "version": np.array([[1], [1]])}
+    chosen = choose_outputs(answers, ("no", "yes"), "serving_default")
+    assert [one.name for one in chosen.original.outputs] == ["scores"]
+    assert chosen.original.left_out == ("version",)
 
 
 def test_a_regression_keeps_its_shape() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.saved_models import SPECIES, write_iris_model
+from support.saved_models import SPECIES, write_iris_model, write_regressor
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.signing import load_public_keys, new_keys
 from vigie.registry.gate.integrity import verify_package
@@ -32,6 +32,14 @@ def test_it_is_signed_where_there_is_a_key_and_keeps_no_copy(source: Path, tmp_p
     assert document.provenance.imported
     assert document.provenance.source == "imported from iris_model/4"
     assert not (root / "source").exists()
+
+
+def test_an_output_that_cannot_be_made_again_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_regressor(tmp_path / "1", counted=True)
+    package_served(tmp_path / "1", "line", tmp_path / "package", load_settings())
+    assert "line: the output 'count' cannot be made again and is left out" in caplog.text
 
 
 def test_the_limit_of_memory_holds(source: Path, tmp_path: Path) -> None:

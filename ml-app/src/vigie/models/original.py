@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LONGEST_NAME = 200
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Part = Literal["values", "label", "labels", "place", "places"]
 """Numbers of the package; the best label, all labels; the number of the best, all numbers."""
 
@@ -24,7 +26,7 @@ class OriginalOutput(_Frozen):
     `output` is the package's output of its values.
     """
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
     part: Part
     output: str | None = None
     shape: tuple[int, ...] = ()
@@ -48,7 +50,16 @@ class OriginalOutput(_Frozen):
 
 
 class Original(_Frozen):
-    """The signature that callers of the original ask, and its outputs in its order."""
+    """The signature that callers of the original ask, and its outputs in its order.
 
-    signature: str = Field(min_length=1, max_length=200)
+    `left_out` names those that cannot be made of what the package answers.
+    """
+
+    signature: Name
     outputs: tuple[OriginalOutput, ...] = Field(min_length=1)
+    left_out: tuple[Name, ...] = ()
+
+    @property
+    def by_name(self) -> bool:
+        """True where it answered by name: it had several outputs, those that are left out too."""
+        return len(self.outputs) + len(self.left_out) > 1

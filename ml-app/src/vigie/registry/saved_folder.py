@@ -29,14 +29,14 @@ class SavedVersion:
         for path in self._files():
             status = path.stat()
             size, changed, mode = status.st_size, status.st_mtime_ns, status.st_mode
-            seen.update(f"{path.relative_to(self.path)}\0{size} {changed} {mode}\n".encode())
+            seen.update(self._name_of(path) + f"\0{size} {changed} {mode}\n".encode())
         return seen.hexdigest()
 
     def digest(self) -> str:
         """The sha256 of its files and their names. Raises `DataError`."""
         seen = hashlib.sha256()
         for path in self._files():
-            seen.update(f"{path.relative_to(self.path)}\0{path.stat().st_size}\n".encode())
+            seen.update(self._name_of(path) + f"\0{path.stat().st_size}\n".encode())
             with path.open("rb") as content:
                 while chunk := content.read(_CHUNK):
                     seen.update(chunk)
@@ -48,9 +48,12 @@ class SavedVersion:
             raise DataError(f"the folder has no {GRAPH}")
         for path in self._files():
             if not os.access(path, os.R_OK):
-                raise DataError(
-                    f"{path.relative_to(self.path)} cannot be read by this user; chmod -R a+rX it"
-                )
+                name = _shown(self._name_of(path))
+                raise DataError(f"{name} cannot be read by this user; chmod -R a+rX it")
+
+    def _name_of(self, path: Path) -> bytes:
+        # a name of a file is bytes, in whatever encoding
+        return os.fsencode(path.relative_to(self.path))
 
     def _files(self) -> list[Path]:
         found: list[Path] = []
@@ -88,11 +91,25 @@ class SavedFolder:
             return {}
         reasons = {}
         for path in found:
+            name = _shown(os.fsencode(path.name))
             if not os.access(path, os.R_OK | os.X_OK):
-                reasons[path.name] = "this user cannot read it"
+                reasons[name] = "this user cannot read it"
             elif _is_model(path) and not MODEL_NAME.fullmatch(path.name):
-                reasons[path.name] = "a model name has lower-case letters, digits, _ and -"
+                reasons[name] = "a model name has lower-case letters, digits, _ and -"
         return reasons
+
+    def is_gone(self, name: str) -> bool:
+        """True where a model has no folder any more, or is not the one that was asked for.
+
+        A folder that is empty, or cannot be looked at, is not gone.
+        """
+        if self.name:
+            return name != self.name
+        try:
+            base = self.base.resolve(strict=True)
+            return name != base.name and name not in {path.name for path in base.iterdir()}
+        except OSError:
+            return False
 
     def _homes(self) -> dict[str, Path]:
         if self.name:
@@ -103,7 +120,8 @@ class SavedFolder:
 
     def _candidates(self) -> list[Path]:
         base = self.base.resolve(strict=True)
-        if _is_model(base):
+        # a stray folder with a number for a name does not make one model of all of them
+        if _holds_graph(base):
             return [base]
         return [path for path in base.iterdir() if path.is_dir()]
 
@@ -113,6 +131,11 @@ def _is_model(home: Path) -> bool:
     if not os.access(home, os.R_OK | os.X_OK):
         return False
     return (home / GRAPH).is_file() or any(_is_version(path) for path in home.iterdir())
+
+
+def _holds_graph(home: Path) -> bool:
+    versions = filter(_is_version, home.iterdir())
+    return any((folder / GRAPH).is_file() for folder in (home, *versions))
 
 
 def _is_version(path: Path) -> bool:
@@ -125,6 +148,10 @@ def _versions_in(name: str, home: Path) -> list[SavedVersion]:
     if not folders and (home / GRAPH).is_file():
         return [SavedVersion(name, "1", home)]
     return [SavedVersion(name, str(int(path.name)), path) for path in reversed(folders)]
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def _cannot_list(failure: OSError) -> None:

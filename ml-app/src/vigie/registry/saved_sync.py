@@ -6,17 +6,19 @@ its package came of, so that nothing is imported twice.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.errors import DataError, RefusedPackage
+from vigie.errors import BrokenPackage, DataError, RefusedPackage, RegistryError
 from vigie.registry.alias_sync import AliasSync
+from vigie.registry.backoff import RefusalBackoff
 from vigie.registry.cache import CHAMPION, ModelCache, Refusal, RegistryState
 from vigie.registry.client import DIGEST_TAG, RegisteredVersion
 from vigie.registry.looking import Source, keep_looking
@@ -52,7 +54,9 @@ class SavedSync:
         )
         self._stop = threading.Event()
         self._seen: dict[tuple[str, str], str] = {}
-        self._settled: dict[tuple[str, str], tuple[str, Refusal | None]] = {}
+        self._served: dict[tuple[str, str], str] = {}
+        self._reasons: dict[tuple[str, str], Refusal] = {}
+        self._backoff = RefusalBackoff()
         self._looked = False
         self._left_out: set[str] = set()
 
@@ -64,10 +68,17 @@ class SavedSync:
         """
         self._tell_left_out()
         found = self._folder.versions()
-        results = {name: self._sync_model(name, versions) for name, versions in found.items()}
+        self._note_read()
+        results: dict[str, SyncResult] = {}
+        for name, versions in found.items():
+            results[name] = self._sync_model(name, versions)
+            self._note_read()
         self._looked = True
-        self._cache.note_registry(RegistryState(time.time(), self._refusals))
         return results | self._clear_out(set(found))
+
+    def _note_read(self) -> None:
+        # not at the end alone: the imports of many models take long, and the folder is there
+        self._cache.note_registry(RegistryState(time.time(), self._refusals))
 
     def run(self, stop: threading.Event) -> None:
         """Looks until `stop` is set."""
@@ -88,6 +99,10 @@ class SavedSync:
             refusal = refusal or reason
             if result in ("current", "installed"):
                 break
+            if self._serves(version):
+                # its package is good, whatever becomes of its files
+                result = "current" if result == "superseded" else result
+                break
         self._note(name, refusal)
         return result
 
@@ -98,20 +113,18 @@ class SavedSync:
             stamp = version.stamp()
         except (DataError, OSError) as failure:
             stamp = f"{type(failure).__name__}"
-        settled, reason = self._settled.get(key, (None, None))
-        if settled == stamp and reason is not None:
-            return "refused", reason
-        if settled == stamp and self._serves(version):
+        if held := self._backoff.held(_tried(version, stamp)):
+            return held, self._reasons.get(key)
+        if self._served.get(key) == stamp and self._serves(version):
             return "current", None
         before, self._seen[key] = self._seen.get(key), stamp
         if self._looked and before != stamp:
-            return "superseded", None
+            return "superseded", self._reasons.get(key)
         result = self._take(version, stamp)
-        if result not in ("current", "installed", "refused"):
-            return result, None
-        refusal = self._cache.refusal(version.name) if result == "refused" else None
-        self._settled[key] = (stamp, refusal)
-        return result, refusal
+        if result in ("current", "installed"):
+            self._served[key] = stamp
+            self._reasons.pop(key, None)
+        return result, self._reasons.get(key)
 
     def _serves(self, version: SavedVersion) -> bool:
         current = self._cache.champion(version.name)
@@ -122,31 +135,81 @@ class SavedSync:
         try:
             version.check()
             run = version.digest()
+        except DataError as failure:
+            return self._refuse(version, stamp, RefusedPackage(str(failure)))
+        except OSError as failure:
+            return self._refuse(version, stamp, BrokenPackage(f"cannot be read: {_why(failure)}"))
+        try:
             known = self._cache.find_run(version.name, run)
-            if known is not None:
-                return self._champions.sync(_registered(version, run, known.digest), self._stop)
-            return self._import(version, run, stamp)
-        except (DataError, RefusedPackage, OSError) as failure:
-            if _changed(version, stamp):
-                return "superseded"
-            why = failure.strerror if isinstance(failure, OSError) else failure
-            return self._champions.refuse(_registered(version, ""), RefusedPackage(str(why)))
+            if known is None:
+                return self._import(version, run, stamp)
+            return self._install(version, stamp, _registered(version, run, known.digest))
+        except (DataError, RefusedPackage) as failure:
+            lasting = RefusedPackage(str(failure))
+            reason = failure if isinstance(failure, RefusedPackage) else lasting
+            return self._refuse(version, stamp, reason)
+        except OSError as failure:
+            return self._put_off(version, stamp, failure)
+
+    def _install(
+        self, version: SavedVersion, stamp: str, registered: RegisteredVersion
+    ) -> SyncResult:
+        result = self._champions.sync(registered, self._stop)
+        if result == "refused":
+            passing = self._champions.retries(version.name)
+            self._hold(version, stamp, BrokenPackage() if passing else RefusedPackage())
+        elif result == "failed":
+            self._backoff.add(_tried(version, stamp), RegistryError())
+        return result
+
+    def _refuse(self, version: SavedVersion, stamp: str, reason: RefusedPackage) -> SyncResult:
+        if _changed(version, stamp):
+            return "superseded"
+        self._champions.refuse(_registered(version, ""), reason)
+        self._hold(version, stamp, reason)
+        return "refused"
+
+    def _hold(self, version: SavedVersion, stamp: str, reason: RefusedPackage) -> None:
+        """Leaves a refused version alone until its files change; what may pass, for a while."""
+        self._backoff.add(_tried(version, stamp), reason)
+        recorded = self._cache.refusal(version.name)
+        # of what is refused as before nothing new is recorded
+        if recorded and recorded.version == version.number:
+            self._reasons[version.name, version.number] = recorded
+
+    def _put_off(self, version: SavedVersion, stamp: str, failure: OSError) -> SyncResult:
+        """Leaves for later what trouble of our own prevents: the version is not at fault."""
+        self._backoff.add(_tried(version, stamp), RegistryError())
+        told = "%s version %s cannot be taken now and is tried again: %s"
+        log.warning(told, version.name, version.number, _why(failure))
+        return "failed"
 
     def _import(self, version: SavedVersion, run: str, stamp: str) -> SyncResult:
         name, number = version.name, version.number
         log.info("%s version %s is imported", name, number)
-        told = f"version {number} is new; its package is being made"
-        self._cache.refuse(name, Refusal(number, "", told, pending=True))
         self._settings.state.mkdir(parents=True, exist_ok=True)
         for stale in self._settings.state.glob(f"{_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._settings.state) as folder:
             root = Path(folder) / "package"
-            digest = self._make(version.path, name, root)
+            with self._told(version):
+                digest = self._make(version.path, name, root)
             if _changed(version, stamp):
                 return "superseded"
             self._made.root = root
-            return self._champions.sync(_registered(version, run, digest), self._stop)
+            return self._install(version, stamp, _registered(version, run, digest))
+
+    @contextlib.contextmanager
+    def _told(self, version: SavedVersion) -> Iterator[None]:
+        """Says that the package is being made; then the refusal is there again, to compare with."""
+        name, number = version.name, version.number
+        before = self._cache.refusal(name)
+        told = f"version {number} is new; its package is being made"
+        self._cache.refuse(name, Refusal(number, "", told, pending=True))
+        try:
+            yield
+        finally:
+            self._note(name, None if before and before.pending else before)
 
     def _note(self, name: str, refusal: Refusal | None) -> None:
         """Keeps why the highest version is refused, also while a lower one serves."""
@@ -159,7 +222,8 @@ class SavedSync:
         """Removes the models whose folders somebody took away; never a required one."""
         here = {*self._cache.models(), *self._cache.refused()}
         results: dict[str, SyncResult] = {}
-        for name in sorted(here - found - set(self._settings.required_models)):
+        missing = here - found - set(self._settings.required_models)
+        for name in sorted(filter(self._folder.is_gone, missing)):
             with self._cache.lock(name):
                 self._cache.forget(name)
             self._champions.forget(name)
@@ -195,6 +259,17 @@ class _Made:
 def _registered(version: SavedVersion, run: str, digest: str | None = None) -> RegisteredVersion:
     tags = {DIGEST_TAG: digest} if digest else {}
     return RegisteredVersion(version.name, version.number, run, tags)
+
+
+def _tried(version: SavedVersion, stamp: str) -> RegisteredVersion:
+    """What is left alone after a refusal: these files of this version, apart from all others."""
+    tags = {DIGEST_TAG: stamp}
+    return RegisteredVersion(f"{version.name}/{version.number}", version.number, "", tags)
+
+
+def _why(failure: OSError) -> str:
+    """The reason without a path; many files that cannot be copied have none of their own."""
+    return failure.strerror or "files cannot be copied"
 
 
 def _changed(version: SavedVersion, stamp: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vigie.errors import RefusedPackage
+from vigie.errors import BrokenPackage
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
@@ -26,10 +26,13 @@ def free_memory() -> int | None:
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Refuses what takes more memory than is free here; `what` begins the sentence."""
+    """Refuses what takes more memory than is free now; `what` begins the sentence.
+
+    `BrokenPackage`, as there may be more another time.
+    """
     free = free_memory()
     if free is not None and needed > free:
-        raise RefusedPackage(
+        raise BrokenPackage(
             f"{what} takes about {in_gigabytes(needed)} of memory, and {in_gigabytes(free)} are "
             "free here"
         )

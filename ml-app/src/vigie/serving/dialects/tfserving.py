@@ -103,11 +103,12 @@ class TfServingDialect:
         return checked_columns(live, _as_text(inputs, live), rows, point)
 
     def encode(self, context: RequestContext, result: Result) -> EncodedResponse:
-        """`{"predictions": …}` or `{"outputs": …}`; a single output goes without its name."""
+        """`{"predictions": …}` or `{"outputs": …}`; one that was single goes without its name."""
         live, answers = context.live, result.answers
         values = _by_name(live, answers)
         answer: Any
-        if len(values) == 1:
+        original = live.document.original
+        if len(values) == 1 and not (original and original.by_name):
             (answer,) = values.values()
         elif context.response_format.member == "outputs":
             answer = values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from vigie.training.imported.photos import PhotoOptions, Question
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
     from vigie.sandbox.run import Limits
+
+log = logging.getLogger("vigie.import")
 
 _MAKERS = {".onnx": "onnx_model"}
 """What makes the parts of a package of a kind of file, in the sandbox; TensorFlow of all others."""
@@ -69,6 +72,8 @@ def write_package(
         wanted.title, wanted.task,
     )  # fmt: skip
     write_documents(root, document, parts)
+    for name in document.original.left_out if document.original else ():
+        log.warning("%s: the output %r cannot be made again and is left out", wanted.name, name)
     return document, parts
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vigie.errors import DataError
-from vigie.models.original import Original, OriginalOutput
+from vigie.models.original import LONGEST_NAME, Original, OriginalOutput
 from vigie.training.imported.inputs import safe_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Answers = dict[str, np.ndarray]
 class ServedOutputs:
     """The outputs of numbers by their own name, the scores of labels first, and as the package's.
 
-    `original` has all those that can be made again of the package's answer.
+    `original` has those that can be made again of the package's answer, and names the others.
     """
 
     names: Mapping[str, str]
@@ -45,8 +45,12 @@ def choose_outputs(answers: Answers, labels: tuple[str, ...], signature: str) ->
         raise DataError("the model gives no numbers that could be served")
     names = _safe_names(numbers)
     scores = next(iter(numbers.values())) if labels else None
-    found = [_original(name, answers[name], names, labels, scores) for name in sorted(answers)]
-    original = Original(signature=signature, outputs=tuple(one for one in found if one))
+    found = {n: _original(n, answers[n], names, labels, scores) for n in sorted(answers)}
+    original = Original(
+        signature=signature,
+        outputs=tuple(one for one in found.values() if one),
+        left_out=tuple(name[:LONGEST_NAME] for name, one in found.items() if one is None),
+    )
     return ServedOutputs(names, labels, original)
 
 
@@ -110,7 +114,8 @@ def _part(values: np.ndarray, labels: tuple[str, ...], scores: np.ndarray) -> Pa
         return "labels" if size == len(labels) and (texts == np.array(labels)).all() else None
     if not np.issubdtype(values.dtype, np.integer):
         return None
-    if size == 1 and (flat[:, 0] == best).all():
+    # one and the same number in all rows may be anything: a count, a version
+    if size == 1 and len(set(best.tolist())) > 1 and (flat[:, 0] == best).all():
         return "place"
     return "places" if size == len(labels) and (flat == np.arange(size)).all() else None
 
