@@ -50,15 +50,18 @@ def test_a_key_is_taken_and_another_revoked_without_a_restart(
             given_secret("apikeys", keys_jsonl=file.read_text())
             wait_until(lambda: statuses(second) == {200}, RENEWED_SECONDS)
             wait_until(lambda: statuses(first) == {401}, RENEWED_SECONDS)
-            assert started() == before
+            # the autoscaler may have made another one meanwhile
+            assert before.items() <= started().items()
             tell(f"keys changed in {len(before)} pods, none of them started again")
     finally:
         kubectl("delete", *IN_HERE, "secret", "apikeys", "--ignore-not-found")
 
 
-def started() -> dict[str, list[int]]:
+def started() -> dict[str, tuple[int, ...]]:
     """The restarts of each pod of the service, container by container."""
     return {
-        pod["metadata"]["uid"]: [one["restartCount"] for one in pod["status"]["containerStatuses"]]
+        pod["metadata"]["uid"]: tuple(
+            one["restartCount"] for one in pod["status"]["containerStatuses"]
+        )
         for pod in pods()
     }
