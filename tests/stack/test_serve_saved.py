@@ -144,11 +144,18 @@ def test_the_guide_word_for_word(image: str, name: str, folder: Path) -> None:
     assert volumes in ("null", "{}")
     (curl,) = map(own, shell_block("curl"))
     run("bash", "-c", start.replace("docker run", f"docker run -d --name {name}"), folder=folder)
-    took = until(lambda: asked(curl, folder) is not None, FIRST_SECONDS, name)
+    answers: list[Any] = []
+
+    def answered() -> bool:
+        # the other worker may have it a moment later
+        answers.append(asked(curl, folder))
+        return answers[-1] is not None
+
+    took = until(answered, FIRST_SECONDS, name)
     taken = processor_seconds(name)
     assert taken <= PROCESSOR_SECONDS
     tell(f"first answer {took:.1f} s after the start, {taken:.1f} s of a processor")
-    (row,) = asked(curl, folder)["predictions"]
+    (row,) = answers[-1]["predictions"]
     assert row["species_values"] == list(SPECIES)
     assert row["predicted_species"] == [
         SPECIES[row["species_probs"].index(max(row["species_probs"]))]
