@@ -55,7 +55,7 @@ fmt: .test-environment ## put the code into shape
 bench: ROUNDS ?= 3
 bench: SECONDS ?= 5
 bench: .test-environment ## measure Vigie beside its peers on this machine (ROUNDS= SECONDS= SUBJECT= CONTENDERS=)
-	@PYTHONPATH=tests$(addprefix :,$(PYTHONPATH)) $(bin)/python -m bench \
+	@PYTHONPATH=tests:loadtest$(addprefix :,$(PYTHONPATH)) $(bin)/python -m bench \
 		--rounds $(ROUNDS) --seconds $(SECONDS) --subject "$(SUBJECT)" --contenders "$(CONTENDERS)"
 
 drill: .test-environment ## the long fault drills, under load: killed workers, a lying registry, bad versions

@@ -14,7 +14,17 @@ def machine() -> str:
     """Cores, processor, memory and system of this machine."""
     memory = psutil.virtual_memory().total / 1e9
     system = f"{platform.system()} {platform.release().split('-')[0]}"
-    return f"{_cores()} cores of {_processor()}, {memory:.0f} GB, {system}"
+    return f"{_cores()} cores of {processor()}, {memory:.0f} GB, {system}"
+
+
+def processor() -> str:
+    """The model of the processor, as the system names it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        if found:
+            return found.group(1).strip()
+    return platform.processor() or platform.machine()
 
 
 def _cores() -> int:
@@ -22,12 +32,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
-        if found:
-            return found.group(1).strip()
-    return platform.processor() or platform.machine()

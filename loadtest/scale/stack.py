@@ -8,8 +8,6 @@ from scale.command import said
 from scale.failure import ScaleError
 from scale.replicas import CGROUPS
 
-CPUS = "VIGIE_APP_CPUS"
-
 
 class Stack:
     """The service `ml-app` of the stack of this folder."""
@@ -24,13 +22,11 @@ class Stack:
 
     def limit(self, cores: float) -> None:
         """Each replica that is made from now on has so much of a core."""
-        self._environment[CPUS] = str(cores)
+        self._environment["VIGIE_APP_CPUS"] = str(cores)
 
     def free(self) -> None:
         """As the stack limits them by itself."""
-        self._environment.pop(CPUS, None)
-        if CPUS in os.environ:
-            self._environment[CPUS] = os.environ[CPUS]
+        self._environment = dict(os.environ)
 
     def scale_to(self, count: int) -> None:
         """Returns when so many are healthy."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 import vigie
 from bench.contender import PEERS
+from load.machine import processor
 from vigie.settings import usable_cores
 
 PACKAGES = {
@@ -48,7 +47,7 @@ def this_machine() -> Machine:
     """The machine that this runs on."""
     return Machine(
         cores=usable_cores(),
-        processor=_processor(),
+        processor=processor(),
         memory_gb=psutil.virtual_memory().total / 1e9,
         system=f"{platform.system()} {platform.release().split('-')[0]}",
         python=platform.python_version(),
@@ -80,13 +79,3 @@ def _locked(environment: str) -> dict[str, str]:
     elsewhere = "tensorflow" if here == "linux x86_64" else "tensorflow-cpu"
     pins = re.findall(r"^([a-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE)
     return {name: version for name, version in pins if name != elsewhere}
-
-
-def _processor() -> str:
-    """The model of the processor, as the system names it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
-        if found:
-            return found.group(1).strip()
-    return platform.processor() or os.uname().machine

@@ -93,6 +93,15 @@ def put(base: Path, version: str, content: bytes = b"1") -> Path:
     return folder
 
 
+def serve_two(sync: SavedSync, base: Path) -> None:
+    """Version 1 serves, then 2: what is new is left alone for a look."""
+    put(base, "homes/1")
+    sync.sync_once()
+    put(base, "homes/2", b"2")
+    sync.sync_once()
+    sync.sync_once()
+
+
 def serving(cache: ModelCache, name: str = "homes") -> str | None:
     champion = cache.champion(name)
     return champion.version if champion else None
@@ -234,11 +243,7 @@ def test_a_refusal_is_counted_once_and_keeps_its_reason(
 def test_a_version_that_is_taken_away_gives_way_to_the_one_below(
     sync: SavedSync, base: Path, cache: ModelCache, maker: Maker
 ) -> None:
-    put(base, "homes/1")
-    sync.sync_once()
-    put(base, "homes/2", b"2")
-    sync.sync_once()
-    sync.sync_once()
+    serve_two(sync, base)
     assert serving(cache) == "2"
     shutil.rmtree(base / "homes" / "2")
     assert sync.sync_once() == {"homes": "installed"}
@@ -250,11 +255,7 @@ def test_a_version_that_is_taken_away_gives_way_to_the_one_below(
 def test_a_version_that_serves_goes_on_while_its_files_change(
     sync: SavedSync, base: Path, cache: ModelCache, content: bytes
 ) -> None:
-    put(base, "homes/1")
-    sync.sync_once()
-    put(base, "homes/2", b"2")
-    sync.sync_once()
-    sync.sync_once()
+    serve_two(sync, base)
     put(base, "homes/2", content)
     os.utime(base / "homes" / "2" / "saved_model.pb", (1, 1))
     assert sync.sync_once() == {"homes": "current"}
@@ -267,11 +268,7 @@ def test_a_version_that_serves_goes_on_while_its_files_change(
 def test_a_version_that_serves_goes_on_while_its_files_cannot_be_looked_at(
     sync: SavedSync, base: Path, cache: ModelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(base, "homes/1")
-    sync.sync_once()
-    put(base, "homes/2", b"2")
-    sync.sync_once()
-    sync.sync_once()
+    serve_two(sync, base)
     with monkeypatch.context() as patched:
         patched.setattr(SavedVersion, "stamp", away)
         assert sync.sync_once() == {"homes": "current"}

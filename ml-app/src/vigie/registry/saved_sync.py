@@ -112,7 +112,7 @@ class SavedSync:
         try:
             stamp = version.stamp()
         except (DataError, OSError) as failure:
-            stamp = f"{type(failure).__name__}"
+            stamp = type(failure).__name__
         if held := self._backoff.held(_tried(version, stamp)):
             return held, self._reasons.get(key)
         if self._served.get(key) == stamp and self._serves(version):
@@ -144,10 +144,10 @@ class SavedSync:
             if known is None:
                 return self._import(version, run, stamp)
             return self._install(version, stamp, _registered(version, run, known.digest))
-        except (DataError, RefusedPackage) as failure:
-            lasting = RefusedPackage(str(failure))
-            reason = failure if isinstance(failure, RefusedPackage) else lasting
+        except RefusedPackage as reason:
             return self._refuse(version, stamp, reason)
+        except DataError as failure:
+            return self._refuse(version, stamp, RefusedPackage(str(failure)))
         except OSError as failure:
             return self._put_off(version, stamp, failure)
 
