@@ -107,6 +107,12 @@ def _public_keys_of(path: Path) -> list[Ed25519PublicKey]:
     return found
 
 
+def sign_with(root: Path, key: Path | None) -> None:
+    """Signs a package with the private key in a file, where one is set; see `sign_package`."""
+    if key is not None:
+        sign_package(root, load_private_key(key))
+
+
 def sign_package(root: Path, key: Ed25519PrivateKey) -> None:
     """Signs the manifest of the package in `root`; its digest stays as it is."""
     signature = key.sign((root / MANIFEST).read_bytes())

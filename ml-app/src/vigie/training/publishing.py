@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.errors import RegistryError
-from vigie.models.signing import load_private_key, sign_package
+from vigie.models.signing import load_private_key, sign_with
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
 from vigie.registry.operate import OperatorClient
@@ -91,8 +91,7 @@ class Publication:
             root = Path(folder) / "package"
             model = self._tracking.new_model(plan.name, run_id)
             written = write_package(trained, root, model)
-            if self._settings.signing_key is not None:
-                sign_package(root, load_private_key(self._settings.signing_key))
+            sign_with(root, self._settings.signing_key)
             number = self._tracking.register(model, root, plan.name, written.digest, tags)
         return number, written
 

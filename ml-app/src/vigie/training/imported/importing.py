@@ -19,7 +19,7 @@ from mlflow.types.schema import Schema, TensorSpec
 from vigie.errors import DataError
 from vigie.models.manifest import write_manifest
 from vigie.models.package import KERAS_MODEL
-from vigie.models.signing import load_private_key, sign_package
+from vigie.models.signing import sign_with
 from vigie.registry.cache import CHAMPION
 from vigie.registry.client import RegistryClient
 from vigie.registry.gate.integrity import verify_package
@@ -94,8 +94,7 @@ def import_model(source: str, wanted: Wanted, settings: Settings) -> Imported:
             root = Path(folder) / "package"
             model = tracking.new_model(wanted.name, run_id)
             digest, parts = write_imported(found, wanted, root, model)
-            if settings.signing_key is not None:
-                sign_package(root, load_private_key(settings.signing_key))
+            sign_with(root, settings.signing_key)
             # the same look that the service will have
             verify_package(root, digest, wanted.name, settings)
             version = tracking.register(

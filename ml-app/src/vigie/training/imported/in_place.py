@@ -18,7 +18,7 @@ import orjson
 from vigie.errors import DataError, RefusedPackage
 from vigie.models.manifest import write_manifest
 from vigie.models.package import ONNX_MODEL, SERVED_KERAS_MODEL
-from vigie.models.signing import load_private_key, sign_package
+from vigie.models.signing import sign_with
 from vigie.registry.gate.integrity import check_harmless, verify_package
 from vigie.registry.package_maker import ORDER, RESULT, Made
 from vigie.sandbox.run import Limits, run_confined
@@ -64,8 +64,7 @@ def add_package(
     document = describe_imported(name, parts, told, parts["made_up_rows"])
     write_documents(root, document, parts)
     digest = write_manifest(root)
-    if settings.signing_key is not None:
-        sign_package(root, load_private_key(settings.signing_key))
+    sign_with(root, settings.signing_key)
     verify_package(root, digest, name, settings)
     added = (path for path in (root / OWN).rglob("*") if path.is_file())
     return Made(digest, tuple(sorted(path.relative_to(root).as_posix() for path in added)))

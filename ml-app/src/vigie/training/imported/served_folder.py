@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.models.manifest import write_manifest
-from vigie.models.signing import load_private_key, sign_package
+from vigie.models.signing import sign_with
 from vigie.sandbox.run import Limits
 from vigie.training.imported.memory import limits_for
 from vigie.training.imported.package import Wanted, write_package
@@ -27,6 +27,5 @@ def package_served(source: Path, name: str, root: Path, settings: Settings) -> s
     limits = limits_for(source, Limits(settings.max_model_memory_bytes))
     write_package(source, Wanted(name, photos=UNASKED), root, limits)
     digest = write_manifest(root)
-    if settings.signing_key is not None:
-        sign_package(root, load_private_key(settings.signing_key))
+    sign_with(root, settings.signing_key)
     return digest
