@@ -21,10 +21,10 @@ class Stage:
 def stages(shape: str, callers: int, seconds: float) -> tuple[Stage, ...]:
     """The stages of a shape.
 
-    `steps` goes up in four steps of a sixth of the time each and back to the first for the last
-    third; `spike` is a tenth of the callers, then for a fifth of the time all of them, then a
-    tenth again; `constant` and `soak` are all of them from start to end, and a soak is watched
-    for drift.
+    `steps` goes up in four steps of a sixth of the time each and back to half of the first for the
+    last third, so that what followed it up has no doubt that it is over; `spike` is a tenth of the
+    callers, then for a fifth of the time all of them, then a tenth again; `constant` and `soak` are
+    all of them from start to end, and a soak is watched for drift.
     """
     if shape not in SHAPES:
         raise LoadError(f"there is no shape {shape}; there are: {', '.join(SHAPES)}")
@@ -32,7 +32,7 @@ def stages(shape: str, callers: int, seconds: float) -> tuple[Stage, ...]:
     shares: dict[str, list[tuple[float, int]]] = {
         "steps": [
             *((step / (STEPS + 2), -(-callers * step // STEPS)) for step in range(1, STEPS + 1)),
-            (1.0, -(-callers // STEPS)),
+            (1.0, -(-callers // (2 * STEPS))),
         ],
         "spike": [(0.4, few), (0.6, callers), (1.0, few)],
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from load.failure import LoadError
 from load.machine import machine
 from load.service import models_of
-from scale import holding, points, steps
+from scale import holding, lone, points, steps
 from scale.cluster import Cluster
 from scale.failure import ScaleError
 from scale.generator import Workload
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scale.replicas import Replicas
 
 ROOT = Path(__file__).parents[2]
-STEP_SHARE = 0.62
+STEP_SHARE = 0.58
 """What each step adds of what a pod requests: one more than 70 % of the request allows for."""
 TRIAL_SHARE = 0.5
 
@@ -68,20 +68,23 @@ def prove(told: argparse.Namespace) -> dict[str, Any]:
         found = measure(replicas, told.model, loads, told.rounds, folder, _say)
         seen: list[steps.Step] = []
         moments: list[steps.Moment] = []
+        alone: list[lone.Lone] = []
         if cluster is not None:
             asked = _steps_asked(told, cluster, found, folder)
-            seen, moments = steps.run_steps(
+            seen, moments, kept = steps.run_steps(
                 cluster, told.model, asked, told.cores, told.most or None, folder
             )
+            alone = [kept]
         held = holding.hold(replicas, told.model, told.hold_seconds, folder, _say)
     finally:
         replicas.restore()
     figures |= {
         "points": points.as_json(found), "steps": steps.as_json(seen),
         "autoscaled": {"request": told.cores, "most": told.most or None},
-        "held": holding.as_json(held),
+        "lone": lone.as_json(alone), "held": holding.as_json(held),
         "missed": [
-            *points.missed(found), *(steps.missed(seen) if seen else []), *holding.missed(held)
+            *points.missed(found), *(steps.missed(seen) if seen else []),
+            *(each for one in alone for each in lone.missed(one)), *holding.missed(held),
         ],
     }  # fmt: skip
     _write(told.output, figures, found, moments)

@@ -97,6 +97,14 @@ def _steps(figures: Figures) -> Iterator[str]:
             f"| {one['p50_ms']:g} | {one['p99_ms']:g} | {one['failures']} |"
         )
     yield ""
+    alone = figures["lone"]
+    if alone:
+        yield (
+            f"Beside them {alone['callers']} callers kept one connection each until the service "
+            f"ended it, {alone['connections']:g} of them one after another: {alone['answered']:,} "
+            f"answers, {alone['failures']} failed, p99 {alone['p99_ms']:g} ms."
+        )
+        yield ""
 
 
 def _verdict(figures: Figures) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from load.stages import stages
 from load.timeline import quantile_ms, together
 from scale.generator import ask
+from scale.lone import LoneCallers
 from scale.replicas import wait_for
 from scale.sampler import Sampler, value_at
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from load.timeline import Second, Timeline
     from scale.cluster import Cluster
     from scale.generator import Workload
+    from scale.lone import Lone
 
 MOST_PODS = 4
 SOURCES = 40
@@ -75,20 +77,24 @@ class Moment:
 
 def run_steps(
     cluster: Cluster, model: str, asked: Workload, request: float, most: float | None, folder: Path
-) -> tuple[list[Step], list[Moment]]:
+) -> tuple[list[Step], list[Moment], Lone]:
     """Steps of the load on a Deployment whose pods request so much of a core and may take `most`.
 
-    The autoscaler goes by 70 % of the request, as in the base.
+    The autoscaler goes by 70 % of the request, as in the base. Beside the load ask a few callers
+    who keep one connection each.
     """
     cluster.request(request, most)
     cluster.scale_to(1)
     cluster.autoscale(1, MOST_PODS, **QUICK)
-    with Sampler(lambda: cluster.counts()[1]) as sampler:
+    lone = LoneCallers(cluster.url, model)
+    with Sampler(lambda: cluster.counts()[1]) as sampler, lone:
         timeline, _ = ask(cluster.url, model, asked, folder / "steps.json")
         wait_for("back to one pod", lambda: cluster.counts() == (1, 1), seconds=120)
     planned = stages(asked.shape, asked.callers, asked.seconds)
-    return steps_of(timeline, planned, asked, sampler.seen), moments_of(
-        timeline, planned, asked, sampler.seen
+    return (
+        steps_of(timeline, planned, asked, sampler.seen),
+        moments_of(timeline, planned, asked, sampler.seen),
+        lone.seen,
     )
 
 

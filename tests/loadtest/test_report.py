@@ -20,7 +20,7 @@ FIGURES: dict[str, Any] = {
     "date": "2026-01-01", "where": "Kubernetes 1.34, nodes: 1", "machine": "2 cores", "rounds": 2,
     "model": "iris", "cores_a_replica": 0.1, "rows": 100, "seconds": 30.0, "missed": [],
     "points": as_json([*GOOD_POINTS, carrying(1, 900, rows=1)]),
-    "held": None, "steps": [], "autoscaled": {"request": 0.1, "most": 0.2},
+    "held": None, "lone": None, "steps": [], "autoscaled": {"request": 0.1, "most": 0.2},
 }  # fmt: skip
 
 
@@ -45,6 +45,11 @@ def test_steps_and_what_is_missed_are_told() -> None:
     assert "All that was asked" not in text
     free = page(FIGURES | {"steps": [step], "autoscaled": {"request": 0.1, "most": None}})
     assert "may take what is free" in free
+    assert "one connection" not in text
+    alone = {"callers": 2, "answered": 7000, "failures": 0, "connections": 3.5, "p99_ms": 12.0}
+    beside = page(FIGURES | {"steps": [step], "lone": alone})
+    assert "2 callers kept one connection each" in beside
+    assert "7,000 answers, 0 failed, p99 12 ms" in beside
 
 
 def test_what_two_replicas_held_is_told_by_dialect() -> None:

@@ -35,7 +35,7 @@ def timeline() -> Timeline:
 
 def test_a_step_has_its_plan_its_pods_and_its_settled_latency() -> None:
     steps = steps_of(timeline(), PLANNED, ASKED, SEEN)
-    assert [step.planned for step in steps] == [100, 200, 300, 400, 100]
+    assert [step.planned for step in steps] == [100, 200, 300, 400, 50]
     assert [step.pods for step in steps] == [1, 2, 3, 4, 1]
     assert {step.p99_ms for step in steps} == {20.0}
     assert [step.failures for step in steps] == [0, 2, 0, 0, 0]
@@ -57,7 +57,7 @@ def test_pictures_are_drawn_and_the_moving_one_moves(tmp_path: Path) -> None:
 
     moments = moments_of(timeline(), PLANNED, ASKED, SEEN)
     assert len(moments) == 120
-    assert (moments[0].pods, moments[70].pods, moments[119].planned) == (1, 4, 100)
+    assert (moments[0].pods, moments[70].pods, moments[119].planned) == (1, 4, 50.0)
     animate(moments, tmp_path / "scale.gif", frames=6)
     with Image.open(tmp_path / "scale.gif") as picture:
         assert getattr(picture, "n_frames", 1) == 6
