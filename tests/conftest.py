@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from support.asgi import AskAsgi, ask_asgi
 from support.packages import install_tensor_models
 from support.quick import QUICK
 from support.service import LiveService, MakeService
+from support.transport import AskEndpoint, ask_endpoint
 from support.worker import filled_cache, loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.worker_state import WorkerState
@@ -96,10 +96,10 @@ def tensor_worker_state(tmp_path_factory: pytest.TempPathFactory) -> WorkerState
 
 
 @pytest.fixture
-def ask() -> Iterator[AskAsgi]:
-    """`ask_asgi` for tests that are not coroutines: one loop for the whole test."""
+def ask() -> Iterator[AskEndpoint]:
+    """`ask_endpoint` for tests that are not coroutines: one loop for the whole test."""
     with asyncio.Runner() as runner:
-        yield lambda *given, **named: runner.run(ask_asgi(*given, **named))
+        yield lambda *given, **named: runner.run(ask_endpoint(*given, **named))
 
 
 @pytest.fixture

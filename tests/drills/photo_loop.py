@@ -15,14 +15,14 @@ from pathlib import Path
 
 import uvloop
 
-from support.asgi import Answer, Wire, body_messages, http_scope
 from support.colours_package import install_colours
 from support.memory import tell
 from support.photos import LABELS, in_base64, large_photo
+from support.transport import Answer, Endpoint
+from support.wire import head_of
 from support.worker import JSON, loaded, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.runtime.growth import grow_without_copies
 
 SIZE = 12 * 2**20
@@ -33,17 +33,15 @@ ROUNDS = 5
 MOST_SECONDS = 0.02
 
 
-async def ask(asgi: AsgiApplication, wire: Wire, path: str, media_type: str, size: int) -> Answer:
+async def ask(endpoint: Endpoint, pieces: list[bytes], path: str, media_type: str) -> Answer:
     """The answer to a body that comes in pieces, a turn of the loop for each."""
-    receive = wire.receive
-
-    async def receive_slowly() -> dict[str, object]:
+    wire = endpoint.connect()
+    size = sum(map(len, pieces))
+    wire.send(head_of("POST", path, f"Content-Type: {media_type}", f"Content-Length: {size}"))
+    for piece in pieces:
         await asyncio.sleep(0)
-        return await receive()
-
-    headers = {"content-type": media_type, "content-length": str(size)}
-    await asgi(http_scope("POST", path, headers), receive_slowly, wire.send)
-    return wire.answer
+        wire.send(piece)
+    return await wire.heard()
 
 
 async def held_by(asked: asyncio.Task[Answer]) -> float:
@@ -88,7 +86,7 @@ def test_large_photos_hold_up_no_loop(tmp_path: Path) -> None:
     # as every worker does when it starts
     grow_without_copies()
     worker_state = loaded(settings_for(cache, tmp_path / "state", models=("colours",)))
-    asgi = AsgiApplication(worker_state, create_app(worker_state=worker_state))
+    endpoint = Endpoint(worker_state, create_app(worker_state=worker_state))
     photo = large_photo("red", SIZE)
     fifths = [large_photo(colour, FIFTH) for colour in (*LABELS, "red", "green")]
     ways: dict[str, Way] = {
@@ -101,8 +99,7 @@ def test_large_photos_hold_up_no_loop(tmp_path: Path) -> None:
 
     async def measure(path: str, body: bytes, media_type: str) -> float:
         pieces = [body[start : start + PIECE] for start in range(0, len(body), PIECE)]
-        wire = Wire(body_messages(*pieces))
-        asked = asyncio.ensure_future(ask(asgi, wire, path, media_type, len(body)))
+        asked = asyncio.ensure_future(ask(endpoint, pieces, path, media_type))
         worst = await held_by(asked)
         assert (await asked).status == 200
         return worst

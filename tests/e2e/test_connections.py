@@ -29,7 +29,7 @@ SHORT = {
     "VIGIE_WRITE_TIMEOUT_SECONDS": str(DEADLINE),
     "VIGIE_KEEPALIVE_SECONDS": "1",
 }
-EIGHT = changed({"vigie.serving.http.connections.MOST_CONNECTIONS": 8})
+EIGHT = changed({"vigie.serving.ports.MOST_CONNECTIONS": 8})
 
 
 @pytest.fixture

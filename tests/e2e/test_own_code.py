@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 import vigie
-from support.asgi import Answer
 from support.own_programs import PROGRAMS, Program, dense, fit, random, rows_of
 from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
+from support.transport import Answer
 from support.waiting import wait_until
 from vigie.errors import RegistryError
 from vigie.monitoring.drift import current_drifts

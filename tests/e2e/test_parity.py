@@ -15,7 +15,7 @@ from support.trained import TrainedPackage, train_package
 from vigie.models.decoding import RowDecoder, feeds_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.runtime.messages import Request
+from vigie.serving.runtime.messages import Request, Response
 from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import load_settings
 
@@ -92,14 +92,12 @@ def served(
     route = worker_state.pipeline.route(f"/predict/{name}")
     assert route is not None
 
-    async def stay() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def ask() -> bytes:
         request = Request("POST", f"/predict/{name}", {b"content-type": b"application/json"}, body)
         loop = asyncio.get_running_loop()
-        response = await worker_state.pipeline.answer_soon(request, route, loop, stay)
+        answered: asyncio.Future[Response] = loop.create_future()
+        worker_state.pipeline.answer_soon(request, route, loop, answered.set_result)
+        response = await answered
         assert response.status == 200
         return response.body
 

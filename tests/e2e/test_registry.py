@@ -17,7 +17,6 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from support.asgi import Answer
 from support.command import vigie
 from support.imported_models import (
     COLUMNS,
@@ -34,6 +33,7 @@ from support.photo_corpus import photo_corpus, write_files
 from support.photo_ways import photo_ways, scores_in, scores_in_table
 from support.real_mlflow import RealMlflow
 from support.service import LiveService, value_of
+from support.transport import Answer
 from support.waiting import wait_until
 from vigie.registry.operate import OperatorClient
 

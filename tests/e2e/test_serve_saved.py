@@ -14,7 +14,6 @@ import pytest
 import requests
 import tensorflow as tf
 
-from support.asgi import Answer
 from support.saved_models import (
     MEASURES,
     SPECIES,
@@ -23,6 +22,7 @@ from support.saved_models import (
     write_regressor,
 )
 from support.service import LiveService
+from support.transport import Answer
 from support.waiting import wait_until
 
 LONGEST = 300.0

@@ -166,11 +166,13 @@ def test_serving_imports_nothing_of_training(cache: ModelCache, tmp_path: Path) 
     """Pure Python leaves no trace in /proc/<pid>/maps; here it does."""
     code = (
         "import sys\n"
-        "from vigie.serving.http.asgi import create_asgi_app\n"
+        "import vigie.serving.http.worker\n"
+        "from vigie.serving.worker_state import assemble\n"
         "from vigie.settings import load_settings\n"
-        "asgi = create_asgi_app(load_settings(), lambda worker_state: None)\n"
+        "worker_state = assemble(load_settings())\n"
+        "worker_state.start()\n"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'pandas', 'onnx', 'sklearn', 'matplotlib'}\n"
-        "print(asgi.worker_state.manager.unready(), sorted(heavy & set(sys.modules)))"
+        "print(worker_state.manager.unready(), sorted(heavy & set(sys.modules)))"
     )
     said = subprocess.run(
         [sys.executable, "-c", code],

@@ -14,11 +14,10 @@ import orjson
 import pytest
 from flask import Flask
 
-from support.asgi import Answer, AskAsgi, answer_of
+from support.transport import Answer, AskEndpoint, Endpoint, answer_of
 from support.worker import FLOWER, HOME, JSON, filled_cache, loaded, settings_for
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable, VigieError
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.worker_state import WorkerState
 
 MARK = "s3cret-mark"
@@ -141,7 +140,7 @@ CORPUS: dict[str, Case] = {
     "name in Unicode": Case(404, GOOD, "/predict/%C3%A9t%C3%A9"),
     "name not UTF-8": Case(404, GOOD, "/predict/%ff%fe"),
     "name with a zero": Case(404, GOOD, "/predict/housing%00"),
-    "long name": Case(404, GOOD, "/predict/" + "a" * 6000),
+    "long name": Case(404, GOOD, "/predict/" + "a" * 3900),
     "upwards": Case(404, GOOD, "/predict/../../etc/passwd"),
     "upwards, escaped": Case(404, GOOD, "/predict/..%2f..%2fetc%2fpasswd"),
     "upwards, escaped twice": Case(404, GOOD, "/predict/..%252fetc"),
@@ -207,7 +206,7 @@ CORPUS: dict[str, Case] = {
     "rows for an unknown version": Case(404, b"{}", "/v1/models/housing/versions/9:predict"),
     "rows for an unknown label": Case(404, b"{}", "/v1/models/housing/labels/x:predict"),
     "rows for a name in Unicode": Case(404, b"{}", "/v1/models/%C3%A9t%C3%A9:predict"),
-    "rows for a long version": Case(404, b"{}", f"/v1/models/a/versions/{'9' * 6000}:predict"),
+    "rows for a long version": Case(404, b"{}", f"/v1/models/a/versions/{'9' * 3900}:predict"),
     "rows for no model": Case(404, b"{}", "/v1/models/:predict"),
     "two verbs": Case(404, b"{}", "/v1/models/housing:a:predict"),
     "no verb": Case(404, b"{}", "/v1/models/housing:"),
@@ -308,10 +307,10 @@ def flask_transport(app: Flask) -> Transport:
     return ask
 
 
-def asgi_transport(
-    app: Flask, worker_state: WorkerState, ask_asgi: AskAsgi, fast: bool
+def wire_transport(
+    app: Flask, worker_state: WorkerState, ask_endpoint: AskEndpoint, fast: bool
 ) -> Transport:
-    """The ASGI application, with or without its fast lane."""
+    """A worker's connection, with or without its fast lane."""
     settings = worker_state.settings.model_copy(update={"fast_lane": fast})
     parts = WorkerState(
         settings,
@@ -320,28 +319,30 @@ def asgi_transport(
         worker_state.pipeline,
         worker_state.stop,
     )
-    asgi = AsgiApplication(parts, app)
+    endpoint = Endpoint(parts, app)
 
     def ask(asked: Case) -> Answer:
         headers = {"X-Request-Id": "same", **asked.headers}
-        return ask_asgi(asgi, asked.method, asked.path, headers, asked.body)
+        return ask_endpoint(endpoint, asked.method, asked.path, headers, asked.body)
 
     return ask
 
 
 @pytest.fixture
 def transports(
-    flask: Flask, shared_worker_state: WorkerState, ask: AskAsgi
+    flask: Flask, shared_worker_state: WorkerState, ask: AskEndpoint
 ) -> dict[str, Transport]:
     return {
         "flask": flask_transport(flask),
-        "fast": asgi_transport(flask, shared_worker_state, ask, True),
-        "slow": asgi_transport(flask, shared_worker_state, ask, False),
+        "fast": wire_transport(flask, shared_worker_state, ask, True),
+        "slow": wire_transport(flask, shared_worker_state, ask, False),
     }
 
 
 def comparable(answer: Answer) -> tuple[int, dict[str, str], bytes]:
-    headers = {k: v for k, v in answer.headers.items() if k != "server-timing"}
+    headers = {
+        k: v for k, v in answer.headers.items() if k not in ("server-timing", "date", "connection")
+    }
     return answer.status, headers, answer.body
 
 
@@ -421,7 +422,7 @@ def test_failures_look_alike(
 
 
 @pytest.fixture
-def unready(tmp_path: Path, ask: AskAsgi) -> dict[str, Transport]:
+def unready(tmp_path: Path, ask: AskEndpoint) -> dict[str, Transport]:
     """Transports of a service that lacks `housing`."""
     cache = filled_cache(tmp_path / "cache")
     (cache.folder / "housing" / "champion").unlink()
@@ -429,8 +430,8 @@ def unready(tmp_path: Path, ask: AskAsgi) -> dict[str, Transport]:
     app = create_app(worker_state=worker_state)
     return {
         "flask": flask_transport(app),
-        "fast": asgi_transport(app, worker_state, ask, True),
-        "slow": asgi_transport(app, worker_state, ask, False),
+        "fast": wire_transport(app, worker_state, ask, True),
+        "slow": wire_transport(app, worker_state, ask, False),
     }
 
 
@@ -493,13 +494,13 @@ def test_a_prediction_route_takes_nothing_but_post(
         assert set(answer.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
 
 
-def test_metrics_name_templates_and_never_paths(tmp_path: Path, ask: AskAsgi) -> None:
+def test_metrics_name_templates_and_never_paths(tmp_path: Path, ask: AskEndpoint) -> None:
     worker_state = loaded(settings_for(filled_cache(tmp_path / "cache"), tmp_path / "state"))
     app = create_app(worker_state=worker_state)
     transports = [
         flask_transport(app),
-        asgi_transport(app, worker_state, ask, True),
-        asgi_transport(app, worker_state, ask, False),
+        wire_transport(app, worker_state, ask, True),
+        wire_transport(app, worker_state, ask, False),
     ]
     for transport in transports:
         for asked in CORPUS.values():

@@ -11,13 +11,12 @@ import numpy as np
 import orjson
 import pytest
 
-from support.asgi import AskAsgi
+from support.transport import AskEndpoint, Endpoint
 from support.worker import HOME, filled_cache, loaded, settings_for
 from vigie.engines.base import Feeds
 from vigie.engines.predictor import Predictor
 from vigie.monitoring.logs import JsonLines
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.request_log import MOST_LINES, RequestLog
 from vigie.serving.runtime.messages import Request
 
@@ -37,11 +36,11 @@ class Broken:
 
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
-def asgi(request: pytest.FixtureRequest, tmp_path: Path) -> AsgiApplication:
+def endpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Endpoint:
     cache = filled_cache(tmp_path / "cache")
     settings = settings_for(cache, tmp_path / "state", request_log="all", fast_lane=request.param)
     worker_state = loaded(settings)
-    return AsgiApplication(worker_state, create_app(worker_state=worker_state))
+    return Endpoint(worker_state, create_app(worker_state=worker_state))
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
@@ -50,14 +49,14 @@ def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 
 
 def test_every_request_has_one_line(
-    asgi: AsgiApplication, ask: AskAsgi, caplog: pytest.LogCaptureFixture
+    endpoint: Endpoint, ask: AskEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     body = orjson.dumps([HOME, HOME])
-    ask(asgi, "POST", "/predict/housing", IDS, body)
-    ask(asgi, "POST", "/predict/housing", IDS, orjson.dumps({**HOME, "rooms": SECRET}))
-    ask(asgi, "GET", f"/{SECRET}?q={SECRET}", {**IDS, "x-api-key": SECRET})
-    ask(asgi, "GET", "/livez", {"traceparent": SECRET, "x-request-id": f"{SECRET}/"})
+    ask(endpoint, "POST", "/predict/housing", IDS, body)
+    ask(endpoint, "POST", "/predict/housing", IDS, orjson.dumps({**HOME, "rooms": SECRET}))
+    ask(endpoint, "GET", f"/{SECRET}?q={SECRET}", {**IDS, "x-api-key": SECRET})
+    ask(endpoint, "GET", "/livez", {"traceparent": SECRET, "x-request-id": f"{SECRET}/"})
     lines = said(caplog)
     assert [line["status"] for line in lines] == [200, 422, 404, 200]
     assert SECRET not in str(lines)
@@ -74,13 +73,13 @@ def test_every_request_has_one_line(
 
 
 def test_a_failure_has_one_line_with_its_places_and_not_its_text(
-    asgi: AsgiApplication, ask: AskAsgi, caplog: pytest.LogCaptureFixture
+    endpoint: Endpoint, ask: AskEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slot = asgi.worker_state.manager.slots["housing"]
+    slot = endpoint.worker_state.manager.slots["housing"]
     assert slot.live is not None
     broken = Predictor(slot.live.predictor.package, Broken())
     slot.swap(replace(slot.live, predictor=broken))
-    assert ask(asgi, "POST", "/predict/housing", IDS, orjson.dumps(HOME)).status == 500
+    assert ask(endpoint, "POST", "/predict/housing", IDS, orjson.dumps(HOME)).status == 500
     (line,) = said(caplog)
     assert (line["status"], line["level"], line["request_id"]) == (500, "error", "r-1")
     outline = line["exception"]

@@ -16,8 +16,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from support import constants
-from support.asgi import Answer
 from support.ports import free_port
+from support.transport import Answer
 from support.waiting import wait_until
 from support.worker import JSON
 

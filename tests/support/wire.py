@@ -6,7 +6,7 @@ import contextlib
 import socket
 import time
 
-from support.asgi import Answer, answer_of
+from support.transport import Answer, answer_of
 
 
 def connect(port: int, receive_bytes: int = 0) -> socket.socket:

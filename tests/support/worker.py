@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.asgi import Answer, answer_of
 from support.packages import install
+from support.transport import Answer, answer_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.runtime.messages import Request
 from vigie.serving.worker_state import WorkerState, assemble

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from support.asgi import Answer, AskAsgi
+from support.transport import Answer, AskEndpoint, Endpoint
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.worker_state import WorkerState
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
@@ -21,16 +20,16 @@ VALUES = {
 
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
-def asgi(request: pytest.FixtureRequest, shared_worker_state: WorkerState) -> AsgiApplication:
+def endpoint(request: pytest.FixtureRequest, shared_worker_state: WorkerState) -> Endpoint:
     shared = shared_worker_state
     settings = shared.settings.model_copy(update={"fast_lane": request.param})
     parts = WorkerState(settings, shared.metrics, shared.manager, shared.pipeline, shared.stop)
-    return AsgiApplication(parts, create_app(worker_state=parts))
+    return Endpoint(parts, create_app(worker_state=parts))
 
 
-def routes(asgi: AsgiApplication) -> Iterator[tuple[str, set[str]]]:
+def routes(endpoint: Endpoint) -> Iterator[tuple[str, set[str]]]:
     """A path of every route and the methods that it takes."""
-    app = asgi._app
+    app = endpoint.app
     assert isinstance(app, Flask)
     at = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
@@ -60,10 +59,10 @@ def check_wrong_method(answer: Answer, taken: set[str]) -> None:
     assert allow in (taken, taken - {"GET", "HEAD"})
 
 
-def test_every_method_on_every_route(asgi: AsgiApplication, ask: AskAsgi) -> None:
-    for path, taken in routes(asgi):
+def test_every_method_on_every_route(endpoint: Endpoint, ask: AskEndpoint) -> None:
+    for path, taken in routes(endpoint):
         for method in METHODS:
-            answer = ask(asgi, method, path, {})
+            answer = ask(endpoint, method, path, {})
             if is_no_name(path, method) or is_of_photos(path, method):
                 assert answer.status == 404
             elif method not in taken or is_verb(path, method):
@@ -74,9 +73,9 @@ def test_every_method_on_every_route(asgi: AsgiApplication, ask: AskAsgi) -> Non
                 assert answer.body == b""
 
 
-def test_a_slash_too_many_is_no_route(asgi: AsgiApplication, ask: AskAsgi) -> None:
-    for path, taken in routes(asgi):
+def test_a_slash_too_many_is_no_route(endpoint: Endpoint, ask: AskEndpoint) -> None:
+    for path, taken in routes(endpoint):
         if path == "/" or path.startswith("/static/"):
             continue
         for method in taken:
-            assert ask(asgi, method, f"{path}/", {}).status == 404, (method, path)
+            assert ask(endpoint, method, f"{path}/", {}).status == 404, (method, path)

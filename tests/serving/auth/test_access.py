@@ -16,8 +16,8 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from support.asgi import Answer, AskAsgi
 from support.ports import free_port
+from support.transport import Answer, AskEndpoint, Endpoint
 from support.worker import HOME, JSON, filled_cache, loaded, settings_for
 from vigie.errors import ConfigurationError, NotFound
 from vigie.serving import serve
@@ -25,7 +25,6 @@ from vigie.serving.app import create_app
 from vigie.serving.auth import access
 from vigie.serving.auth.access import OPEN_ROUTES, Access
 from vigie.serving.auth.apikeys import add_key, read_keys, revoke_key
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.settings import Settings
 
 OPEN = {
@@ -61,7 +60,7 @@ DIALECTS = [
 class Keyed:
     """A worker that asks for keys, behind both transports, and a key of each kind."""
 
-    def __init__(self, folder: Path, ask: AskAsgi) -> None:
+    def __init__(self, folder: Path, ask: AskEndpoint) -> None:
         self.settings = settings_for(
             filled_cache(folder / "cache"),
             folder / "state",
@@ -78,8 +77,8 @@ class Keyed:
         self.app: Flask = create_app(worker_state=worker_state)
         slow = worker_state.settings.model_copy(update={"fast_lane": False})
         self.transports = {
-            "fast lane": AsgiApplication(worker_state, self.app),
-            "Flask": AsgiApplication(_with(worker_state, slow), self.app),
+            "fast lane": Endpoint(worker_state, self.app),
+            "Flask": Endpoint(_with(worker_state, slow), self.app),
         }
         self._ask = ask
 
@@ -123,7 +122,7 @@ def _with(worker_state: Any, settings: Settings) -> Any:
 
 
 @pytest.fixture
-def keyed(tmp_path: Path, ask: AskAsgi, monkeypatch: pytest.MonkeyPatch) -> Keyed:
+def keyed(tmp_path: Path, ask: AskEndpoint, monkeypatch: pytest.MonkeyPatch) -> Keyed:
     monkeypatch.setattr(access, "_LOOK_SECONDS", 0.0)
     return Keyed(tmp_path, ask)
 

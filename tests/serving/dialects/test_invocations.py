@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vigie
-from support.asgi import Answer
+from support.transport import Answer
 from support.worker import FLOWER, HOME, filled_cache, loaded, post, settings_for
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.asgi import Answer, answer_of
 from support.packages import housing_document, install
+from support.transport import Answer, answer_of
 from support.worker import FLOWER, HOME, filled_cache, loaded, settings_for
 from vigie.errors import InvalidInput
 from vigie.serving.dialects.native import NativeDialect

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.asgi import Answer
 from support.packages import install, iris_document
+from support.transport import Answer
 from support.worker import FLOWER, HOME, filled_cache, loaded, post, settings_for
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app

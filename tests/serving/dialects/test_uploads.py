@@ -13,15 +13,14 @@ from typing import Any
 import pytest
 from urllib3.filepost import encode_multipart_formdata
 
-from support.asgi import Answer, AskAsgi, ask_asgi
 from support.colours_package import install_colours
 from support.photos import LABELS, in_base64, photo_bytes, photo_pixels
+from support.transport import Answer, AskEndpoint, Endpoint, ask_endpoint
 from support.worker import JSON, filled_cache, loaded, settings_for
 from vigie.models.bounded_file import BoundedFile
 from vigie.models.photo_format import photo_formats
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 
 MOST_PHOTOS = 4
 RED, GREEN, BLUE = (photo_bytes(colour) for colour in LABELS)
@@ -41,22 +40,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> ModelCache:
 
 
 @pytest.fixture(scope="module", params=["fast lane", "Flask"])
-def asgi(
+def endpoint(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cache: ModelCache
-) -> AsgiApplication:
+) -> Endpoint:
     settings = settings_for(
         cache, tmp_path_factory.mktemp("state"), models=("colours", "warm"),
         max_photos=MOST_PHOTOS, fast_lane=request.param == "fast lane",
     )  # fmt: skip
     worker_state = loaded(settings)
-    return AsgiApplication(worker_state, create_app(worker_state=worker_state))
+    return Endpoint(worker_state, create_app(worker_state=worker_state))
 
 
 class Caller:
     """Asks one service over one transport."""
 
-    def __init__(self, asgi: AsgiApplication, ask: AskAsgi) -> None:
-        self._asgi, self._ask = asgi, ask
+    def __init__(self, endpoint: Endpoint, ask: AskEndpoint) -> None:
+        self._asgi, self._ask = endpoint, ask
 
     def send(self, path: str, body: bytes, media_type: str = JSON, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -71,9 +70,9 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def caller(asgi: AsgiApplication) -> Iterator[Caller]:
+def caller(endpoint: Endpoint) -> Iterator[Caller]:
     with asyncio.Runner() as runner:
-        yield Caller(asgi, lambda *given, **named: runner.run(ask_asgi(*given, **named)))
+        yield Caller(endpoint, lambda *given, **named: runner.run(ask_endpoint(*given, **named)))
 
 
 def photo(content: bytes, name: str = "photo") -> tuple[str, Any]:
@@ -345,8 +344,8 @@ def test_every_format_that_is_taken_is_taken_here(caller: Caller) -> None:
         assert scores(caller.send(NATIVE, photo_bytes("blue", kind=kind), "image/*"))[0][2] > 0.8
 
 
-def test_the_signature_says_bytes(asgi: AsgiApplication, cache: ModelCache) -> None:
-    client = create_app(worker_state=asgi.worker_state).test_client()
+def test_the_signature_says_bytes(endpoint: Endpoint, cache: ModelCache) -> None:
+    client = create_app(worker_state=endpoint.worker_state).test_client()
     [tensor] = client.get("/v2/models/colours").get_json()["inputs"]
     assert tensor == {"name": "photo", "datatype": "BYTES", "shape": [-1]}
     metadata = client.get("/v1/models/colours/metadata").get_json()
@@ -355,8 +354,8 @@ def test_the_signature_says_bytes(asgi: AsgiApplication, cache: ModelCache) -> N
     assert [one["size"] for one in signature["inputs"]["photo"]["tensor_shape"]["dim"]] == ["-1"]
 
 
-def test_a_model_of_tables_takes_no_photo(tmp_path: Path, ask: AskAsgi) -> None:
+def test_a_model_of_tables_takes_no_photo(tmp_path: Path, ask: AskEndpoint) -> None:
     worker_state = loaded(settings_for(filled_cache(tmp_path / "cache"), tmp_path / "state"))
-    asgi = AsgiApplication(worker_state, create_app(worker_state=worker_state))
-    answer = ask(asgi, "POST", "/predict/housing", {"content-type": "image/jpeg"}, RED)
+    endpoint = Endpoint(worker_state, create_app(worker_state=worker_state))
+    answer = ask(endpoint, "POST", "/predict/housing", {"content-type": "image/jpeg"}, RED)
     assert answer.status == 415

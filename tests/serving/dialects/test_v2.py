@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.asgi import Answer
+from support.transport import Answer
 from support.worker import FLOWER, HOME, post
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState

@@ -22,7 +22,7 @@ from support.packages import PRICE_PER_M2, install
 from support.worker import HOME
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
-from vigie.errors import DeadlineExceeded, ModelFailure
+from vigie.errors import DeadlineExceeded, ModelFailure, VigieError
 from vigie.models.profile import build_profile
 from vigie.models.rows import Decoded
 from vigie.registry.cache import ModelCache
@@ -118,12 +118,27 @@ def surfaces_of(result: Result, factor: float = 1.0) -> list[float]:
     return [round((price - 2500) / (PRICE_PER_M2 * factor), 2) for price in prices.tolist()]
 
 
+def submitted(slot: ModelSlot, context: RequestContext) -> asyncio.Future[Result]:
+    """What becomes of a request that is queued now."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(_: RequestContext, result: Result | VigieError) -> None:
+        if isinstance(result, VigieError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    context.settle = settle
+    slot.submit(context, loop)
+    return future
+
+
 def submit_all(slot: ModelSlot, *contexts: RequestContext) -> list[Any]:
     """Every result or error of requests that arrive in one turn of the loop."""
 
     async def submit() -> list[Any]:
-        loop = asyncio.get_running_loop()
-        futures = [slot.submit(context, loop) for context in contexts]
+        futures = [submitted(slot, context) for context in contexts]
         return await asyncio.gather(*futures, return_exceptions=True)
 
     return asyncio.run(submit())
@@ -150,9 +165,8 @@ def test_jobs_of_one_turn_become_one_call(slot: ModelSlot, live: LoadedModel) ->
 
 def test_jobs_of_two_turns_are_two_calls(slot: ModelSlot, live: LoadedModel) -> None:
     async def submit() -> None:
-        loop = asyncio.get_running_loop()
-        await slot.submit(context_for(live, 20), loop)
-        await slot.submit(context_for(live, 30), loop)
+        await submitted(slot, context_for(live, 20))
+        await submitted(slot, context_for(live, 30))
 
     asyncio.run(submit())
     assert engine_of(live).calls == [1, 1]
@@ -170,8 +184,7 @@ def test_five_hundred_callers_get_their_own_rows(
     async def request(surfaces: list[float]) -> list[float]:
         for _ in range(chance.randint(0, 5)):
             await asyncio.sleep(0)
-        loop = asyncio.get_running_loop()
-        return surfaces_of(await slot.submit(context_for(live, *surfaces), loop))
+        return surfaces_of(await submitted(slot, context_for(live, *surfaces)))
 
     async def call_all() -> list[list[float]]:
         return await asyncio.gather(*map(request, wanted))
@@ -196,13 +209,13 @@ def test_batches_lose_nothing_and_mix_nothing(shape: list[tuple[int, int]]) -> N
     versions: list[Any] = [SimpleNamespace(latency=LatencyModel(0.0, 0.0, 10)) for _ in range(3)]
     slot = ModelSlot("housing", Metrics())
     waiting: list[Any] = [
-        (context_of(versions[version], Decoded(rows, {}), 0.0), None) for version, rows in shape
+        context_of(versions[version], Decoded(rows, {}), 0.0) for version, rows in shape
     ]
     batches = list(slot.batches(waiting))
     assert [entry for batch in batches for entry in batch] == waiting
     for batch in batches:
-        assert len({id(context.live) for context, _ in batch}) == 1
-        assert len(batch) == 1 or sum(context.decoded.rows for context, _ in batch) <= 10
+        assert len({id(context.live) for context in batch}) == 1
+        assert len(batch) == 1 or sum(context.decoded.rows for context in batch) <= 10
 
 
 def test_two_versions_never_share_a_call(
@@ -289,11 +302,11 @@ def test_when_all_are_late_nothing_is_run(slot: ModelSlot, live: LoadedModel) ->
     assert engine_of(live).calls == []
 
 
-def test_a_cancelled_job_is_not_run(slot: ModelSlot, live: LoadedModel) -> None:
+def test_a_job_that_is_given_up_is_not_run(slot: ModelSlot, live: LoadedModel) -> None:
     async def submit() -> list[float]:
-        loop = asyncio.get_running_loop()
-        futures = [slot.submit(context_for(live, surface), loop) for surface in (20, 30, 40)]
-        futures[1].cancel()
+        contexts = [context_for(live, surface) for surface in (20, 30, 40)]
+        futures = [submitted(slot, context) for context in contexts]
+        contexts[1].over = True
         return [*surfaces_of(await futures[0]), *surfaces_of(await futures[2])]
 
     assert asyncio.run(submit()) == [20, 40]
@@ -315,10 +328,9 @@ def test_a_slow_model_leaves_the_loop_free(slot: ModelSlot, live: LoadedModel) -
     engine.go_on.clear()
 
     async def submit() -> list[list[float]]:
-        loop = asyncio.get_running_loop()
-        first = slot.submit(context_for(live, 20), loop)
+        first = submitted(slot, context_for(live, 20))
         await asyncio.to_thread(until(engine.entered))
-        others = [slot.submit(context_for(live, surface), loop) for surface in (30, 40, 50)]
+        others = [submitted(slot, context_for(live, surface)) for surface in (30, 40, 50)]
         for _ in range(100):
             await asyncio.sleep(0)
         assert not any(future.done() for future in (first, *others))
@@ -344,15 +356,14 @@ def test_a_caller_who_leaves_during_the_call_moves_nobodys_rows(
 
     async def submit() -> list[list[float]]:
         loop = asyncio.get_running_loop()
-        first = slot.submit(context_for(live, 20), loop)
+        first = submitted(slot, context_for(live, 20))
         await asyncio.to_thread(until(engine.entered))
-        leaver, *others = [
-            slot.submit(context_for(live, surface), loop) for surface in (30, 40, 50)
-        ]
+        contexts = [context_for(live, surface) for surface in (30, 40, 50)]
+        _, *others = [submitted(slot, context) for context in contexts]
         left = threading.Event()
 
         def leave() -> None:
-            leaver.cancel()
+            contexts[0].over = True
             left.set()
 
         engine.during = lambda: (loop.call_soon_threadsafe(leave), left.wait(60))
@@ -376,8 +387,7 @@ def test_the_queue_is_counted_in_and_out(live: LoadedModel) -> None:
         return float(value or 0.0)
 
     async def submit() -> None:
-        loop = asyncio.get_running_loop()
-        futures = [slot.submit(context_for(live, 20), loop) for _ in range(3)]
+        futures = [submitted(slot, context_for(live, 20)) for _ in range(3)]
         assert depth() == 3
         engine.go_on.set()
         await asyncio.gather(*futures)
@@ -397,10 +407,9 @@ def test_a_swap_leaves_jobs_on_the_version_they_began(
     old, new = (replace(one, latency=paced(call_seconds)) for one in (live, other))
 
     async def submit() -> list[Result]:
-        loop = asyncio.get_running_loop()
-        before = slot.submit(context_for(old, 20), loop)
+        before = submitted(slot, context_for(old, 20))
         slot.swap(new)
-        return [await before, await slot.submit(context_for(new, 20), loop)]
+        return [await before, await submitted(slot, context_for(new, 20))]
 
     before, after = asyncio.run(submit())
     assert surfaces_of(before) == [20]

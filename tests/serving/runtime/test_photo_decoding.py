@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from support.asgi import Answer, ask_asgi, body_messages, http_scope
 from support.colours_package import install_colours
 from support.photos import LABELS, photo_bytes
+from support.transport import Answer, Endpoint, ask_endpoint
+from support.wire import head_of
 from support.worker import loaded, settings_for
 from vigie.errors import DeadlineExceeded, Unavailable
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
 from vigie.serving.runtime.photo_decoding import LONGEST_QUEUE_SECONDS, PhotoDecoding
 
 PHOTO = photo_bytes("green")
@@ -26,20 +26,20 @@ HEADERS = {"content-type": "image/jpeg"}
 
 
 @pytest.fixture
-def asgi(tmp_path: Path) -> AsgiApplication:
+def endpoint(tmp_path: Path) -> Endpoint:
     cache = ModelCache(tmp_path / "cache")
     install_colours(cache)
     worker_state = loaded(settings_for(cache, tmp_path / "state", models=("colours",)))
-    return AsgiApplication(worker_state, create_app(worker_state=worker_state))
+    return Endpoint(worker_state, create_app(worker_state=worker_state))
 
 
 class Held:
     """A decoder that waits to be let go, and says which threads came."""
 
-    def __init__(self, asgi: AsgiApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
         self.entered, self.go_on = threading.Event(), threading.Event()
         self.threads: list[str] = []
-        live = asgi.worker_state.manager.slots["colours"].live
+        live = endpoint.worker_state.manager.slots["colours"].live
         assert live is not None
         decoder = live.predictor.decoder
         decode = decoder.decode_columns
@@ -54,17 +54,17 @@ class Held:
 
 
 @pytest.fixture
-def held(asgi: AsgiApplication, monkeypatch: pytest.MonkeyPatch) -> Held:
-    return Held(asgi, monkeypatch)
+def held(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Held:
+    return Held(endpoint, monkeypatch)
 
 
-def ask(asgi: AsgiApplication, **headers: str) -> asyncio.Task[Answer]:
+def ask(endpoint: Endpoint, **headers: str) -> asyncio.Task[Answer]:
     given = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return asyncio.create_task(ask_asgi(asgi, "POST", "/predict/colours", given, PHOTO))
+    return asyncio.create_task(ask_endpoint(endpoint, "POST", "/predict/colours", given, PHOTO))
 
 
-def waiting(asgi: AsgiApplication) -> int:
-    return asgi.worker_state.pipeline._decoding.waiting
+def waiting(endpoint: Endpoint) -> int:
+    return endpoint.worker_state.pipeline._decoding.waiting
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -72,32 +72,32 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-def test_the_loop_goes_on_while_a_photo_is_decoded(asgi: AsgiApplication, held: Held) -> None:
+def test_the_loop_goes_on_while_a_photo_is_decoded(endpoint: Endpoint, held: Held) -> None:
     async def run() -> Answer:
-        task = ask(asgi)
+        task = ask(endpoint)
         await asyncio.to_thread(held.entered.wait, 30)
-        assert (await ask_asgi(asgi, "GET", "/livez", {})).status == 200
-        assert waiting(asgi) == 1
-        assert asgi.worker_state.pipeline.admission.in_flight == 1
+        assert (await ask_endpoint(endpoint, "GET", "/livez", {})).status == 200
+        assert waiting(endpoint) == 1
+        assert endpoint.worker_state.pipeline.admission.in_flight == 1
         held.go_on.set()
         answer = await task
-        await until(lambda: waiting(asgi) == 0)
+        await until(lambda: waiting(endpoint) == 0)
         return answer
 
     assert asyncio.run(run()).status == 200
     assert held.threads[0].startswith("photos")
 
 
-def test_a_photo_past_its_deadline_is_not_decoded(asgi: AsgiApplication, held: Held) -> None:
+def test_a_photo_past_its_deadline_is_not_decoded(endpoint: Endpoint, held: Held) -> None:
     async def run() -> list[Answer]:
         # as many as there are threads, and one that waits behind them
-        threads = asgi.worker_state.pipeline._decoding._threads
-        first = [ask(asgi) for _ in range(threads)]
+        threads = endpoint.worker_state.pipeline._decoding._threads
+        first = [ask(endpoint) for _ in range(threads)]
         await until(lambda: len(held.threads) == threads)
-        late = await ask(asgi, x_request_timeout_ms="20")
+        late = await ask(endpoint, x_request_timeout_ms="20")
         held.go_on.set()
         answers = [*await asyncio.gather(*first), late]
-        await until(lambda: waiting(asgi) == 0)
+        await until(lambda: waiting(endpoint) == 0)
         assert len(held.threads) == threads
         return answers
 
@@ -106,42 +106,30 @@ def test_a_photo_past_its_deadline_is_not_decoded(asgi: AsgiApplication, held: H
     assert late.status == 504
 
 
-def test_the_photo_of_a_caller_who_has_gone_is_not_decoded(
-    asgi: AsgiApplication, held: Held
-) -> None:
+def test_the_photo_of_a_caller_who_has_gone_is_not_decoded(endpoint: Endpoint, held: Held) -> None:
     async def run() -> int:
-        threads = asgi.worker_state.pipeline._decoding._threads
-        first = [ask(asgi) for _ in range(threads)]
+        threads = endpoint.worker_state.pipeline._decoding._threads
+        first = [ask(endpoint) for _ in range(threads)]
         await until(lambda: len(held.threads) == threads)
-        leaves = asyncio.Event()
-        messages = body_messages(PHOTO)
-
-        async def receive() -> dict[str, Any]:
-            if messages:
-                return messages.pop()
-            await leaves.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(_: dict[str, Any]) -> None:
-            raise AssertionError("nobody is there to be answered")
-
-        scope = http_scope("POST", "/predict/colours", HEADERS)
-        gone = asyncio.create_task(asgi(scope, receive, send))
-        await until(lambda: waiting(asgi) == threads + 1)
-        leaves.set()
-        await gone
+        gone = endpoint.connect()
+        said = [f"{name}: {value}" for name, value in HEADERS.items()]
+        gone.send(head_of("POST", "/predict/colours", *said, f"Content-Length: {len(PHOTO)}"))
+        gone.send(PHOTO)
+        await until(lambda: waiting(endpoint) == threads + 1)
+        gone.leave()
         held.go_on.set()
         await asyncio.gather(*first)
-        await until(lambda: waiting(asgi) == 0)
+        await until(lambda: waiting(endpoint) == 0)
+        assert gone.said == b""
         return len(held.threads) - threads
 
     assert asyncio.run(run()) == 0
 
 
 def test_pixels_go_as_soon_as_the_model_has_run(
-    asgi: AsgiApplication, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slot = asgi.worker_state.manager.slots["colours"]
+    slot = endpoint.worker_state.manager.slots["colours"]
     contexts: list[Any] = []
     submit = slot.submit
 
@@ -153,7 +141,7 @@ def test_pixels_go_as_soon_as_the_model_has_run(
     monkeypatch.setattr(slot, "submit", watched)
 
     async def run() -> list[Answer]:
-        tasks = [ask(asgi) for _ in range(5)]
+        tasks = [ask(endpoint) for _ in range(5)]
         return await asyncio.gather(*tasks)
 
     assert {answer.status for answer in asyncio.run(run())} == {200}
@@ -164,10 +152,12 @@ def test_pixels_go_as_soon_as_the_model_has_run(
         assert context.request.body == b""
 
 
-def test_photos_of_one_batch_get_their_own_answers(asgi: AsgiApplication) -> None:
+def test_photos_of_one_batch_get_their_own_answers(endpoint: Endpoint) -> None:
     async def run() -> list[str]:
         asked = [
-            ask_asgi(asgi, "POST", "/predict/colours", HEADERS, photo_bytes(colour, seed=seed))
+            ask_endpoint(
+                endpoint, "POST", "/predict/colours", HEADERS, photo_bytes(colour, seed=seed)
+            )
             for seed in range(8)
             for colour in LABELS
         ]

@@ -24,7 +24,7 @@ from vigie.errors import ConfigurationError, RegistryError, VigieError
 from vigie.recipes.shipped import missing_models
 from vigie.registry.cache import ModelCache
 from vigie.registry.client import RegistryClient
-from vigie.serving.http.ports import require_free_port
+from vigie.serving.ports import require_free_port
 
 if TYPE_CHECKING:
     from vigie.settings import Settings

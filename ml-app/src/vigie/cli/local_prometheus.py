@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from vigie.errors import ConfigurationError
-from vigie.serving.http.ports import require_free_port
+from vigie.serving.ports import require_free_port
 
 if TYPE_CHECKING:
     from vigie.settings import Settings

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from vigie.serving.http.server import Companion
+    from vigie.serving.server import Companion
     from vigie.serving.worker_state import WorkerState
     from vigie.settings import Settings
 
@@ -27,7 +27,7 @@ def serve(settings: Settings, companions: Sequence[Companion] = ()) -> None:
 
     A taken port or folder is a `ConfigurationError`.
     """
-    from vigie.serving.http.server import serve as run
+    from vigie.serving.server import serve as run
 
     run(settings, _create_late, companions)
 

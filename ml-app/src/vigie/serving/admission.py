@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from vigie.errors import TooLarge, Unavailable, VigieError
 from vigie.serving.auth.access import OPEN_ROUTES, Access
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vigie.serving.routing import Route, Routes
     from vigie.serving.runtime.messages import Request
     from vigie.serving.runtime.photo_decoding import PhotoDecoding
@@ -24,8 +27,17 @@ MAX_IN_FLIGHT = 1024
 """Predictions at once in one worker; above it 503."""
 FREE_BYTES = 64 * 1024
 """Of each body; what is beyond comes out of the budget."""
+FREE_PIECES = 4000
+SMALL_PIECE_BYTES = 64
+"""Each piece costs the loop some microseconds, however small: beyond the free ones they must be of
+this size on average."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = "/models/"
+_LARGE_BYTES = 2**20
+_TOO_MANY_PIECES = (
+    f"The body comes in more than {FREE_PIECES} chunks of less than {SMALL_PIECE_BYTES} bytes on "
+    "average; send larger chunks, or the whole body with its Content-Length."
+)
 
 
 class AdmittedBody(io.BytesIO):
@@ -121,13 +133,36 @@ def require_at_most(size: int, most: int) -> None:
 class IncomingBody:
     """A body on its way: it asks once, and takes what it needs of the budget as it grows."""
 
-    __slots__ = ("_admission", "_most", "_request", "_route", "_taken")
+    __slots__ = ("_admission", "_most", "_pieces", "_request", "_route", "_taken")
 
     def __init__(self, admission: Admission, request: Request, route: Route | None) -> None:
         self._admission = admission
         self._request, self._route = request, route
         self._most: int | None = None
-        self._taken = 0
+        self._taken = self._pieces = 0
+
+    def ask(self, size: int) -> None:
+        """Asks to be let in, however small it is; a refusal is a `VigieError`."""
+        self._most = self._admission.ask(self._request, self._route, size)
+
+    def add(self, pieces: Sequence[bytes]) -> int:
+        """Adds what has come to the request's body; its bytes until now.
+
+        A refusal is a `VigieError`: of one that is too large, or comes in too many small pieces.
+        """
+        request = self._request
+        if not isinstance(request.body, bytearray):
+            request.body = bytearray(request.body)
+        request.body += b"".join(pieces)
+        self._pieces += len(pieces)
+        size = len(request.body)
+        if size >= _LARGE_BYTES:
+            # the time that a caller takes to send so much is not the service's
+            request.received = time.perf_counter()
+        if self._pieces > max(FREE_PIECES, size // SMALL_PIECE_BYTES):
+            raise TooLarge(_TOO_MANY_PIECES)
+        self.grow(size)
+        return size
 
     def grow(self, size: int) -> None:
         """Asks for room for so many bytes in all; a refusal is a `VigieError`."""
@@ -135,7 +170,8 @@ class IncomingBody:
         if size <= admission.free_bytes:
             return
         if self._most is None:
-            self._most = admission.ask(self._request, self._route, size)
+            self.ask(size)
+        assert self._most is not None
         require_at_most(size, self._most)
         more = size - admission.free_bytes - self._taken
         if more > 0:

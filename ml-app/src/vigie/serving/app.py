@@ -21,13 +21,13 @@ from vigie.errors import (
 )
 from vigie.serving.api import compat, feedback, neighbours, operations, predictions
 from vigie.serving.auth.access import OPEN_ROUTES
-from vigie.serving.http.wsgi import REFUSAL
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
 from vigie.serving.web import pages, status, web_app
 from vigie.serving.web.render import CONTENT_POLICY, error_page
 from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
+from vigie.serving.wsgi import LATE, REFUSAL
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _finish(worker_state: WorkerState) -> Callable[[Response], Response]:
                 response.headers.setdefault(name, value)
         if "X-Request-Id" not in response.headers:
             response.headers["X-Request-Id"] = g.request_id
-        if not g.get("counted"):
+        if not g.get("counted") and LATE not in request.environ:
             _count(worker_state, response.status_code)
         return response
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable
+from vigie.errors import (
+    Denied,
+    InvalidHeader,
+    InvalidInput,
+    ModelFailure,
+    Unavailable,
+    VigieError,
+)
 from vigie.serving.admission import Admission
-from vigie.serving.caller import Caller, ClientGone
 from vigie.serving.request_log import RequestLog
 from vigie.serving.responses import explained, let_go, refusal, success
 from vigie.serving.routing import TEMPLATES, Routes
+from vigie.serving.runtime.batching import too_late
 from vigie.serving.runtime.messages import RequestContext, request_id_of
 from vigie.serving.runtime.photo_decoding import PhotoDecoding
 from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
-    from vigie.errors import VigieError
+    import asyncio
+    from collections.abc import Callable
+
     from vigie.predictionlog.log import PredictionLog
-    from vigie.serving.caller import Receive
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route
     from vigie.serving.runtime.loaded_model import LoadedModel
@@ -62,6 +69,7 @@ class Pipeline:
         self._decoding = PhotoDecoding(usable_cores())
         self.admission = Admission(settings, self.routes, self._decoding)
         self.access = self.admission.access
+        self._settled = self._settle
         metrics.http.in_progress.set_function(lambda: self.admission.in_flight)
         for template in TEMPLATES:
             metrics.http.start_route_at_zero("POST", template)
@@ -87,68 +95,116 @@ class Pipeline:
         finally:
             self._close()
 
-    async def answer_soon(
-        self, request: Request, route: Route, loop: asyncio.AbstractEventLoop, receive: Receive
-    ) -> Response:
-        """Answers from the event loop (the fast lane). Raises `ClientGone`, the work not done."""
-        context = self._open(request, route)
-        try:
-            slot = self._begin(context, route)
-            if context.live.images:
-                result = await self._decode_and_run(context, route, slot, loop, receive)
-                return self._complete(context, slot, result)
-            self._decode(context, route, slot)
-            context.deadline = self._deadline(request)
-            soon = slot.submit(context, loop)
-            if context.live.latency.slow:
-                caller = Caller(receive, loop)
-                try:
-                    await caller.wait(soon)
-                finally:
-                    caller.leave()
-            return self._complete(context, slot, await soon)
-        except ClientGone:
-            request.body = b""
-            self._metrics.rejected.labels("gone").inc()
-            raise
-        except Exception as failure:
-            response = self._refuse(context, explained(failure))
-            request.body = b""
-            let_go(failure)
-            return response
-        finally:
-            self._close()
-
-    async def _decode_and_run(
+    def answer_soon(
         self,
-        context: RequestContext,
+        request: Request,
         route: Route,
-        slot: ModelSlot,
         loop: asyncio.AbstractEventLoop,
-        receive: Receive,
-    ) -> Result:
-        """Decodes photos in a thread and runs the model, while anybody waits for the answer."""
-        self._decoding.require_room()
-        request = context.request
-        context.deadline = self._deadline(request)
-        caller = Caller(receive, loop)
+        reply: Callable[[Response], None],
+    ) -> RequestContext:
+        """Answers from the event loop (the fast lane).
+
+        `reply` gets the response, once: in this call where it is a refusal, else in a later turn of
+        the loop. `give_up` takes the request back.
+        """
+        context = self._open(request, route)
+        context.settle, context.reply = self._settled, reply
         try:
-            decoded = self._decoding.start(
-                lambda: self._decode(context, route, slot),
-                len(request.body), context.deadline, loop,
-            )  # fmt: skip
-            await caller.wait(decoded, context.deadline)
-            await decoded
-            if slot.challenger is None:
-                # pixels are left of it, and a large body is better gone
-                request.body = b""
-                if request.let_go is not None:
-                    request.let_go()
-            soon = slot.submit(context, loop)
-            await caller.wait(soon)
-            return await soon
-        finally:
-            caller.leave()
+            slot = context.slot = self._begin(context, route)
+            if context.live.images:
+                self._decode_beside(context, route, loop)
+            else:
+                self._decode(context, route, slot)
+                context.deadline = self._deadline(request)
+                self._submit(context, loop)
+        except Exception as failure:
+            self._fail(context, failure)
+        return context
+
+    def give_up(self, context: RequestContext) -> None:
+        """Nobody waits for the answer any more: what has not begun is not done."""
+        if self._end(context):
+            self._metrics.rejected.labels("gone").inc()
+            context.request.body = b""
+
+    def _decode_beside(
+        self, context: RequestContext, route: Route, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Decodes photos in a thread, and then runs the model."""
+        self._decoding.require_room()
+        request, slot = context.request, context.slot
+        context.deadline = self._deadline(request)
+        context.timer = loop.call_later(self._left(context), self._expire, context)
+        decoded = self._decoding.start(
+            lambda: None if context.over else self._decode(context, route, slot),
+            len(request.body), context.deadline, loop,
+        )  # fmt: skip
+        decoded.add_done_callback(lambda done: self._decoded(context, loop, done))
+
+    def _decoded(
+        self, context: RequestContext, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]
+    ) -> None:
+        failure, request = done.exception(), context.request
+        if context.over:
+            return
+        if isinstance(failure, Exception):
+            self._fail(context, failure)
+            return
+        if context.slot.challenger is None:
+            # pixels are left of it, and a large body is better gone
+            request.body = b""
+            if request.let_go is not None:
+                request.let_go()
+        try:
+            context.slot.submit(context, loop)
+        except Exception as refused:
+            self._fail(context, refused)
+
+    def _submit(self, context: RequestContext, loop: asyncio.AbstractEventLoop) -> None:
+        context.slot.submit(context, loop)
+        if context.live.latency.slow:
+            # the answer of a model that hangs would never come: the deadline's does
+            context.timer = loop.call_later(self._left(context), self._expire, context)
+
+    def _left(self, context: RequestContext) -> float:
+        return max(context.deadline - time.perf_counter(), 0.0)
+
+    def _expire(self, context: RequestContext) -> None:
+        self._fail(context, too_late())
+
+    def _settle(self, context: RequestContext, result: Result | VigieError) -> None:
+        """Answers a request that the loop waited for, with what became of it."""
+        if isinstance(result, VigieError):
+            self._fail(context, result)
+            return
+        try:
+            response = self._complete(context, context.slot, result)
+        except Exception as failure:
+            self._fail(context, failure)
+            return
+        self._answer(context, response)
+
+    def _fail(self, context: RequestContext, failure: Exception) -> None:
+        if not context.over:
+            response = self._refuse(context, explained(failure))
+            context.request.body = b""
+            let_go(failure)
+            self._answer(context, response)
+
+    def _answer(self, context: RequestContext, response: Response) -> None:
+        if self._end(context) and context.reply is not None:
+            context.reply(response)
+
+    def _end(self, context: RequestContext) -> bool:
+        """Whether this is what ends the request; it may be answered and given up at once."""
+        if context.over:
+            return False
+        context.over = True
+        self._close()
+        if context.timer is not None:
+            context.timer.cancel()
+            context.timer = None
+        return True
 
     def refuse(self, request: Request, route: Route, error: VigieError) -> Response:
         """The answer to a request that was not let in."""

@@ -1,11 +1,13 @@
-"""Responses of predictions: their headers, and what is told of a failure."""
+"""Responses: their headers, what is told of a failure, and their bytes as they go over the wire."""
 
 from __future__ import annotations
 
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from vigie.errors import VigieError
-from vigie.serving.problems import problem_headers
+from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime.messages import Response
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 LOGGED = (b"x-prediction-logged", b"true")
 NOT_LOGGED = (b"x-prediction-logged", b"false")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
 
 def base_headers(media_type: bytes, body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
@@ -70,6 +75,25 @@ def refusal(
         *problem_headers(error),
     ]
     return Response(encoded.status, headers, encoded.body)
+
+
+def problem_response(error: VigieError, request_id: str) -> Response:
+    """A refusal outside of every dialect."""
+    body = problem_body(error, request_id)
+    headers = [*base_headers(MEDIA_TYPE, body, request_id), *problem_headers(error)]
+    return Response(error.status, headers, body)
+
+
+def date_line() -> bytes:
+    """The header that says when a response was made, which changes once a second."""
+    return f"date: {formatdate(usegmt=True)}\r\n".encode()
+
+
+def bytes_of(response: Response, date: bytes, closes: bool) -> bytes:
+    """A response as it goes over the wire; `closes` says that nothing follows it there."""
+    lines = b"".join([b"%b: %b\r\n" % header for header in response.headers])
+    end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+    return b"".join((_STATUS_LINES[response.status], lines, date, end, response.body))
 
 
 def explained(failure: Exception) -> VigieError:

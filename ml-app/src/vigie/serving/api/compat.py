@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 import vigie
-from vigie.errors import RETRY_SECONDS
-from vigie.serving.api.operations import json_response
+from vigie.serving.api.operations import health_response, json_response
 from vigie.serving.dialects.signatures import tfserving_metadata, tfserving_status, v2_metadata
 from vigie.serving.worker_state import current_worker_state
 
@@ -53,19 +52,10 @@ def v2_server() -> Response:
 
 
 @blueprint.get("/v2/health/live")
-def v2_live() -> Response:
-    """200 while the process answers at all."""
-    return json_response({"live": True})
-
-
 @blueprint.get("/v2/health/ready")
-def v2_ready() -> Response:
-    """200 while every configured model serves, else 503."""
-    status, _ = current_worker_state().manager.readiness()
-    response = json_response({"ready": status == 200}, status)
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
+def v2_health() -> Response:
+    """200 while the process answers at all; of `ready`, while every configured model serves."""
+    return health_response(request.path)
 
 
 @blueprint.get("/v2/models/<model>")
@@ -88,7 +78,7 @@ def v2_model_ready(model: str, version: str | None = None) -> Response:
 def mlflow_ping() -> Response:
     """200 while the first model serves, as MLflow's scoring server says it."""
     _found(None)
-    return Response("\n", content_type="text/plain; charset=utf-8")
+    return health_response(request.path)
 
 
 @blueprint.get("/version")

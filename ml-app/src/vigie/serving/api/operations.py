@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 from vigie.errors import RETRY_SECONDS, NotFound, Unavailable
 from vigie.registry.cache import CHALLENGER
 from vigie.serving.dialects.signatures import tfserving_status
+from vigie.serving.health import health_of
 from vigie.serving.openapi.document import build_openapi, with_keys
 from vigie.serving.worker_state import current_worker_state
 
@@ -29,19 +30,22 @@ def json_response(content: object, status: int = 200) -> Response:
 
 
 @blueprint.get("/livez")
-def livez() -> Response:
-    """200 while the process answers at all."""
-    return json_response({"status": "alive"})
-
-
 @blueprint.get("/readyz")
 @blueprint.get("/health")
-def readyz() -> Response:
-    """200 while every configured model has a verified, warm version and nothing is stopping."""
-    status, body = current_worker_state().manager.readiness()
-    response = Response(body, status, content_type="application/json")
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
+def health() -> Response:
+    """200 while the process answers at all; of the others, while every configured model serves."""
+    return health_response(request.path)
+
+
+def health_response(path: str) -> Response:
+    """What a route says of the worker's health."""
+    found = health_of(path, current_worker_state().manager)
+    if found is None:
+        raise Unavailable("No model is served yet.", "no_model", retry_after=RETRY_SECONDS)
+    status, body, media_type, headers = found
+    response = Response(body, status, content_type=media_type.decode())
+    for name, value in headers:
+        response.headers[name.decode()] = value.decode()
     return response
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vigie.errors import TooSlow, Unavailable
+from vigie.serving.ports import affordable_connections
+from vigie.serving.responses import date_line
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
-    from vigie.serving.http.protocol import Connection, Phase
+    from vigie.serving.http.connection import Connection, Phase
     from vigie.serving.metrics import Metrics
     from vigie.settings import Settings
 
@@ -22,22 +24,9 @@ DRAINING_IDLE_SECONDS = 1.0
 FRESH_SECONDS = 0.25
 """A connection that changed within this time is never closed to make room."""
 ROOM_SHARE = 32
-MOST_CONNECTIONS = 1000
 
 _SLOW = TooSlow("The request did not arrive in time; send it faster.")
 _FULL = Unavailable("The service has too many connections; try again soon.", "full")
-
-
-def _affordable_connections() -> int:
-    """1000, or fewer where this process may open fewer files: a fifth of them is for the rest."""
-    try:
-        import resource
-    except ImportError:
-        return MOST_CONNECTIONS
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return min(MOST_CONNECTIONS, max(16, files * 4 // 5))
 
 
 class Connections:
@@ -53,9 +42,10 @@ class Connections:
         }
         self.sweep_seconds = min(SWEEP_SECONDS, *(limit / 4 for limit in self._limits.values()))
         self._oldest = settings.connection_seconds or math.inf
-        self._most = _affordable_connections()
+        self._most = affordable_connections()
         self._metrics = metrics.http
-        self._clock = clock
+        self.now = clock
+        self.date = date_line()
         self._open: set[Connection] = set()
         self._no_room_until = 0.0
         self.draining = False
@@ -75,17 +65,22 @@ class Connections:
         else:
             connection.drop("closing", _FULL)
 
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
     def discard(self, connection: Connection) -> None:
         """Forgets a connection that is gone."""
         self._open.discard(connection)
 
     def last_second(self) -> float:
         """When a connection that is made now gets old; not the same for those made together."""
-        return self._clock() + self._oldest * random.uniform(0.75, 1.25)  # noqa: S311 -- no secret
+        return self.now() + self._oldest * random.uniform(0.75, 1.25)  # noqa: S311 -- no secret
 
     def ends(self, last_second: float) -> bool:
         """Whether the answer that is written now is the last one of its connection."""
-        return self.draining or self._clock() > last_second
+        return self.draining or self.now() > last_second
 
     def count_answer(self, status: int) -> None:
         """Counts an answer that was given before there was a route."""
@@ -98,14 +93,15 @@ class Connections:
 
     def sweep(self) -> None:
         """Closes every connection that is past the deadline of its phase."""
-        now = self._clock()
+        now = self.now()
+        self.date = date_line()
         for connection in tuple(self._open):
             phase, waited = connection.look(now)
             if phase != "work" and waited >= self._limits[phase]:
                 self._drop(connection, phase, phase, _SLOW)
 
     def _make_room(self, newest: Connection) -> bool:
-        now = self._clock()
+        now = self.now()
         if now < self._no_room_until:
             return False
         found = []

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from vigie.errors import DeadlineExceeded, Unavailable, VigieError
-from vigie.serving.runtime.messages import RequestContext, Result
+from vigie.serving.runtime.messages import Result
 
 if TYPE_CHECKING:
     from vigie.serving.runtime.loaded_model import LatencyModel
+    from vigie.serving.runtime.messages import RequestContext
 
-Waiting = tuple[RequestContext, "asyncio.Future[Result]"]
 ResultOrError = Result | VigieError
 
 CALLS_AHEAD = 5
@@ -42,28 +42,24 @@ class BatchWorker:
         name: str,
         loop: asyncio.AbstractEventLoop,
         depth: Gauge,
-        batches: Callable[[Sequence[Waiting]], Iterator[list[Waiting]]],
-        run_batch: Callable[[Sequence[Waiting]], list[ResultOrError]],
+        batches: Callable[[Sequence[RequestContext]], Iterator[list[RequestContext]]],
+        run_batch: Callable[[Sequence[RequestContext]], list[ResultOrError]],
     ) -> None:
         self._loop = loop
         self._depth = depth
         self._batches = batches
         self._run_batch = run_batch
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[RequestContext | None] = queue.SimpleQueue()
         self._rows = 0
         self._began: float | None = None
         threading.Thread(target=self._work, name=f"model-{name}", daemon=True).start()
 
-    def put(self, entry: Waiting) -> None:
+    def put(self, context: RequestContext) -> None:
         """Adds a request to what waits. Raises `Unavailable` where the wait would be too long."""
-        context, future = entry
         self.require_room(context.live.latency)
         self._rows += context.decoded.rows
         self._depth.inc()
-        # the answer of a model that hangs would never come: the deadline's does
-        timer = self._loop.call_later(context.deadline - time.perf_counter(), _expire, future)
-        future.add_done_callback(lambda _: timer.cancel())
-        self._queue.put(entry)
+        self._queue.put(context)
 
     def require_room(self, latency: LatencyModel) -> None:
         """Raises `Unavailable` where a newcomer would wait too long for a model of this speed."""
@@ -98,21 +94,17 @@ class BatchWorker:
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._hand_back, batch, results)
 
-    def _hand_back(self, batch: Sequence[Waiting], results: Sequence[ResultOrError]) -> None:
-        self._rows -= sum(context.decoded.rows for context, _ in batch)
+    def _hand_back(self, batch: Sequence[RequestContext], results: Sequence[ResultOrError]) -> None:
+        self._rows -= sum(context.decoded.rows for context in batch)
         self._depth.dec(len(batch))
         settle(batch, results)
 
 
-def settle(batch: Sequence[Waiting], results: Sequence[ResultOrError]) -> None:
+def settle(batch: Sequence[RequestContext], results: Sequence[ResultOrError]) -> None:
     """Gives every waiting caller exactly its own result."""
-    for (_, future), result in zip(batch, results, strict=True):
-        if future.done():
-            continue
-        if isinstance(result, VigieError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+    for context, result in zip(batch, results, strict=True):
+        if not context.over and context.settle is not None:
+            context.settle(context, result)
 
 
 def too_much_to_do(seconds: float) -> Unavailable:
@@ -122,11 +114,6 @@ def too_much_to_do(seconds: float) -> Unavailable:
         "queue",
         retry_after=math.ceil(seconds),
     )
-
-
-def _expire(future: asyncio.Future[Result]) -> None:
-    if not future.done():
-        future.set_exception(too_late())
 
 
 def too_late() -> DeadlineExceeded:

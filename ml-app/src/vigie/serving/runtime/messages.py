@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from vigie.engines.predictor import Answers
     from vigie.errors import VigieError
     from vigie.models.rows import Decoded
     from vigie.serving.runtime.loaded_model import LoadedModel
+    from vigie.serving.runtime.model_slot import ModelSlot
+
 
 JSON = b"application/json"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -31,7 +34,8 @@ class Request:
     """One HTTP request: its method, path, headers (names in lower case) and whole body.
 
     `received` is a reading of `time.perf_counter()`, seconds. `let_go` frees what was set aside for
-    a large body, and may be called as soon as that is needed no more.
+    a large body, and may be called as soon as that is needed no more. `target` is the path with
+    its query as they came, empty where that is not known.
     """
 
     method: str
@@ -40,6 +44,7 @@ class Request:
     body: bytes | bytearray
     received: float = field(default_factory=time.perf_counter)
     let_go: Callable[[], None] | None = None
+    target: bytes = b""
 
     def header(self, name: bytes) -> str:
         """A header's value, empty where it is absent."""
@@ -94,21 +99,29 @@ USUAL_FORMAT = ResponseFormat()
 class RequestContext:
     """One prediction request between its first and its last step.
 
-    `template` is the route as metrics name it. The pipeline fills in the version that answers, what
-    was decoded for it and when it must be answered. `deadline` and `queued` are readings of
-    `time.perf_counter()`, seconds.
+    `template` is the route as metrics name it. The pipeline fills in the slot and the version that
+    answer, what was decoded for it and when it must be answered. `deadline` and `queued` are
+    readings of `time.perf_counter()`, seconds.
+
+    A slot tells `settle` what became of a request that it queued. Once it is `over`, answered or
+    given up, nobody waits for that any more.
     """
 
     request: Request
     request_id: str
     dialect: Dialect
     template: str
+    settle: Callable[[RequestContext, Result | VigieError], None] | None = None
+    reply: Callable[[Response], None] | None = None
+    slot: ModelSlot = field(init=False)
     live: LoadedModel = field(init=False)
     decoded: Decoded = field(init=False)
     deadline: float = field(init=False)
     response_format: ResponseFormat = USUAL_FORMAT
     decode_seconds: float = 0.0
     queued: float = 0.0
+    over: bool = False
+    timer: asyncio.TimerHandle | None = None
 
     @property
     def known_live(self) -> LoadedModel | None:

@@ -22,7 +22,7 @@ from vigie.serving.runtime.messages import Result
 
 if TYPE_CHECKING:
     from vigie.serving.metrics import Metrics
-    from vigie.serving.runtime.batching import ResultOrError, Waiting
+    from vigie.serving.runtime.batching import ResultOrError
     from vigie.serving.runtime.challenger import Canary, Challenger
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import RequestContext
@@ -43,7 +43,7 @@ class ModelSlot:
         self._previous: str | None = None
         self._replaced: list[weakref.ref[LoadedModel]] = []
         self.swapped = 0.0
-        self._waiting: list[Waiting] = []
+        self._waiting: list[RequestContext] = []
         self._thread: BatchWorker | None = None
         metrics.models.start_at_zero(name)
 
@@ -136,54 +136,50 @@ class ModelSlot:
         if self._thread is not None and live.latency.slow:
             self._thread.require_room(live.latency)
 
-    def submit(
-        self, context: RequestContext, loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Future[Result]:
-        """Queues a request from the event loop; the future gives its result or a `VigieError`.
+    def submit(self, context: RequestContext, loop: asyncio.AbstractEventLoop) -> None:
+        """Queues a request from the event loop; its `settle` is told the result or a `VigieError`.
 
         Raises `Unavailable` where too much waits for a slow model already.
         """
         context.queued = time.perf_counter()
-        future: asyncio.Future[Result] = loop.create_future()
         if context.live.latency.slow:
             if self._thread is None:
                 self._thread = BatchWorker(
                     self.name, loop, self._depth, self.batches, self.run_batch
                 )
-            self._thread.put((context, future))
+            self._thread.put(context)
         else:
             if not self._waiting:
                 loop.call_soon(self._flush)
-            self._waiting.append((context, future))
-        return future
+            self._waiting.append(context)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         for batch in self.batches(waiting):
             settle(batch, self.run_batch(batch))
 
-    def batches(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    def batches(self, waiting: Sequence[RequestContext]) -> Iterator[list[RequestContext]]:
         """The waiting requests in calls of at most the row cap, one version each, order kept."""
-        batch: list[Waiting] = []
+        batch: list[RequestContext] = []
         rows = 0
-        for entry in waiting:
-            context = entry[0]
-            full = rows + context.decoded.rows > context.live.latency.batch_rows
-            if batch and (full or context.live is not batch[0][0].live):
+        for context in waiting:
+            live, more = context.live, context.decoded.rows
+            full = rows + more > live.latency.batch_rows
+            if batch and (full or live is not batch[0].live):
                 yield batch
                 batch, rows = [], 0
-            batch.append(entry)
-            rows += context.decoded.rows
+            batch.append(context)
+            rows += more
         if batch:
             yield batch
 
-    def run_batch(self, batch: Sequence[Waiting]) -> list[ResultOrError]:
+    def run_batch(self, batch: Sequence[RequestContext]) -> list[ResultOrError]:
         """One result per entry; what nobody waits for any more, or too late, is not run."""
         now = time.perf_counter()
         late = too_late()
         # asked once: a caller may leave while the model runs, and must not shift the others' rows
-        due = [now <= context.deadline and not future.done() for context, future in batch]
-        contexts = [context for (context, _), is_due in zip(batch, due, strict=True) if is_due]
+        due = [now <= context.deadline and not context.over for context in batch]
+        contexts = [context for context, is_due in zip(batch, due, strict=True) if is_due]
         ran = iter(self._predict(contexts) if contexts else [])
         return [next(ran) if is_due else late for is_due in due]
 

@@ -15,94 +15,87 @@ import orjson
 import pytest
 from flask import Flask
 
-from support.asgi import Answer, AskAsgi, Wire, ask_asgi, body_messages, http_scope
+from support.transport import Answer, AskEndpoint, Endpoint, Wire, ask_endpoint, send_parts
+from support.wire import head_of
 from support.worker import HOME, JSON, filled_cache, loaded, settings_for
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication, create_asgi_app
 from vigie.serving.runtime.loaded_model import LatencyModel
 from vigie.serving.worker_state import WorkerState
 
 GOOD = orjson.dumps(HOME)
 LIMIT = 2000
-MakeAsgi = Callable[..., AsgiApplication]
+MakeEndpoint = Callable[..., Endpoint]
 
 
 @pytest.fixture
-def make_asgi(tmp_path: Path) -> MakeAsgi:
+def make_endpoint(tmp_path: Path) -> MakeEndpoint:
     """Makes fronts with their own settings."""
     cache = filled_cache(tmp_path / "cache")
 
-    def make(**overrides: object) -> AsgiApplication:
+    def make(**overrides: object) -> Endpoint:
         worker_state = loaded(settings_for(cache, tmp_path / "state", **overrides))
-        return AsgiApplication(worker_state, create_app(worker_state=worker_state))
+        return Endpoint(worker_state, create_app(worker_state=worker_state))
 
     return make
 
 
-def count(asgi: AsgiApplication, name: str, **labels: str) -> float:
-    return asgi.worker_state.metrics.registry.get_sample_value(name, labels) or 0.0
+def count(endpoint: Endpoint, name: str, **labels: str) -> float:
+    return endpoint.worker_state.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def send(
-    asgi: AsgiApplication, *parts: bytes, declare: int | None = None, gone: bool = False
-) -> Wire:
+def send(endpoint: Endpoint, *parts: bytes, declare: int | None = None, gone: bool = False) -> Wire:
     """What passes over the wire for a prediction whose body comes in parts."""
-    messages = body_messages(*parts)
-    if gone:
-        messages[-1]["more_body"] = True
-    wire = Wire(messages)
     headers = {"content-type": JSON}
     if declare is not None:
         headers["content-length"] = str(declare)
-    asyncio.run(asgi(http_scope("POST", "/predict/housing", headers), wire.receive, wire.send))
-    return wire
+    return asyncio.run(send_parts(endpoint, "POST", "/predict/housing", headers, parts, gone=gone))
 
 
 # --- bodies
 
 
-def test_a_body_declared_too_large_is_not_read(make_asgi: MakeAsgi) -> None:
-    asgi = make_asgi(max_body_bytes=LIMIT)
-    wire = send(asgi, b" " * (LIMIT + 1), declare=LIMIT + 1)
+def test_a_body_declared_too_large_is_not_read(make_endpoint: MakeEndpoint) -> None:
+    endpoint = make_endpoint(max_body_bytes=LIMIT)
+    wire = send(endpoint, b" " * (LIMIT + 1), declare=LIMIT + 1)
     assert wire.read == 0
     assert wire.answer.status == 413
     assert wire.answer.headers["content-type"] == "application/problem+json"
     assert wire.answer.json()["detail"] == "The body is above the limit of 2000 bytes."
     assert wire.answer.json()["request_id"] == wire.answer.headers["x-request-id"]
     labels = {"method": "POST", "route": "/predict/<model>", "code": "413"}
-    assert count(asgi, "vigie_http_requests_total", **labels) == 1
+    assert count(endpoint, "vigie_http_requests_total", **labels) == 1
 
 
-def test_a_body_in_chunks_is_read_up_to_the_limit(make_asgi: MakeAsgi) -> None:
-    wire = send(make_asgi(max_body_bytes=LIMIT), *[b" " * 500] * 100)
+def test_a_body_in_chunks_is_read_up_to_the_limit(make_endpoint: MakeEndpoint) -> None:
+    wire = send(make_endpoint(max_body_bytes=LIMIT), *[b" " * 500] * 100)
     assert wire.answer.status == 413
     assert wire.read == 5
 
 
-def test_one_chunk_above_the_limit_is_too_large(make_asgi: MakeAsgi) -> None:
-    asgi = make_asgi(max_body_bytes=LIMIT)
-    assert send(asgi, GOOD + b" " * LIMIT).answer.status == 413
-    assert send(asgi, b"", GOOD + b" " * LIMIT).answer.status == 413
+def test_one_chunk_above_the_limit_is_too_large(make_endpoint: MakeEndpoint) -> None:
+    endpoint = make_endpoint(max_body_bytes=LIMIT)
+    assert send(endpoint, GOOD + b" " * LIMIT).answer.status == 413
+    assert send(endpoint, b"", GOOD + b" " * LIMIT).answer.status == 413
 
 
 @pytest.mark.parametrize("declare", [None, LIMIT])
-def test_a_body_of_exactly_the_limit_is_taken(make_asgi: MakeAsgi, declare: int | None) -> None:
+def test_a_body_of_exactly_the_limit_is_taken(
+    make_endpoint: MakeEndpoint, declare: int | None
+) -> None:
     body = GOOD.ljust(LIMIT)
-    wire = send(make_asgi(max_body_bytes=LIMIT), body[:10], b"", body[10:], declare=declare)
+    wire = send(make_endpoint(max_body_bytes=LIMIT), body[:10], b"", body[10:], declare=declare)
     assert wire.answer.status == 200
 
 
 @pytest.mark.parametrize("fast_lane", [True, False])
-def test_a_caller_who_leaves_is_not_answered(make_asgi: MakeAsgi, fast_lane: bool) -> None:
-    asgi = make_asgi(fast_lane=fast_lane)
-    assert send(asgi, GOOD, gone=True).sent == []
-    wire = Wire([])
-    scope = http_scope("POST", "/predict/housing", {"content-length": "10"})
-    asyncio.run(asgi(scope, wire.receive, wire.send))
-    assert wire.sent == []
-    assert count(asgi, "vigie_predictions_total", model="housing", version="1") == 0
+def test_a_caller_who_leaves_is_not_answered(make_endpoint: MakeEndpoint, fast_lane: bool) -> None:
+    endpoint = make_endpoint(fast_lane=fast_lane)
+    for declare in (None, len(GOOD) + 10):
+        wire = send(endpoint, GOOD, declare=declare, gone=True)
+        assert (bytes(wire.said), wire.is_closing()) == (b"", True)
+    assert count(endpoint, "vigie_predictions_total", model="housing", version="1") == 0
 
 
 # --- who answers
@@ -120,7 +113,7 @@ class WatchedApp:
         return self._app(environ, start_response)
 
 
-def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[AsgiApplication, WatchedApp]:
+def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[Endpoint, WatchedApp]:
     settings = worker_state.settings.model_copy(update={"fast_lane": fast_lane})
     parts = WorkerState(
         settings,
@@ -130,16 +123,19 @@ def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[AsgiApplication
         worker_state.stop,
     )
     app: Any = WatchedApp(create_app(worker_state=parts))
-    return AsgiApplication(parts, app), app
+    return Endpoint(parts, app), app
 
 
-FAST_ROUTES = [("GET", "/livez"), ("GET", "/readyz"), ("POST", "/predict/housing")]
+FAST_ROUTES = [
+    *(("GET", path) for path in ("/livez", "/readyz", "/health", "/ping")),
+    *(("GET", f"/v2/health/{what}") for what in ("live", "ready")),
+    ("POST", "/predict/housing"),
+]
 FLASK_ROUTES = [
     ("GET", "/"),
     ("GET", "/models/housing"),
     ("POST", "/models/housing"),
     ("GET", "/docs"),
-    ("GET", "/health"),
     ("GET", "/v1/models"),
     ("GET", "/openapi.json"),
     ("GET", "/metrics"),
@@ -151,31 +147,31 @@ FLASK_ROUTES = [
 
 
 def test_each_request_is_answered_where_it_should_be(
-    shared_worker_state: WorkerState, ask: AskAsgi
+    shared_worker_state: WorkerState, ask: AskEndpoint
 ) -> None:
-    asgi, app = watched(shared_worker_state, fast_lane=True)
+    endpoint, app = watched(shared_worker_state, fast_lane=True)
     for method, path in FAST_ROUTES:
-        assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status == 200
+        assert ask(endpoint, method, path, {}, GOOD if method == "POST" else b"").status == 200
     assert app.paths == []
     for method, path in FLASK_ROUTES:
-        assert ask(asgi, method, path, {}).status < 500
+        assert ask(endpoint, method, path, {}).status < 500
     assert app.paths == [path for _, path in FLASK_ROUTES]
 
 
 def test_without_the_fast_lane_flask_answers_all(
-    shared_worker_state: WorkerState, ask: AskAsgi
+    shared_worker_state: WorkerState, ask: AskEndpoint
 ) -> None:
-    asgi, app = watched(shared_worker_state, fast_lane=False)
+    endpoint, app = watched(shared_worker_state, fast_lane=False)
     for method, path in [*FAST_ROUTES, *FLASK_ROUTES]:
-        assert ask(asgi, method, path, {}, GOOD if method == "POST" else b"").status < 500
+        assert ask(endpoint, method, path, {}, GOOD if method == "POST" else b"").status < 500
     assert len(app.paths) == len(FAST_ROUTES) + len(FLASK_ROUTES)
 
 
-def test_pages_come_whole_through_the_front(shared_worker_state: WorkerState, ask: AskAsgi) -> None:
-    asgi, _ = watched(shared_worker_state, fast_lane=True)
+def test_pages_come_whole_over_the_wire(shared_worker_state: WorkerState, ask: AskEndpoint) -> None:
+    endpoint, _ = watched(shared_worker_state, fast_lane=True)
     app = create_app(worker_state=shared_worker_state)
     for path in ("/", "/docs?lang=fr", "/docs/errors/not-found", "/models/iris?lang=en"):
-        page = ask(asgi, "GET", path, {"Accept": "text/html"})
+        page = ask(endpoint, "GET", path, {"Accept": "text/html"})
         direct = app.test_client().get(path, headers={"Accept": "text/html"})
         assert page.body == direct.data
         assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -183,43 +179,43 @@ def test_pages_come_whole_through_the_front(shared_worker_state: WorkerState, as
         assert page.headers["x-content-type-options"] == "nosniff"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     sent = b"surface_m2=54&rooms=3&property_type=apartment"
-    assert ask(asgi, "POST", "/models/housing", form, sent).status == 200
-    assert ask(asgi, "HEAD", "/", {}).body == b""
+    assert ask(endpoint, "POST", "/models/housing", form, sent).status == 200
+    assert ask(endpoint, "HEAD", "/", {}).body == b""
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health_says_what_it_is(make_asgi: MakeAsgi, ask: AskAsgi, path: str) -> None:
-    asgi = make_asgi()
-    answer = ask(asgi, "GET", path, {})
+def test_health_says_what_it_is(make_endpoint: MakeEndpoint, ask: AskEndpoint, path: str) -> None:
+    endpoint = make_endpoint()
+    answer = ask(endpoint, "GET", path, {})
     assert answer.json() == {"status": {"/livez": "alive", "/readyz": "ready"}[path]}
-    head = ask(asgi, "HEAD", path, {})
+    head = ask(endpoint, "HEAD", path, {})
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == answer.headers["content-length"]
     labels = {"route": path, "code": "200"}
-    assert count(asgi, "vigie_http_requests_total", method="GET", **labels) == 1
+    assert count(endpoint, "vigie_http_requests_total", method="GET", **labels) == 1
 
 
 def test_a_draining_service_is_alive_answers_and_is_not_ready(
-    make_asgi: MakeAsgi, ask: AskAsgi
+    make_endpoint: MakeEndpoint, ask: AskEndpoint
 ) -> None:
-    asgi = make_asgi()
-    asgi.worker_state.manager.draining = True
-    ready = ask(asgi, "GET", "/readyz", {})
+    endpoint = make_endpoint()
+    endpoint.worker_state.manager.draining = True
+    ready = ask(endpoint, "GET", "/readyz", {})
     assert (ready.status, ready.json()) == (503, {"status": "draining"})
     assert ready.headers["retry-after"] == "5"
-    assert ask(asgi, "GET", "/livez", {}).status == 200
-    assert ask(asgi, "POST", "/predict/housing", {}, GOOD).status == 200
+    assert ask(endpoint, "GET", "/livez", {}).status == 200
+    assert ask(endpoint, "POST", "/predict/housing", {}, GOOD).status == 200
 
 
 @pytest.mark.parametrize(("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("8.8.8.8", 404)])
 def test_metrics_are_for_this_machine(
     shared_worker_state: WorkerState, client: str, status: int
 ) -> None:
-    asgi, _ = watched(shared_worker_state, fast_lane=True)
-    wire = Wire(body_messages(b""))
+    endpoint, _ = watched(shared_worker_state, fast_lane=True)
     # what a proxy claims does not count
-    scope = http_scope("GET", "/metrics", {"x-forwarded-for": "127.0.0.1"})
-    asyncio.run(asgi(scope | {"client": (client, 1)}, wire.receive, wire.send))
+    claims = {"x-forwarded-for": "127.0.0.1"}
+    asked = send_parts(endpoint, "GET", "/metrics", claims, [], client=(client, 1))
+    wire = asyncio.run(asked)
     assert wire.answer.status == status
 
 
@@ -249,48 +245,48 @@ class HeldEngine:
 
 
 @pytest.fixture
-def hold(make_asgi: MakeAsgi) -> Iterator[Callable[..., tuple[AsgiApplication, HeldEngine]]]:
+def hold(make_endpoint: MakeEndpoint) -> Iterator[Callable[..., tuple[Endpoint, HeldEngine]]]:
     """Makes fronts whose `housing` is slow and held."""
     held: list[HeldEngine] = []
 
-    def make(**overrides: object) -> tuple[AsgiApplication, HeldEngine]:
-        asgi = make_asgi(**overrides)
-        slot = asgi.worker_state.manager.slots["housing"]
+    def make(**overrides: object) -> tuple[Endpoint, HeldEngine]:
+        endpoint = make_endpoint(**overrides)
+        slot = endpoint.worker_state.manager.slots["housing"]
         live = slot.live
         assert live is not None
         engine = HeldEngine(live.predictor.engine)
         held.append(engine)
         predictor = Predictor(live.predictor.package, engine)
         slot.swap(replace(live, predictor=predictor, latency=LatencyModel(SLOW, SLOW, 64)))
-        return asgi, engine
+        return endpoint, engine
 
     yield make
     for engine in held:
         engine.go_on.set()
 
 
-Hold = Callable[..., tuple[AsgiApplication, HeldEngine]]
+Hold = Callable[..., tuple[Endpoint, HeldEngine]]
 
 
-async def drained(asgi: AsgiApplication) -> None:
+async def drained(endpoint: Endpoint) -> None:
     """Returns when nothing waits for the model any more, run or not."""
-    while count(asgi, "vigie_queue_depth", model="housing"):
+    while count(endpoint, "vigie_queue_depth", model="housing"):
         await asyncio.sleep(0.001)
 
 
-def predict(asgi: AsgiApplication) -> asyncio.Task[Answer]:
-    return asyncio.create_task(ask_asgi(asgi, "POST", "/predict/housing", {}, GOOD))
+def predict(endpoint: Endpoint) -> asyncio.Task[Answer]:
+    return asyncio.create_task(ask_endpoint(endpoint, "POST", "/predict/housing", {}, GOOD))
 
 
 def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
-    asgi, engine = hold()
-    asgi.worker_state.pipeline.admission._most_in_flight = 2
+    endpoint, engine = hold()
+    endpoint.worker_state.pipeline.admission._most_in_flight = 2
 
     async def ask_three() -> list[Answer]:
-        first = [predict(asgi), predict(asgi)]
+        first = [predict(endpoint), predict(endpoint)]
         await asyncio.to_thread(engine.entered.wait, 10)
-        third = await predict(asgi)
-        ready = await ask_asgi(asgi, "GET", "/readyz", {})
+        third = await predict(endpoint)
+        ready = await ask_endpoint(endpoint, "GET", "/readyz", {})
         assert ready.status == 200
         engine.go_on.set()
         return [*await asyncio.gather(*first), third]
@@ -298,42 +294,42 @@ def test_above_the_cap_callers_are_told_to_come_back(hold: Hold) -> None:
     one, two, three = asyncio.run(ask_three())
     assert [one.status, two.status, three.status] == [200, 200, 503]
     assert three.headers["retry-after"] == "1"
-    assert count(asgi, "vigie_rejected_total", reason="full") == 1
-    assert count(asgi, "vigie_http_requests_in_progress") == 0
+    assert count(endpoint, "vigie_rejected_total", reason="full") == 1
+    assert count(endpoint, "vigie_http_requests_in_progress") == 0
 
 
 def test_what_waits_past_its_deadline_is_not_run(hold: Hold) -> None:
-    asgi, engine = hold(request_timeout_ms=2000)
+    endpoint, engine = hold(request_timeout_ms=2000)
 
     async def ask_two() -> tuple[Answer, Answer]:
-        first = predict(asgi)
+        first = predict(endpoint)
         await asyncio.to_thread(engine.entered.wait, 10)
-        told = await asyncio.gather(first, predict(asgi))
+        told = await asyncio.gather(first, predict(endpoint))
         engine.go_on.set()
-        await drained(asgi)
+        await drained(endpoint)
         return told
 
     first, second = asyncio.run(ask_two())
     # the first hangs in the model: its deadline is told all the same
     assert (first.status, second.status) == (504, 504)
     assert second.json()["type"] == "/docs/errors/deadline-exceeded"
-    assert count(asgi, "vigie_rejected_total", reason="deadline") == 2
+    assert count(endpoint, "vigie_rejected_total", reason="deadline") == 2
     assert engine.rows == 1
 
 
 def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
-    asgi, engine = hold()
+    endpoint, engine = hold()
 
     async def ask_many() -> list[Answer]:
-        asked = [predict(asgi)]
+        asked = [predict(endpoint)]
         await asyncio.to_thread(engine.entered.wait, 10)
-        asked += [predict(asgi) for _ in range(3)]
+        asked += [predict(endpoint) for _ in range(3)]
         # whoever is sent away came last
         await asked[-1]
         engine.go_on.set()
         return await asyncio.gather(*asked)
 
-    slot = asgi.worker_state.manager.slots["housing"]
+    slot = endpoint.worker_state.manager.slots["housing"]
     assert slot.live is not None
     # the fourth would wait for longer than five calls of a row take on a machine that is idle
     slot.swap(replace(slot.live, latency=LatencyModel(3.0, 3.0, 1)))
@@ -342,82 +338,56 @@ def test_who_would_wait_too_long_is_told_when_to_come_back(hold: Hold) -> None:
     answers = asyncio.run(ask_many())
     assert [answer.status for answer in answers] == [200, 200, 200, 503]
     assert answers[-1].headers["retry-after"] == "21"
-    assert count(asgi, "vigie_rejected_total", reason="queue") == 1
+    assert count(endpoint, "vigie_rejected_total", reason="queue") == 1
     assert engine.rows == 3
 
 
 def test_a_caller_may_ask_for_less_time_and_never_for_more(hold: Hold) -> None:
     # whoever waited for as long as the other number says would wait until the model fails
     for said, allowed in (("20", 3_600_000), ("3600000", 200)):
-        asgi, _ = hold(request_timeout_ms=allowed)
+        endpoint, _ = hold(request_timeout_ms=allowed)
         began = time.perf_counter()
-        asked = ask_asgi(asgi, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
+        asked = ask_endpoint(
+            endpoint, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD
+        )
         assert asyncio.run(asked).status == 504
         assert time.perf_counter() - began + 0.05 >= min(int(said), allowed) / 1000
 
 
 @pytest.mark.parametrize("said", ["", "-1", "1.5", "soon", "1" * 10])
-def test_a_deadline_that_is_no_number_is_refused(make_asgi: MakeAsgi, said: str) -> None:
-    asgi = make_asgi()
+def test_a_deadline_that_is_no_number_is_refused(make_endpoint: MakeEndpoint, said: str) -> None:
+    endpoint = make_endpoint()
     answer = asyncio.run(
-        ask_asgi(asgi, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
+        ask_endpoint(endpoint, "POST", "/predict/housing", {"X-Request-Timeout-Ms": said}, GOOD)
     )
     assert answer.status == 400
     assert "whole number of milliseconds" in answer.json()["title"] + answer.json()["detail"]
 
 
 def test_the_work_of_a_caller_who_has_gone_is_dropped(hold: Hold) -> None:
-    asgi, engine = hold()
+    endpoint, engine = hold()
 
     async def leave() -> Answer:
-        first = predict(asgi)
+        first = predict(endpoint)
         await asyncio.to_thread(engine.entered.wait, 10)
-        listens, hung_up = asyncio.Event(), asyncio.Event()
-        messages = iter(body_messages(GOOD))
-
-        async def receive() -> dict[str, Any]:
-            if (message := next(messages, None)) is not None:
-                return message
-            listens.set()
-            await hung_up.wait()
-            return {"type": "http.disconnect"}
-
-        wire = Wire([])
-        headers = {"host": "localhost", "content-length": str(len(GOOD))}
-        scope = http_scope("POST", "/predict/housing", headers)
-        second = asyncio.create_task(asgi(scope, receive, wire.send))
-        await listens.wait()
-        hung_up.set()
-        await second
-        assert wire.sent == []
+        second = endpoint.connect()
+        second.send(head_of("POST", "/predict/housing", f"Content-Length: {len(GOOD)}") + GOOD)
+        second.leave()
+        assert (bytes(second.said), second.is_closing()) == (b"", True)
         engine.go_on.set()
-        await drained(asgi)
+        await drained(endpoint)
         return await first
 
     assert asyncio.run(leave()).status == 200
     assert engine.rows == 1
-    assert count(asgi, "vigie_rejected_total", reason="gone") == 1
-    assert count(asgi, "vigie_http_requests_in_progress") == 0
+    assert count(endpoint, "vigie_rejected_total", reason="gone") == 1
+    assert count(endpoint, "vigie_http_requests_in_progress") == 0
 
 
-def test_a_cancelled_request_gives_its_place_back(hold: Hold) -> None:
-    asgi, engine = hold()
-    asgi.worker_state.pipeline.admission._most_in_flight = 1
-
-    async def leave() -> Answer:
-        first = predict(asgi)
-        await asyncio.to_thread(engine.entered.wait, 10)
-        first.cancel()
-        await asyncio.wait([first])
-        engine.go_on.set()
-        return await predict(asgi)
-
-    assert asyncio.run(leave()).status == 200
-    assert count(asgi, "vigie_http_requests_in_progress") == 0
-
-
-def test_it_keeps_nothing_of_unknown_models(shared_worker_state: WorkerState, ask: AskAsgi) -> None:
-    asgi, _ = watched(shared_worker_state, fast_lane=True)
+def test_it_keeps_nothing_of_unknown_models(
+    shared_worker_state: WorkerState, ask: AskEndpoint
+) -> None:
+    endpoint, _ = watched(shared_worker_state, fast_lane=True)
     known = shared_worker_state.pipeline.routes._known
     before = set(known)
     for number in range(50):
@@ -430,38 +400,5 @@ def test_it_keeps_nothing_of_unknown_models(shared_worker_state: WorkerState, as
             f"/v2/models/no{number}/infer",
             f"/v2/models/housing/versions/{number + 2}/infer",
         ):
-            assert ask(asgi, "POST", path, {}, GOOD).status in (400, 404)
+            assert ask(endpoint, "POST", path, {}, GOOD).status in (400, 404)
     assert set(known) == before
-
-
-# --- start and stop
-
-
-def test_a_worker_says_when_it_has_started_and_stopped(make_asgi: MakeAsgi) -> None:
-    asgi = make_asgi()
-    wire = Wire([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-    asyncio.run(asgi({"type": "lifespan"}, wire.receive, wire.send))
-    assert [message["type"] for message in wire.sent] == [
-        "lifespan.startup.complete",
-        "lifespan.shutdown.complete",
-    ]
-    assert asgi.worker_state.stop.is_set()
-
-
-def test_web_sockets_are_closed(make_asgi: MakeAsgi) -> None:
-    wire = Wire([])
-    asyncio.run(make_asgi()({"type": "websocket"}, wire.receive, wire.send))
-    assert wire.sent == [{"type": "websocket.close", "code": 1003}]
-
-
-def test_create_asgi_app_loads_and_follows(tmp_path: Path, ask: AskAsgi) -> None:
-    cache = filled_cache(tmp_path / "cache")
-    asgi = create_asgi_app(
-        settings_for(cache, tmp_path / "state"),
-        lambda worker_state: create_app(worker_state=worker_state),
-    )
-    try:
-        assert ask(asgi, "GET", "/readyz", {}).status == 200
-        assert count(asgi, "vigie_workers") == 1
-    finally:
-        asgi.worker_state.close()

@@ -21,13 +21,22 @@ from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
 from vigie.serving.auth.apikeys import read_keys
-from vigie.serving.http.ports import require_free_port
+from vigie.serving.ports import require_free_port
 from vigie.serving.routing import TEMPLATES
-from vigie.serving.worker_state import history_file, registry_families, snapshot_folder
+from vigie.serving.worker_state import (
+    assemble,
+    history_file,
+    registry_families,
+    snapshot_folder,
+)
+from vigie.serving.wsgi import LateApp
 
 if TYPE_CHECKING:
-    from vigie.serving.http.asgi import CreateApp
+    from vigie.serving.worker_state import WorkerState
+    from vigie.serving.wsgi import WsgiApp
     from vigie.settings import Settings
+
+    CreateApp = Callable[[WorkerState], WsgiApp]
 
 WORKER = "vigie.serving.http.worker.Worker"
 
@@ -63,7 +72,7 @@ def _prepare_for_forks(settings: Settings) -> None:
     Frozen objects are never touched by a worker's garbage collector, so their pages stay shared.
     No engine is among them: ONNX Runtime starts a thread that a fork loses, and aborts at exit.
     """
-    shared = ["uvloop", "vigie.serving.http.asgi", WORKER.rpartition(".")[0]]
+    shared = ["uvloop", WORKER.rpartition(".")[0]]
     for module in shared:
         importlib.import_module(module)
     gc.collect()
@@ -92,23 +101,31 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": settings.graceful_timeout_seconds,
             "timeout": 60,
             "keepalive": settings.keepalive_seconds,
-            # our connections bring a parser of this kind along
-            "http_parser": "python",
             "control_socket_disable": True,
-            "asgi_lifespan": "on",
             "loglevel": "warning",
             "logger_class": _Log,
             "proc_name": "vigie",
         }.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Any:
-        from vigie.serving.http.asgi import create_asgi_app
-
-        return create_asgi_app(self._settings, self._create_app)
+    def load(self) -> tuple[WorkerState, LateApp]:
+        """What a worker serves: its parts, the models loaded, and the application for the rest."""
+        worker_state = assemble(self._settings)
+        worker_state.start()
+        app = LateApp(lambda: _create(worker_state, self._create_app))
+        if not self._settings.fast_lane:
+            app.make()
+        return worker_state, app
 
     def run(self) -> None:
         _Master(self, self._settings, self._companions).run()
+
+
+def _create(worker_state: WorkerState, create_app: CreateApp) -> WsgiApp:
+    app = create_app(worker_state)
+    # what came with Flask would else be gone through at each swap, with the loop held up
+    gc.freeze()
+    return app
 
 
 class _Log(Logger):  # type: ignore[misc]

@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
-from support.asgi import Wire, body_messages, http_scope
+from support.transport import Endpoint, send_parts
 from support.worker import JSON
 from vigie.serving.app import create_app
-from vigie.serving.http.asgi import AsgiApplication
-from vigie.serving.http.wsgi import call_wsgi
 from vigie.serving.runtime.messages import Request
 from vigie.serving.worker_state import WorkerState
-
-CHUNKED = {"content-type": JSON, "transfer-encoding": "chunked"}
+from vigie.serving.wsgi import call_wsgi, environ_of
 
 
 @pytest.mark.parametrize("coding", ["chunked", "Chunked"])
@@ -29,8 +26,8 @@ def test_a_body_that_came_in_chunks_has_a_length(coding: str) -> None:
         return [environ["wsgi.input"].read()]
 
     headers = {b"transfer-encoding": coding.encode()}
-    request = Request("POST", "/feedback", headers, b"whole")
-    response = call_wsgi(app, request, http_scope("POST", "/feedback", {}))
+    request = Request("POST", "/feedback", headers, b"whole", target=b"/feedback")
+    response = call_wsgi(app, environ_of(request, ("127.0.0.1", 50000), ("localhost", 80)))
     assert response.body == b"whole"
     (environ,) = seen
     assert environ["CONTENT_LENGTH"] == "5"
@@ -38,8 +35,8 @@ def test_a_body_that_came_in_chunks_has_a_length(coding: str) -> None:
 
 
 def test_flask_reads_a_body_that_came_in_chunks(shared_worker_state: WorkerState) -> None:
-    asgi = AsgiApplication(shared_worker_state, create_app(worker_state=shared_worker_state))
-    wire = Wire(body_messages(b'{"request_id": "unknown", "ro', b'w": "first", "actual": 1}'))
-    asyncio.run(asgi(http_scope("POST", "/feedback", CHUNKED), wire.receive, wire.send))
+    endpoint = Endpoint(shared_worker_state, create_app(worker_state=shared_worker_state))
+    parts = b'{"request_id": "unknown", "ro', b'w": "first", "actual": 1}'
+    wire = asyncio.run(send_parts(endpoint, "POST", "/feedback", {"content-type": JSON}, parts))
     errors = wire.answer.json()["errors"]
     assert [error["pointer"] for error in errors] == ["/row"]
