@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -178,6 +179,20 @@ class Postgres:
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+
+    @contextlib.contextmanager
+    def hung(self) -> Iterator[None]:
+        """The server neither answers nor goes away: each of its processes is stopped."""
+        pid = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        master = psutil.Process(pid)
+        processes = [master, *master.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

@@ -124,7 +124,8 @@ class Dispatcher:
         request_id = request_id_of(request)
         reason = error.reason if isinstance(error, Unavailable) else "deadline"
         metrics.rejected.labels(reason).inc()
-        self._count(request, "(none)", request_id, error.status)
+        route = FEEDBACK if request.path == FEEDBACK else "(none)"
+        self._count(request, route, request_id, error.status)
         return problem_response(error, request_id)
 
     def _health(self, request: Request) -> Response | None:

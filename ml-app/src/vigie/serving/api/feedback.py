@@ -14,6 +14,7 @@ from vigie.serving.openapi.document import feedback_example
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime import messages
 from vigie.serving.worker_state import current_worker_state
+from vigie.serving.wsgi import LATE
 
 if TYPE_CHECKING:
     from vigie.predictionlog.log import PredictionLog
@@ -37,7 +38,8 @@ def feedback() -> Response:
     except (InvalidInput, Conflict) as error:
         return _refusal(error, listed)
     except Unavailable as error:
-        worker_state.metrics.http.rejected.labels(error.reason).inc()
+        if LATE not in request.environ:
+            worker_state.metrics.http.rejected.labels(error.reason).inc()
         raise
 
 
