@@ -123,7 +123,7 @@ def test_what_is_in_a_row_is_bounded_too(
         crowd(b"[]", b'{"instances": %s, NaN}')[0],
     ],
 )
-def test_what_is_no_json_is_told_without_its_place(
+def test_what_is_no_json_at_its_end_is_told_without_the_place(
     shared_worker_state: WorkerState, body: bytes
 ) -> None:
     error = refused(shared_worker_state, "native", body)
@@ -137,6 +137,17 @@ def test_what_is_nested_too_deep_for_one_parser_goes_to_no_other(
     deep = b"[" * 1010 + b"]" * 1010
     error = refused(shared_worker_state, "native", crowd(b"[]", b"[" + deep + b",%s]")[0])
     assert isinstance(error, MalformedRequest)
+    assert str(error) == "The body is not JSON."
+
+
+@pytest.mark.parametrize(
+    ("body", "column"), [(b"[" * 100_000, 1026), (crowd(b"[]", b"[1,\xc3\xa9,%s]")[0], 4)]
+)
+def test_what_breaks_early_is_told_with_its_place(
+    shared_worker_state: WorkerState, body: bytes, column: int
+) -> None:
+    error = refused(shared_worker_state, "native", body)
+    assert str(error) == f"The body is not JSON (line 1, column {column})."
 
 
 @pytest.mark.parametrize("line", [b"a", b"1", b'""', b'"a"'])

@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import orjson
 
 from vigie.errors import InvalidInput, MalformedRequest
+from vigie.serving.dialects.body import malformed
 from vigie.serving.dialects.counting import SMALL_BODY, holds_more, rows_in
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _NOTHING = msgspec.Raw()
 _TABLE = "dataframe_split"
+_LONGEST_END = 16
+"""Characters of a beginning that may be wrong for no other reason than that it ends there."""
 
 
 class _Table(msgspec.Struct):
@@ -42,12 +46,21 @@ def outline_of(
     try:
         outline = _outline_of(body, members)
     except (ValueError, RecursionError):
-        # where it breaks, a parser would say that first makes objects of what stands before
-        raise MalformedRequest("The body is not JSON.") from None
+        raise _malformed(body) from None
     lists = outline.values() if type(outline) is dict else [outline]
     if any(_rows_of(one) > most for one in lists):
         return outline
     raise InvalidInput(f"The body holds more values than {most} rows of this model have.")
+
+
+def _malformed(body: bytes | bytearray) -> MalformedRequest:
+    """Says where JSON breaks, where that is in its beginning: all of it is never parsed."""
+    try:
+        orjson.loads(body[:SMALL_BODY])
+    except orjson.JSONDecodeError as broken:
+        if broken.pos < len(broken.doc) - _LONGEST_END:
+            return malformed(body, broken)
+    return MalformedRequest("The body is not JSON.")
 
 
 def _outline_of(body: bytes | bytearray, members: tuple[str, ...]) -> Any:
