@@ -7,7 +7,6 @@ the rows have it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,13 @@ import numpy as np
 
 from vigie.models.column import Column
 from vigie.models.decoding import feeds_of
+from vigie.models.number_arrays import are_beyond
 from vigie.models.rows import Decoded, Refused
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input
 
 _ROWS_A_GROUP = 64
-_INT64 = np.iinfo(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class ArrayDecoder:
 def _take_numbers(column: Column, given: Numbers, decoded: DecodedArrays) -> None:
     values = given.values
     missing = np.zeros(len(values), bool) if given.missing is None else given.missing
-    refused = _are_beyond(values, column.low, column.high)
+    refused = are_beyond(values, column.low, column.high)
     if column.item.integral and values.dtype.kind == "f":
         refused |= values != np.floor(values)
     refused = refused | missing if column.item.required else refused & ~missing
@@ -110,7 +109,7 @@ def _take_numbers(column: Column, given: Numbers, decoded: DecodedArrays) -> Non
     decoded.refused |= refused
     if decoded.refused.any():
         return
-    outside = np.flatnonzero(_are_beyond(values, column.seen_low, column.seen_high) & ~missing)
+    outside = np.flatnonzero(are_beyond(values, column.seen_low, column.seen_high) & ~missing)
     if len(outside):
         decoded.outside[column.name] = outside
     # a Python integer becomes a 32-bit float by way of a 64-bit one, too
@@ -121,16 +120,6 @@ def _take_numbers(column: Column, given: Numbers, decoded: DecodedArrays) -> Non
         decoded.missing[column.name] = many
         kept = np.where(missing, np.asarray(column.fill).astype(kept.dtype), kept)
     decoded.columns[column.name] = kept
-
-
-def _are_beyond(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Which numbers are not from `low` to `high`; a NaN is in no range."""
-    if values.dtype.kind == "i":
-        # against a float it would be rounded to one
-        low = min(max(math.ceil(low), _INT64.min), _INT64.max)
-        high = min(max(math.floor(high), _INT64.min), _INT64.max)
-    found: np.ndarray = ~((low <= values) & (values <= high))
-    return found
 
 
 def _take_distinct(column: Column, given: Distinct, decoded: DecodedArrays) -> None:

@@ -7,6 +7,7 @@ few times and builds no objects of its own; only a row that fails is looked at f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from vigie.models.single import SingleRow
 from vigie.models.wording import describe, got, kind_of
 
 if TYPE_CHECKING:
+    from vigie.models.compiled import CompiledRows
     from vigie.models.model_input import Input
 
 MOST_FIELD_ERRORS = 20
@@ -29,9 +31,18 @@ class RowDecoder:
     """Checks rows against the inputs of one model and turns them into columns."""
 
     def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
         self._columns = [Column(item) for item in inputs]
         self._names = {item.name for item in inputs}
         self._single = SingleRow(inputs)
+
+    @cached_property
+    def compiled(self) -> CompiledRows:
+        """What reads rows from the bytes of a body, where they need no second look."""
+        # rows that come as objects need none of it
+        from vigie.models.compiled import CompiledRows
+
+        return CompiledRows(self._inputs)
 
     def decode(self, rows: Sequence[Any]) -> Decoded:
         """The rows as columns; `InvalidInput` with up to 20 field errors where one is wrong."""
@@ -57,24 +68,29 @@ class RowDecoder:
             if not names.issuperset(keys):
                 raise Refused
 
-    def decode_columns(self, columns: Mapping[str, list[Any]], rows: int) -> Decoded:
+    def decode_columns(self, columns: Mapping[str, list[Any] | np.ndarray], rows: int) -> Decoded:
         """Columns of one value per row, checked as `decode` does; what is absent is missing.
 
-        `InvalidInput` has up to 20 field errors, of row `WHOLE_COLUMN` where no row is meant.
+        Numbers may be an array, [rows] or [rows, *shape]. `InvalidInput` has up to 20 field errors,
+        of row `WHOLE_COLUMN` where no row is meant.
         """
         decoded = Decoded(rows, {})
         try:
             if not columns.keys() <= self._names:
                 raise Refused
             for column in self._columns:
-                values = columns.get(column.name)
+                values: Any = columns.get(column.name)
                 if values is None:
                     values = [None] * rows
                 elif len(values) != rows:
                     raise Refused
                 column.take(values, decoded)
         except Refused:
-            raise _invalid(self._explain_columns(columns, rows)) from None
+            listed = {
+                name: values.tolist() if isinstance(values, np.ndarray) else values
+                for name, values in columns.items()
+            }
+            raise _invalid(self._explain_columns(listed, rows)) from None
         return decoded
 
     def _explain_columns(self, columns: Mapping[str, list[Any]], rows: int) -> list[FieldError]:

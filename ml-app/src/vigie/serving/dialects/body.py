@@ -67,11 +67,15 @@ def parse_json(body: bytes | bytearray, with_photos: bool = False) -> Any:
                 document = json.loads(body.decode(), parse_constant=lambda _: _NotFinite())
                 orjson.dumps(document, default=lambda _: None)
                 return document
-        where = f" (line {broken.lineno}, column {broken.colno})" if body else ""
-        text = "The body is empty; send JSON." if not body else f"The body is not JSON{where}."
-        if "infinity" in broken.msg:
-            text = f"A number is too large{where}."
-        raise MalformedRequest(text) from None
+        raise malformed(body, broken) from None
+
+
+def malformed(body: bytes | bytearray, broken: orjson.JSONDecodeError) -> MalformedRequest:
+    """Says where JSON breaks."""
+    if not body:
+        return MalformedRequest("The body is empty; send JSON.")
+    what = "A number is too large" if "infinity" in broken.msg else "The body is not JSON"
+    return MalformedRequest(f"{what} (line {broken.lineno}, column {broken.colno}).")
 
 
 def error_response(error: VigieError) -> EncodedResponse:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vigie.errors import FieldError, InvalidInput
 from vigie.models.decoding import NO_SUCH_INPUT
 from vigie.models.positional import columns_by_place, takes_lists
@@ -45,7 +47,7 @@ def wrong(where: str, expected: str, got: str) -> InvalidInput:
 
 
 def checked_columns(
-    live: LoadedModel, columns: Mapping[str, list[Any]], rows: int, point: Point
+    live: LoadedModel, columns: Mapping[str, list[Any] | np.ndarray], rows: int, point: Point
 ) -> Decoded:
     """The columns against the version's inputs, with lists of one value taken for the value."""
     inputs = live.inputs
@@ -106,8 +108,8 @@ def _what(one: FieldError) -> str:
     return f"expected {one.expected}, got {one.got}"
 
 
-def _unwrapped(values: list[Any], item: Input) -> list[Any]:
+def _unwrapped(values: list[Any] | np.ndarray, item: Input) -> list[Any] | np.ndarray:
     """Values of a scalar input, also from a tensor of shape [rows, 1]."""
-    if not item.single or list not in set(map(type, values)):
+    if isinstance(values, np.ndarray) or not item.single or list not in set(map(type, values)):
         return values
     return [value[0] if type(value) is list and len(value) == 1 else value for value in values]

@@ -12,6 +12,9 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.answer_tensors import goes_by_name
 from vigie.serving.dialects.body import check_is_json, check_not_compressed, parse_json
 from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, gathered, wrong
+from vigie.serving.dialects.outline import outline_of
+from vigie.serving.dialects.quick_bodies import BEGINNING, INVOCATIONS
+from vigie.serving.dialects.quick_table import read_split
 from vigie.serving.dialects.table import columns_of, read_csv, with_numbers
 from vigie.serving.dialects.tfserving import TfServingDialect, without_names
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
@@ -55,7 +58,14 @@ class InvocationsDialect:
             check_not_compressed(request)
             return DecodedRequest(self._by_csv(request.body, live))
         check_is_json(request)
-        return DecodedRequest(self._by_json(parse_json(request.body, bool(live.images)), live))
+        most = self._most.of(live)
+        document = outline_of(request.body, live, most, FORMATS)
+        if document is None:
+            quick = _quickly(request.body, live, most)
+            if quick is not None:
+                return DecodedRequest(quick)
+            document = parse_json(request.body, bool(live.images))
+        return DecodedRequest(self._by_json(document, live))
 
     def _by_csv(self, body: bytes | bytearray, live: LoadedModel) -> Decoded:
         columns, rows = read_csv(body, self._most.of(live))
@@ -133,6 +143,13 @@ class InvocationsDialect:
         if isinstance(error, MalformedRequest | UnsupportedMediaType):
             text += " JSON (application/json) and CSV (text/csv) are taken."
         return EncodedResponse(orjson.dumps({"error_code": code, "message": text}), status=status)
+
+
+def _quickly(body: bytes | bytearray, live: LoadedModel, most: int) -> Decoded | None:
+    if b'"dataframe_split"' in body[:BEGINNING]:
+        return read_split(body, live, most)
+    found = INVOCATIONS.read(body, live, most)
+    return found[0] if found else None
 
 
 def _named(document: PackageDocument, answers: Answers) -> list[dict[str, Any]]:

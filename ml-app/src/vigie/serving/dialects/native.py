@@ -19,6 +19,8 @@ from vigie.models.positional import columns_by_place, takes_lists
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.body import check_is_json, parse_json
 from vigie.serving.dialects.columns import MostRows
+from vigie.serving.dialects.outline import outline_of
+from vigie.serving.dialects.quick_bodies import NATIVE
 from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import MEDIA_TYPE, field_errors, problem_body
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse
@@ -59,7 +61,13 @@ class NativeDialect:
         if live.images and (decoded := _by_files(request, live, most)):
             return DecodedRequest(decoded)
         check_is_json(request, FILES if live.images else "")
-        body = _unwrap(parse_json(request.body, bool(live.images)), live)
+        document = outline_of(request.body, live, most, _WRAPPERS)
+        if document is None:
+            quick = NATIVE.read(request.body, live, most)
+            if quick is not None:
+                return DecodedRequest(quick[0])
+            document = parse_json(request.body, bool(live.images))
+        body = _unwrap(document, live)
         count = len(body.rows)
         if not 1 <= count <= most:
             wrong = FieldError(0, "", f"1 to {most} rows", f"{count} rows")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import InvalidInput, MalformedRequest
 from vigie.models.rows import number_in
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
+from vigie.serving.dialects.counting import lines_in
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input
@@ -36,7 +38,8 @@ def read_csv(body: bytes | bytearray, most_rows: int) -> tuple[Columns, int]:
     """
     try:
         text = body.decode("utf-8-sig")
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        lines = list(islice((line for line in reader if line), most_rows + 2))
     except UnicodeDecodeError:
         raise MalformedRequest("The table is not UTF-8.") from None
     except csv.Error as broken:
@@ -45,7 +48,8 @@ def read_csv(body: bytes | bytearray, most_rows: int) -> tuple[Columns, int]:
         raise InvalidInput("The table needs a line with the names of the inputs and a row.")
     names, *rows = lines
     if len(rows) > most_rows:
-        raise wrong("table", f"1 to {most_rows} rows", f"{len(rows)} rows")
+        # of too many, what is behind is not read
+        raise wrong("table", f"1 to {most_rows} rows", f"{lines_in(body) - 1} rows")
     cells = [[cell if cell != "" else None for cell in row] for row in rows]
     return columns_of(names, cells, lambda row: f"row {row + 1}"), len(rows)
 

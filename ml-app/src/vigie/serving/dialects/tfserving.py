@@ -25,7 +25,14 @@ from vigie.serving.dialects.columns import (
     unnamed,
     wrong,
 )
-from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
+from vigie.serving.dialects.outline import outline_of
+from vigie.serving.dialects.quick_bodies import TENSORFLOW_SERVING
+from vigie.serving.runtime.messages import (
+    USUAL_FORMAT,
+    DecodedRequest,
+    EncodedResponse,
+    ResponseFormat,
+)
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Answers
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
 SIGNATURE = "serving_default"
+_MEMBERS = ("instances", "inputs")
 _BY_COLUMN = ResponseFormat("outputs")
 
 
@@ -54,7 +62,15 @@ class TfServingDialect:
         if not self._offered:
             raise MalformedRequest("Only :predict is offered here, no :classify and no :regress.")
         check_not_compressed(request)
-        document = parse_json(request.body, bool(live.images))
+        most = self._most.of(live)
+        document = outline_of(request.body, live, most, _MEMBERS)
+        if document is None:
+            quick = TENSORFLOW_SERVING.read(request.body, live, most)
+            if quick is not None:
+                decoded, form = quick
+                by_column = form.member == "inputs"
+                return DecodedRequest(decoded, _BY_COLUMN if by_column else USUAL_FORMAT)
+            document = parse_json(request.body, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object with instances or inputs", kind_of(document))
         known = signature_of(live.document)

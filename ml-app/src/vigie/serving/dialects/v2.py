@@ -18,11 +18,13 @@ from vigie.models.wording import kind_of
 from vigie.serving.dialects.answer_tensors import answer_tensors, answer_values
 from vigie.serving.dialects.body import check_not_compressed, error_response, parse_json
 from vigie.serving.dialects.columns import MostRows, check_rows, checked_columns, wrong
+from vigie.serving.dialects.outline import outline_of
 from vigie.serving.dialects.v2_tensors import Tensor, as_binary, as_json
 from vigie.serving.runtime.messages import DecodedRequest, EncodedResponse, ResponseFormat
 
 if TYPE_CHECKING:
     from vigie.errors import FieldError, VigieError
+    from vigie.models.rows import Columns
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import Request, RequestContext, Result
 
@@ -42,7 +44,9 @@ class V2Dialect:
         """The rows of the tensors; the response format is what to answer and how."""
         check_not_compressed(request)
         header, data = _split(request)
-        document = parse_json(header, bool(live.images))
+        document = outline_of(header, live, self._most.of(live))
+        if document is None:
+            document = parse_json(header, bool(live.images))
         if type(document) is not dict:
             raise wrong("body", "object", kind_of(document))
         response_format = _response_format(document, live)
@@ -65,12 +69,12 @@ class V2Dialect:
             checked_columns(live, columns, tensors[0].rows, point), response_format
         )
 
-    def _columns(self, tensors: list[Tensor], live: LoadedModel) -> dict[str, list[Any]]:
+    def _columns(self, tensors: list[Tensor], live: LoadedModel) -> Columns:
         rows = tensors[0].rows
         check_rows(rows, self._most.of(live), f"{tensors[0].where}.shape")
         if _is_table(tensors, live):
             return tensors[0].columns(live.inputs)
-        columns: dict[str, list[Any]] = {}
+        columns: Columns = {}
         for tensor in tensors:
             name, where = tensor.name, tensor.where
             item = live.inputs.get(name)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vigie.models.number_arrays import ends_of
 from vigie.models.positional import in_order
 from vigie.models.wording import kind_of
 from vigie.serving.dialects.columns import wrong
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input
+    from vigie.models.rows import Columns
 
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(code)
@@ -61,17 +63,20 @@ class Tensor:
         """The first size of the shape."""
         return self.shape[0]
 
-    def column(self, item: Input) -> list[Any]:
+    def column(self, item: Input) -> list[Any] | np.ndarray:
         """One value per row of the input; `InvalidInput` where it is no tensor for it."""
         self._check_fits(item)
         if item.is_image:
             return self._photos()
         flat = self._texts() if self.datatype == "BYTES" else self._numbers()
+        if isinstance(flat, np.ndarray):
+            shaped = flat.reshape(-1, *item.shape)
+            return shaped if item.tensor != "string" else shaped.tolist()
         for size in reversed(item.shape):
             flat = [flat[start : start + size] for start in range(0, len(flat), size)]
         return flat
 
-    def columns(self, inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
+    def columns(self, inputs: Mapping[str, Input]) -> Columns:
         """One value per row of each input, from a table [rows, inputs] in the inputs' order."""
         if self.shape[1:] != (len(inputs),):
             expected = f"[{self.rows}, {len(inputs)}], {in_order(inputs)}"
@@ -81,7 +86,12 @@ class Tensor:
         flat = self._texts() if self.datatype == "BYTES" else self._numbers()
         if any(item.is_image for item in inputs.values()):
             raise wrong(self.where, "a tensor of their own for photos", "one of all inputs")
-        return {name: flat[place :: len(inputs)] for place, name in enumerate(inputs)}
+        columns: Columns = {}
+        for place, (name, item) in enumerate(inputs.items()):
+            values = flat[place :: len(inputs)]
+            texts = item.tensor == "string"
+            columns[name] = values.tolist() if isinstance(values, np.ndarray) and texts else values
+        return columns
 
     def _check_fits(self, item: Input) -> None:
         # whoever sends pixels learns first that they are not what is wanted
@@ -106,20 +116,21 @@ class Tensor:
             expected = "BYTES" if takes_text else "a datatype of numbers"
             raise wrong(f"{self.where}.datatype", expected, self.datatype)
 
-    def _numbers(self) -> list[Any]:
+    def _numbers(self) -> list[Any] | np.ndarray:
         dtype = DTYPES[self.datatype]
         if isinstance(self.data, list):
             flat = self._flat(self.data)
-            self._check_kinds(flat, _KINDS[dtype.kind])
-            self._check_range(flat, dtype)
+            kinds = self._checked_kinds(flat, _KINDS[dtype.kind])
+            self._check_range(flat, kinds, dtype)
             return [v if v is None else int(v) for v in flat] if dtype.kind == "b" else flat
         expected = prod(self.shape) * dtype.itemsize
         if len(self.data) != expected:
             raise wrong(f"{self.where}.data", f"{expected} bytes", f"{len(self.data)} bytes")
         if dtype.kind == "b":
             dtype = np.dtype("u1")
-        numbers: list[Any] = np.frombuffer(self.data, dtype).tolist()
-        if self.datatype == "BOOL" and max(numbers) > 1:
+        # a copy: the body is not held by its columns
+        numbers = np.frombuffer(self.data, dtype).copy()
+        if self.datatype == "BOOL" and numbers.max() > 1:
             raise wrong(f"{self.where}.data", "bytes 0 and 1", "another")
         return numbers
 
@@ -127,7 +138,7 @@ class Tensor:
         if not isinstance(self.data, list):
             return read_texts(self.data, prod(self.shape), f"{self.where}.data")
         flat = self._flat(self.data)
-        self._check_kinds(flat, frozenset({str, _NONE}))
+        self._checked_kinds(flat, frozenset({str, _NONE}))
         return flat
 
     def _photos(self) -> list[Any]:
@@ -148,18 +159,23 @@ class Tensor:
             level = [value for part in level for value in part]
         return level
 
-    def _check_kinds(self, flat: list[Any], kinds: frozenset[type]) -> None:
-        if not set(map(type, flat)) <= kinds:
+    def _checked_kinds(self, flat: list[Any], kinds: frozenset[type]) -> set[type]:
+        found = set(map(type, flat))
+        if not found <= kinds:
             self._refuse_first(flat, lambda value: type(value) in kinds)
+        return found
 
-    def _check_range(self, flat: list[Any], dtype: np.dtype[Any]) -> None:
+    def _check_range(self, flat: list[Any], kinds: set[type], dtype: np.dtype[Any]) -> None:
         if dtype.kind == "b":
             return
         ends = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
         low, high = ends.min, ends.max
         low, high = (int(low), int(high)) if dtype.kind in "iu" else (float(low), float(high))
-        present = [value for value in flat if value is not None]
-        if present and not (low <= min(present) and max(present) <= high):
+        present = flat if _NONE not in kinds else [value for value in flat if value is not None]
+        if not present:
+            return
+        least, most = ends_of(present, kinds - {_NONE})
+        if not (low <= least and most <= high):
             self._refuse_first(flat, lambda value: value is None or low <= value <= high)
 
     def _refuse_first(self, flat: list[Any], good: Callable[[Any], bool]) -> None:
