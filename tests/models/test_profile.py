@@ -17,7 +17,7 @@ from vigie.models.model_input import Input
 from vigie.models.photo import photo_of
 from vigie.models.photo_figures import FIGURES
 from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile
-from vigie.monitoring.bins import BinCounts
+from vigie.monitoring.bin_counts import NumberCounts
 from vigie.monitoring.drift import psi
 from vigie.training.photos.split import split_photos
 
@@ -160,8 +160,8 @@ def test_darkened_photos_move_brightness_and_contrast_and_nothing_else(tmp_path:
     def drift_of(rows: np.ndarray) -> dict[str, float]:
         found = {}
         for place, figure in enumerate(FIGURES):
-            counted = BinCounts(profile.inputs[f"photo.{figure}"])
-            counted.add(rows[:, place].tolist())
+            counted = NumberCounts(profile.inputs[f"photo.{figure}"])
+            counted.count(rows[:, place])
             shares = np.array(counted.distribution.shares)
             found[figure] = psi(counted.counts, shares)
         return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from support.packages import HOUSING_INPUTS, housing_document, iris_document
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
 from vigie.models.profile import RESERVED_BINS, SMOOTHING, Distribution, Profile, build_profile
-from vigie.monitoring.bins import ROWS_AT_ONCE, BinCounts, BinMetrics, VersionBins
+from vigie.monitoring.bin_counts import BinCounts
+from vigie.monitoring.bins import MOST_WAITING, BinMetrics, VersionBins
 
 DOCUMENT = PackageDocument.model_validate(housing_document())
 RNG = np.random.default_rng(11)
@@ -83,14 +86,6 @@ def test_what_training_never_saw_has_its_own_bins() -> None:
     assert (surface["below"], surface["above"], sum(surface.values())) == (3, 2, 5)
     assert of(bins.inputs["district"])["other"] == 3
     assert (of(bins.prediction)["below"], of(bins.prediction)["above"]) == (1, 3)
-
-
-def test_the_edges_of_training_are_inside() -> None:
-    edges = (0.0, 1.0, 2.0)
-    names = ("0..1", "1..2", "missing", "below", "above", "other")
-    counts = BinCounts(Distribution(kind="numeric", edges=edges, bins=names, shares=(1 / 6,) * 6))
-    counts.add([0.0, 0.999, 1.0, 2.0, 2.000001, -0.000001])
-    assert counts.counts.tolist() == [2, 2, 0, 1, 1, 0]
 
 
 def test_a_choice_that_is_named_like_a_reserved_bin_is_itself() -> None:
@@ -162,12 +157,62 @@ def test_of_a_photo_its_figures_are_counted() -> None:
     assert counts["photo.contrast"]["below"] == 3
 
 
-def test_what_waits_is_bounded() -> None:
+def test_what_waits_is_bounded_and_numbers_alone() -> None:
     profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
     bins, decoder = VersionBins(profile, DOCUMENT), RowDecoder(DOCUMENT.inputs)
-    for row in homes(ROWS_AT_ONCE * 2 + 3):
-        bins.observe(decoder.decode([row]), {"price_eur": np.array([0.5])})
-    assert len(bins._pending) == 3
+    text = str(10**18 + 7)
+    references = sys.getrefcount(text)
+    decoded = decoder.decode([{**row, "district": text} for row in homes(1000)])
+    for _ in range(MOST_WAITING // 1000):
+        bins.observe(decoded, {"price_eur": np.full(1000, 0.5)})
+        waiting = sum(len(counts.waiting) for counts in bins.inputs.values())
+        assert waiting + sum(map(len, bins._answers)) < MOST_WAITING
+    del decoded
+    assert sys.getrefcount(text) == references
+    bins.add_up()
+    assert bins.inputs["district"].counts.sum() == MOST_WAITING // 1000 * 1000
+
+
+def test_arrays_count_as_lists_do() -> None:
+    rows, prices = homes(300), RNG.normal(size=300)
+    profile, decoder = profile_of(rows, prices), RowDecoder(DOCUMENT.inputs)
+    lists, arrays = VersionBins(profile, DOCUMENT), VersionBins(profile, DOCUMENT)
+    decoded = decoder.decode(rows)
+    lists.observe(decoded, {"price_eur": prices})
+    kinds = {"surface_m2": np.float64, "rooms": np.int64, "land_m2": np.float64}
+    decoded.columns |= {name: np.array(decoded.columns[name], kind) for name, kind in kinds.items()}  # type: ignore[misc]
+    for _ in range(2):
+        arrays.observe(decoded, {"price_eur": prices})
+    for bins in (lists, arrays):
+        bins.add_up()
+    for name, counts in lists.inputs.items():
+        assert (2 * counts.counts).tolist() == arrays.inputs[name].counts.tolist(), name
+
+
+def test_threads_lose_nothing_and_no_count_ever_falls() -> None:
+    """What a missing value was filled with is never counted for a moment."""
+    profile = profile_of(homes(50), RNG.uniform(0, 1, 50))
+    bins, decoder = VersionBins(profile, DOCUMENT), RowDecoder(DOCUMENT.inputs)
+    decoded = decoder.decode(homes(7, land_m2=None))
+
+    def work() -> None:
+        for _ in range(2000):
+            bins.observe(decoded, {"price_eur": np.full(7, 0.5)})
+
+    land = bins.inputs["land_m2"]
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(work) for _ in range(3)]
+        before = land.counts.copy()
+        while not all(one.done() for one in done):
+            bins.add_up()
+            now = land.counts.copy()
+            assert (now >= before).all()
+            before = now
+        for one in done:
+            one.result()
+    bins.add_up()
+    found = dict(zip(land.distribution.bins, land.counts.tolist(), strict=True))
+    assert {name: number for name, number in found.items() if number} == {"missing": 3 * 2000 * 7}
 
 
 def test_bins_are_there_at_zero_before_the_first_row_in_texts_as_well() -> None:

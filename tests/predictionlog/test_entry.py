@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import orjson
 
 from support.colours_package import colours_document
 from support.fruits import COMPONENTS, fruits_document
+from support.packages import housing_document
 from support.photos import LABELS, in_base64, photo_bytes
+from support.worker import HOME
 from vigie.engines.predictor import Answers
 from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
@@ -47,3 +52,15 @@ def test_the_vector_of_a_model_that_answers_nothing_else_is_kept() -> None:
     content |= {"task": "embedding", "label_notes": {}}
     document = PackageDocument.model_validate(content)
     assert document.kept_outputs == ("vector",)
+
+
+def test_columns_that_are_arrays_are_logged_as_lists_are() -> None:
+    document = PackageDocument.model_validate(housing_document())
+    rows = [{**HOME, "land_m2": None}, {**HOME, "surface_m2": 20.25, "land_m2": 60.5}]
+    decoded = RowDecoder(document.inputs).decode(rows)
+    answers = Answers({"price_eur": np.array([1.0, 2.0])})
+    logged = Entry(1, "id", document, "1", decoded, answers).rows(with_inputs=True)
+    names = ("surface_m2", "rooms", "land_m2", "land_m2__missing")
+    arrays: dict[str, Any] = {n: np.array(decoded.columns[n], np.float32) for n in names}
+    other = replace(decoded, columns=decoded.columns | arrays)
+    assert Entry(1, "id", document, "1", other, answers).rows(with_inputs=True) == logged

@@ -142,7 +142,7 @@ def test_a_forgotten_version_leaves_no_series_and_its_successor_keeps_all(
     before = series(metrics)
     metrics.models.start_version_at_zero("iris", "1")
     metrics.models.predictions.labels("iris", "1").observe(1)
-    metrics.models.outside_range.labels("iris", "1", "petal").inc()
+    metrics.models.outside_range.labels("iris", "1", "petal").observe(1)
     assert series(metrics) > before
     metrics.forget_version("iris", "1", ("petal", "never_outside"))
     assert series(metrics) == before

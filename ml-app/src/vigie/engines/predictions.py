@@ -35,7 +35,8 @@ def predictions_of(
         names = [output.name for output in document.shown_outputs]
         values = [answers.outputs[name].tolist() for name in names]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    _add_found(rows, document, answers)
+    if answers.nearest is not None or document.label_notes:
+        _add_found(rows, document, answers)
     _bound(rows, answers)
     if outside:
         _warn(rows, document, outside)
@@ -78,9 +79,9 @@ def _bound(rows: list[dict[str, Any]], answers: Answers) -> None:
         for row in rows:
             row["warnings"] = []
         return
-    ends = zip(rows, answers.lower.tolist(), answers.upper.tolist(), strict=True)
-    for row, low, high in ends:
-        row["interval"] = [low, high]
+    low, high = answers.lower.tolist(), answers.upper.tolist()
+    for place, row in enumerate(rows):
+        row["interval"] = [low[place], high[place]]
         row["warnings"] = []
 
 

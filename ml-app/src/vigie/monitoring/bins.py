@@ -1,85 +1,35 @@
 """Inputs and predictions counted into the bins of the profile: what drift is computed from.
 
-A call of the model costs one append to a list; every few hundred rows are counted together.
+A call of the model leaves its values, eight bytes each; once a second, or when there are many of
+them, they are counted together.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from vigie.models.model_output import best_labels
 from vigie.models.photo_figures import FIGURES
-from vigie.models.profile import RESERVED_BINS, choice_bin
+from vigie.monitoring.bin_counts import ChoiceCounts, NumberCounts
 from vigie.monitoring.gauges import MergedGauges
-from vigie.monitoring.series_text import SeriesText
 
 if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
-    from vigie.models.profile import Distribution, Profile
+    from vigie.models.profile import Profile
     from vigie.models.rows import Decoded
+    from vigie.monitoring.bin_counts import BinCounts
     from vigie.monitoring.gauges import Merge
 
 log = logging.getLogger("vigie.monitoring")
 
-ROWS_AT_ONCE = 512
-
-
-class BinCounts:
-    """How many values fell into each bin of one distribution, in the order of its bins."""
-
-    def __init__(self, distribution: Distribution, fill: object = None) -> None:
-        self.distribution = distribution
-        self.counts = np.zeros(len(distribution.bins), np.int64)
-        names = {name: place for place, name in enumerate(distribution.bins)}
-        self._missing, below, above, self._other = (names[name] for name in RESERVED_BINS)
-        self._edges = np.array(distribution.edges)
-        within = len(distribution.edges) - 1
-        # by place among the edges: the bins, what is above, and last, as -1, what is below
-        self._places = np.array([*range(within), above, below])
-        self._names = names
-        self._fill = None if fill is None else self._count([fill])
-        self._texts: tuple[SeriesText, bytes] | None = None
-        self._text = b""
-
-    def add(self, values: Sequence[Any], missing: int = 0) -> None:
-        """Counts values; so many of them are fills of missing ones."""
-        self._text = b""
-        self.counts += self._count(values)
-        if missing and self._fill is not None:
-            self.counts -= missing * self._fill
-            self.counts[self._missing] += missing
-
-    def texts(self, kind: str, labels: Mapping[str, str]) -> tuple[bytes, bytes]:
-        """Its counts and its reference shares as a snapshot has them; `labels` never change."""
-        if self._texts is None:
-            bins = [{**labels, "bin": name} for name in self.distribution.bins]
-            counted = SeriesText((f"vigie_{kind}_bin_total", one) for one in bins)
-            reference = SeriesText((f"vigie_{kind}_reference_ratio", one) for one in bins)
-            self._texts = counted, reference.of(self.distribution.shares)
-        names, shares = self._texts
-        self._text = self._text or names.of(self.counts.tolist())
-        return self._text, shares
-
-    def _count(self, values: Sequence[Any]) -> np.ndarray:
-        if self.distribution.kind == "choice":
-            counts = np.zeros(len(self.counts), np.int64)
-            for value, number in Counter(values).items():
-                counts[self._names.get(choice_bin(value), self._other)] += number
-            return counts
-        numbers = np.array(values, np.float64)
-        found = self._edges.searchsorted(numbers, "right") - 1
-        # the last bin holds its upper edge, as in the profile
-        found[numbers == self._edges[-1]] = len(self._edges) - 2
-        return np.bincount(self._places[found], minlength=len(self.counts))
+MOST_WAITING = 2**15
+"""Values of a version that wait at most, 256 KiB: counting them takes less than a millisecond."""
 
 
 class VersionBins:
@@ -90,55 +40,75 @@ class VersionBins:
     """
 
     def __init__(self, profile: Profile, document: PackageDocument) -> None:
-        self.inputs = {
-            item.name: BinCounts(
-                profile.inputs[item.name], item.missing.fill if item.missing else None
-            )
-            for item in document.inputs
-            if item.name in profile.inputs
-            and not item.shape
-            and profile.inputs[item.name].kind == ("choice" if item.choices else "numeric")
-        }
+        self._numbers: dict[str, NumberCounts] = {}
+        self._choices: dict[str, ChoiceCounts] = {}
+        for item in document.inputs:
+            found, fill = profile.inputs.get(item.name), item.missing.fill if item.missing else None
+            if found is None or item.shape:
+                continue
+            if item.choices and found.kind == "choice":
+                self._choices[item.name] = ChoiceCounts(found, fill)
+            elif not item.choices and found.kind == "numeric":
+                self._numbers[item.name] = NumberCounts(found, fill)
         self._figures = {
-            (item.name, place): BinCounts(profile.inputs[f"{item.name}.{figure}"])
+            (item.name, place): NumberCounts(found)
             for item in document.images
             for place, figure in enumerate(FIGURES)
             if (found := profile.inputs.get(f"{item.name}.{figure}")) and found.kind == "numeric"
         }
-        self._values = tuple(self.inputs)
-        self.inputs |= {
-            f"{name}.{FIGURES[place]}": counts for (name, place), counts in self._figures.items()
-        }
+        figures = {f"{name}.{FIGURES[at]}": counts for (name, at), counts in self._figures.items()}
+        self.inputs: dict[str, BinCounts] = {**self._numbers, **self._choices, **figures}
         output = document.outputs[0]
         self._output = output.name
-        self._labels = document.labels if document.task == "classification" else ()
-        kind = "choice" if self._labels else "numeric"
-        counted = profile.prediction.kind == kind and (self._labels or not output.shape)
-        self.prediction = BinCounts(profile.prediction) if counted else None
+        self.prediction: NumberCounts | ChoiceCounts | None = None
+        if profile.prediction.kind == "choice" and document.task == "classification":
+            self.prediction = ChoiceCounts(profile.prediction)
+            self._labels = self.prediction.places_of(document.labels)
+        elif profile.prediction.kind == "numeric" and not output.shape:
+            self.prediction = NumberCounts(profile.prediction)
+        self._width = len(self.inputs) + 1
+        self._waiting = 0
+        self._answers: list[np.ndarray] = []
         self._lock = threading.Lock()
-        self._pending: list[tuple[Decoded, Mapping[str, np.ndarray]]] = []
-        self._rows = 0
 
     def observe(self, decoded: Decoded, outputs: Mapping[str, np.ndarray]) -> None:
         """Counts answered rows: their inputs and each output [rows, …]."""
-        self._pending.append((decoded, outputs))
-        self._rows += decoded.rows
-        if self._rows >= ROWS_AT_ONCE:
+        try:
+            answers, columns, missing = outputs[self._output], decoded.columns, decoded.missing
+            for name, numbers in self._numbers.items():
+                values = columns[name]
+                if missing or type(values) is not list:
+                    numbers.wait(values, missing.get(name, 0))
+                else:
+                    numbers.keep(values)
+            for name, choices in self._choices.items():
+                choices.wait(columns[name], missing.get(name, 0))
+            for (name, place), numbers in self._figures.items():
+                numbers.wait([row[place] for row in decoded.figures[name]])
+            if self.prediction is not None:
+                self._answers.append(answers)
+            self._waiting += decoded.rows * self._width + answers.size
+        except Exception:
+            # figures may be lost, but never the answers
+            log.exception("the rows of a call could not be counted")
+        if self._waiting >= MOST_WAITING:
             self.add_up()
 
     def add_up(self) -> None:
         """Takes what waits into the counts."""
         with self._lock:
-            number = len(self._pending)
-            waiting = self._pending[:number]
-            del self._pending[:number]
-            self._rows = 0
+            if not self._waiting:
+                return
+            # first: what comes in between will be looked at again
+            self._waiting = 0
             try:
-                if waiting:
-                    self._count(waiting)
+                for counts in self.inputs.values():
+                    counts.add_up()
+                if self.prediction is not None:
+                    self._add_up_answers(self.prediction)
             except Exception:
-                # figures may be lost, but neither the answers nor the page that shows them
-                log.exception("the rows of %d calls could not be counted", number)
+                # nor the page that shows them
+                log.exception("the rows of some calls could not be counted")
 
     def texts(
         self, labels: Mapping[str, str]
@@ -153,20 +123,13 @@ class VersionBins:
             counted = [self.prediction] if self.prediction else []
             return inputs, [counts.texts("prediction", labels) for counts in counted]
 
-    def _count(self, waiting: Sequence[tuple[Decoded, Mapping[str, np.ndarray]]]) -> None:
-        for name in self._values:
-            counts = self.inputs[name]
-            values = list(chain.from_iterable(decoded.columns[name] for decoded, _ in waiting))
-            counts.add(values, sum(decoded.missing.get(name, 0) for decoded, _ in waiting))
-        for (name, place), counts in self._figures.items():
-            counts.add([row[place] for decoded, _ in waiting for row in decoded.figures[name]])
-        if self.prediction is None:
-            return
-        answers = np.concatenate([outputs[self._output] for _, outputs in waiting])
-        if self._labels:
-            self.prediction.add(best_labels(self._labels, answers))
-        else:
-            self.prediction.add(answers.tolist())
+    def _add_up_answers(self, prediction: NumberCounts | ChoiceCounts) -> None:
+        waiting = self._answers[:]
+        del self._answers[: len(waiting)]
+        if waiting:
+            answers = np.concatenate(waiting)
+            choice = isinstance(prediction, ChoiceCounts)
+            prediction.count(self._labels[answers.argmax(axis=1)] if choice else answers)
 
 
 class BinMetrics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +47,7 @@ class HttpMetrics:
             "vigie_rejected_total", "Requests turned away before they ran.",
             ("reason",), registry=registry,
         )  # fmt: skip
-        self._series: dict[tuple[str, str, int], BufferedSeries] = {}
+        self._observe: dict[tuple[str, str, int], Callable[[float], None]] = {}
         for reason in REJECTIONS:
             self.rejected.labels(reason)
         for reason in DROPS:
@@ -55,11 +55,11 @@ class HttpMetrics:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answered request; `route` is a template, never a raw path."""
-        key = (method, route, status)
-        found = self._series.get(key)
-        if found is None:
-            found = self._series[key] = self.requests.labels(method, route, str(status))
-        found.observe(seconds)
+        observe = self._observe.get((method, route, status))
+        if observe is None:
+            observe = self.requests.labels(method, route, str(status)).observe
+            self._observe[method, route, status] = observe
+        observe(seconds)
 
     def start_route_at_zero(self, method: str, route: str) -> None:
         """Makes the series of a route's answers exist before its first request.

@@ -36,10 +36,10 @@ class ModelMetrics:
             "vigie_stage_duration_seconds", "Time of a prediction by stage.",
             (*_VERSION, "stage"), STAGE_SECONDS, registry,
         )  # fmt: skip
-        self.outside_range = Counter(
+        self.outside_range = BufferedCounter(
             "vigie_input_outside_range_total",
             "Allowed values that were never seen in training.",
-            (*_VERSION, "feature"), registry=registry,
+            (*_VERSION, "feature"), registry,
         )  # fmt: skip
         self.batch_rows = BufferedHistogram(
             "vigie_batch_rows", "Rows in one call of the model.", ("model",), BATCH_ROWS, registry

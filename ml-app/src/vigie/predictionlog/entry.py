@@ -95,7 +95,7 @@ def _values(item: Input, decoded: Decoded) -> list[Any]:
     """
     if item.is_image:
         return [_named_figures(figures) for figures in decoded.figures[item.name]]
-    values = decoded.columns[item.name]
+    values = _plain(decoded.columns[item.name], item.integral)
     if item.shape:
         size = len(values) // decoded.rows
         return [values[start : start + size] for start in range(0, len(values), size)]
@@ -104,6 +104,14 @@ def _values(item: Input, decoded: Decoded) -> list[Any]:
     if item.missing and item.missing.indicator:
         absent = decoded.columns[item.missing.indicator]
         return [None if gone else v for v, gone in zip(values, absent, strict=True)]
+    return values
+
+
+def _plain(values: list[Any] | np.ndarray, integral: bool) -> list[Any]:
+    """Values of a column as JSON has them."""
+    if isinstance(values, np.ndarray):
+        plain: list[Any] = (values.astype(np.int64) if integral else values).tolist()
+        return plain
     return values
 
 

@@ -49,9 +49,10 @@ class PredictionLog:
         answers: Answers,
     ) -> bool:
         """Whether this answered request goes to the log. Never waits, never fails."""
-        return self.is_on and self._queue.offer(
-            request_id, document, version, decoded, answers.without_neighbours()
-        )
+        now, queue = time.time(), self._queue
+        if not self.is_on or queue.leaves_out(request_id, decoded.rows, now):
+            return False
+        return queue.offer(request_id, document, version, decoded, answers, now)
 
     @cached_property
     def feedback(self) -> Feedback:

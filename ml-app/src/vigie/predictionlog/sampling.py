@@ -12,6 +12,7 @@ from zlib import crc32
 MOST_HALVINGS = 20
 _BITS = 32
 _ALL = 1 << _BITS
+_MASK = _ALL - 1
 _SPREAD = 2654435761  # Knuth, The Art of Computer Programming 3, 6.4: ids that count up spread too
 Share = tuple[int, int]
 """An hour since 1970, and how often the share was halved in it."""
@@ -26,7 +27,7 @@ def halvings_of(request_id: str) -> int:
 
 
 def _spread(request_id: str) -> int:
-    return crc32(request_id.encode()) * _SPREAD & (_ALL - 1)
+    return crc32(request_id.encode()) * _SPREAD & _MASK
 
 
 class RateCap:
@@ -57,10 +58,13 @@ class RateCap:
 
         At high rates that is nearly every one: they wait for nobody and pay next to nothing.
         """
-        if self._since <= seconds < self._until and _spread(request_id) >= self._bound:
-            self._left_out.append(rows)
-            return True
-        return False
+        if not (self.halvings and self._since <= seconds < self._until):
+            return False
+        # `_spread`, of which even the call would be felt
+        if crc32(request_id.encode()) * _SPREAD & _MASK < self._bound:
+            return False
+        self._left_out.append(rows)
+        return True
 
     def takes(self, request_id: str, rows: int, seconds: float) -> bool:
         """Whether a request is logged that is answered now, `seconds` since 1970."""

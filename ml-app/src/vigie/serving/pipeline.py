@@ -286,8 +286,9 @@ class Pipeline:
         bound.decode.observe(context.decode_seconds)
         bound.infer.observe(result.infer_seconds)
         bound.encode.observe(encode_seconds)
-        for name, rows in decoded.outside.items():
-            bound.outside[name].inc(len(rows))
+        if decoded.outside:
+            for name, rows in decoded.outside.items():
+                bound.outside[name].observe(len(rows))
 
     def _refuse(self, context: RequestContext, failure: VigieError) -> Response:
         live = context.known_live

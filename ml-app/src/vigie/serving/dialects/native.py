@@ -85,7 +85,8 @@ class NativeDialect:
         """`{"model", "version", "request_id", "predictions": [one object per row]}`."""
         live = context.live
         predictions = predictions_of(live.document, result.answers, context.decoded.outside)
-        add_thumbnails(predictions, live, result.answers)
+        if result.answers.nearest is not None:
+            add_thumbnails(predictions, live, result.answers)
         return EncodedResponse(
             orjson.dumps(
                 {

@@ -103,6 +103,12 @@ class LoadedModel:
     images: tuple[Input, ...] = ()
     """The inputs that take photos."""
     loaded_at: float = field(default_factory=time.time)
+    head: bytes = field(init=False)
+    """`headers` as they are sent."""
+
+    def __post_init__(self) -> None:
+        head = b"".join([b"%b: %b\r\n" % header for header in self.headers])
+        object.__setattr__(self, "head", head)
 
     @property
     def document(self) -> PackageDocument:

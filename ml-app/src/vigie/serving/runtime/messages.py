@@ -62,13 +62,34 @@ class Request:
         return trace.decode() if trace is not None and _TRACEPARENT.fullmatch(trace) else None
 
 
-@dataclass(slots=True)
 class Response:
-    """One HTTP response: status, headers in order, whole body."""
+    """One HTTP response: status, headers in order, whole body.
 
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
+    `head` are the headers as they are sent, a line each, where they were written so at once; the
+    few who read `headers` then get them out of it.
+    """
+
+    __slots__ = ("_headers", "body", "head", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]] | None,
+        body: bytes,
+        head: bytes | None = None,
+    ) -> None:
+        self.status = status
+        self._headers = headers
+        self.body = body
+        self.head = head
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Names in lower case and values."""
+        if self._headers is None:
+            pairs = (line.partition(b": ") for line in (self.head or b"").splitlines())
+            self._headers = [(name, value) for name, _, value in pairs]
+        return self._headers
 
 
 def request_id_of(request: Request) -> str:
