@@ -180,7 +180,7 @@ def test_arrays_count_as_lists_do() -> None:
     decoded = decoder.decode(rows)
     lists.observe(decoded, {"price_eur": prices})
     kinds = {"surface_m2": np.float64, "rooms": np.int64, "land_m2": np.float64}
-    decoded.columns |= {name: np.array(decoded.columns[name], kind) for name, kind in kinds.items()}  # type: ignore[misc]
+    decoded.columns |= {name: np.array(decoded.columns[name], kind) for name, kind in kinds.items()}
     for _ in range(2):
         arrays.observe(decoded, {"price_eur": prices})
     for bins in (lists, arrays):
