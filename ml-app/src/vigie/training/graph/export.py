@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from vigie.engines.quiet import without_stderr
 from vigie.errors import DataError
+from vigie.training.graph.simplification import simplify
 
 OPSET = 17
 ML_OPSET = 2
@@ -53,6 +54,7 @@ def export_function(
         )
         made = _optimised(_convert(frozen, tables, inputs, outputs)).make_model(name)
     _require_operators(made)
+    simplify(made)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())
 
