@@ -17,10 +17,9 @@ import tensorflow as tf
 
 from vigie.engines.quiet import without_stderr
 from vigie.errors import DataError
+from vigie.training.graph.opsets import ML_OPSET, OPSET
 from vigie.training.graph.simplification import simplify
 
-OPSET = 17
-ML_OPSET = 2
 _NUMBERS_AT_ONCE = 250_000
 """Of the inputs, in one call of a Keras model, which keeps every value of every layer meanwhile."""
 
