@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from vigie.models.package import Package
 
 
+_MOST_ROWS = 1024
+"""In one call: what is computed on the way stays near the processor, which more rows would not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What a model answered for some rows: each output [rows, …], and the interval's bounds.
@@ -102,7 +106,7 @@ class Predictor:
         # the first one with an interval is rounded together with its ends
         alone = self._every[1:] if self._interval else self._every
         self._rounded = [(one.name, one.decimals) for one in alone if one.decimals is not None]
-        self._rows_at_once = document.rows_at_once
+        self._rows_at_once = min(document.rows_at_once, _MOST_ROWS)
 
     def _shown_tensors(self, document: PackageDocument) -> list[str] | None:
         """The tensors of an answer; `None` for every one: then nothing need be looked up."""
