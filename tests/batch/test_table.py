@@ -15,7 +15,9 @@ from support.packages import (
     iris_graph,
     write_package,
 )
-from vigie.batch.table import ROWS_AT_ONCE, Score, score_table
+from vigie.batch.table import score_table
+from vigie.batch.table_answers import Score
+from vigie.batch.table_parts import PART_BYTES
 from vigie.cli.main import main
 from vigie.engines.predictor import Predictor, open_predictor
 from vigie.errors import DataError
@@ -66,8 +68,8 @@ def test_a_wrong_row_stays_with_its_reason(predictor: Predictor, tmp_path: Path)
 
 
 def test_many_rows_keep_their_order(predictor: Predictor, tmp_path: Path) -> None:
-    number = 2 * ROWS_AT_ONCE + 7
-    lines = [f"{n},{20 + n % 100},2,apartment\n" for n in range(number)]
+    lines = [f"{n},{20 + n % 100},2,apartment\n" for n in range(PART_BYTES // 5)]
+    number = len(lines)
     score, rows = _score(predictor, tmp_path, HEADER + "".join(lines))
     assert score == Score(number, 0)
     assert [int(row["id"]) for row in rows] == list(range(number))

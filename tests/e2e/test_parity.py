@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from support.trained import TrainedPackage, train_package
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import feeds_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
 from vigie.serving.runtime.messages import Request, Response

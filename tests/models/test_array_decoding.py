@@ -14,7 +14,8 @@ from support.kinds_of_input import COUNT, FLAG, GAPPY, INTEGER, NUMBER, VECTOR, 
 from support.packages import HOUSING_INPUTS
 from vigie.errors import InvalidInput
 from vigie.models.array_decoding import ArrayDecoder, DecodedArrays, Distinct, Numbers, Values
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import feeds_of
 from vigie.models.model_input import Input
 
 INPUTS = [Input.model_validate(item) for item in HOUSING_INPUTS]

@@ -30,7 +30,8 @@ from support.kinds_of_input import (
 )
 from support.packages import HOUSING_INPUTS
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
-from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder, feeds_of
+from vigie.models.decoding import MOST_FIELD_ERRORS, RowDecoder
+from vigie.models.feeds import feeds_of
 from vigie.models.model_input import Input
 from vigie.models.rows import Decoded
 from vigie.models.wording import describe, kind_of
@@ -252,23 +253,6 @@ def test_no_rows_make_empty_columns() -> None:
 )
 def test_what_is_expected_is_one_phrase(item: Input, phrase: str) -> None:
     assert describe(item) == phrase
-
-
-def test_feeds_are_arrays_of_the_types_that_the_graph_takes() -> None:
-    inputs = [NUMBER, COUNT, TEXT, MATRIX, GAPPY]
-    names = ["a", "b", "c", "d", "x"]
-    inputs = [i.model_copy(update={"name": n}) for i, n in zip(inputs, names, strict=True)]
-    rows = [{"a": 1, "b": 2**53 + 1, "c": "é", "d": [[1, 2], [3, 4]]}] * 2
-    feeds = feeds_of(inputs, RowDecoder(inputs).decode(rows).columns)
-    assert {name: (array.dtype.name, array.shape) for name, array in feeds.items()} == {
-        "a": ("float32", (2, 1)),
-        "b": ("int64", (2, 1)),
-        "c": ("object", (2, 1)),
-        "d": ("float32", (2, 2, 2)),
-        "x": ("float32", (2, 1)),
-        "x__missing": ("float32", (2, 1)),
-    }
-    assert feeds["b"][0, 0] == 2**53 + 1
 
 
 JSON = st.recursive(

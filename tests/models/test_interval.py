@@ -81,3 +81,15 @@ def test_values_that_make_no_interval_are_refused(changes: dict[str, Any]) -> No
     Interval.from_dict(good)
     with pytest.raises(ValueError, match=r"interval|convert"):
         Interval.from_dict({**good, **changes})
+
+
+def test_answers_stand_with_their_ends_whatever_their_number() -> None:
+    rng = np.random.default_rng(2)
+    predicted = rng.uniform(1e5, 5e5, 200)
+    interval = Interval.calibrate(predicted, predicted * rng.uniform(0.8, 1.2, 200))
+    together = interval.around(predicted.astype(np.float32))
+    assert together.shape == (3, 200)
+    for row, value in enumerate(predicted.astype(np.float32)):
+        alone = interval.around(np.array([value]))
+        np.testing.assert_array_equal(alone[:, 0], together[:, row])
+    np.testing.assert_array_equal(together[1:], interval.bounds(predicted.astype(np.float32)))

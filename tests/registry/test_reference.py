@@ -48,10 +48,9 @@ def test_a_version_of_mlflow_keeps_its_folder(settings: Settings, tmp_path: Path
 
 
 @pytest.mark.parametrize("place", ["cache", "folder", "MLflow"])
-def test_a_table_takes_all_cores_wherever_its_model_lies(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+def test_a_call_has_one_thread_wherever_the_model_lies(
+    settings: Settings, tmp_path: Path, place: str
 ) -> None:
-    monkeypatch.setattr("vigie.registry.reference.usable_cores", lambda: 3)
     write_package(tmp_path / "mine", housing_document(), housing_graph(), HOUSING_ROWS)
     reference = {"cache": "housing", "folder": str(tmp_path / "mine"), "MLflow": "housing/1"}
     with fake_mlflow() as mlflow:
@@ -59,11 +58,7 @@ def test_a_table_takes_all_cores_wherever_its_model_lies(
         model = open_model(
             reference[place], load_settings(cache=settings.cache, mlflow_url=mlflow.url)
         )
-    assert not model.predictor.engine.in_caller
-    # photos are answered beside each other instead
-    write_colours(tmp_path / "colours")
-    for photos in ("colours", str(tmp_path / "colours")):
-        assert open_model(photos, settings).predictor.engine.in_caller
+    assert model.predictor.engine.in_caller
 
 
 def test_a_package_that_was_changed_is_refused(settings: Settings, tmp_path: Path) -> None:

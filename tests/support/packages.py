@@ -12,8 +12,9 @@ from onnx import TensorProto, helper
 
 from vigie.engines.onnx import OnnxEngine
 from vigie.engines.predictor import Predictor, open_predictor
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
 from vigie.models.document import PackageDocument
+from vigie.models.feeds import feeds_of
 from vigie.models.manifest import write_manifest
 from vigie.models.model_input import Input
 from vigie.models.package import read_package

@@ -13,7 +13,7 @@ from support.packages import HOUSING_ROWS, housing_document, housing_graph, writ
 from support.trained import train_package
 from vigie.engines.predictor import open_predictor
 from vigie.errors import DataError, RefusedPackage
-from vigie.models.decoding import feeds_of
+from vigie.models.feeds import feeds_of
 from vigie.models.package import read_package
 from vigie.registry.cache import ModelCache
 from vigie.settings import Settings

@@ -28,7 +28,8 @@ from sklearn.preprocessing import (
 from support.own_programs import dense
 from vigie.engines.onnx import OnnxEngine
 from vigie.errors import DataError
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import feeds_of
 from vigie.training.dataset import Dataset
 from vigie.training.own.model import OwnModel
 

@@ -21,7 +21,7 @@ PARQUET = ".parquet"
 SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
 
 
-@click.command(short_help="answer each row of a CSV file, each photo of a folder")
+@click.command(short_help="answer each row of a table, each photo of a folder")
 @click.argument("model")
 @click.argument("source", metavar="INPUT")
 @click.argument("target", metavar="OUTPUT", type=click.Path(dir_okay=False, path_type=Path))
@@ -37,7 +37,7 @@ SOME_FAILED, NOTHING_USABLE, SIGNALLED = 1, 2, 128
 @click.option("--pushgateway", metavar="URL", help="Push the metrics there.")
 @click.option("--mlflow", is_flag=True, help="Log the run in MLflow.")
 def batch(model: str, source: str, target: Path, **options: Any) -> None:
-    """Answer each photo of INPUT, or each row of a CSV file, into OUTPUT.
+    """Answer each photo of INPUT, or each row of a CSV or Parquet table, into OUTPUT.
 
     MODEL is a name in the cache, a package's ./folder, or NAME/3 of MLflow.
     Photos: a folder, a list of paths (.txt or -), a CSV or Parquet of paths.

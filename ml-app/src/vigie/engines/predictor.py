@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.errors import ModelFailure, RefusedPackage
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import FeedBuilder
 from vigie.models.interval import Interval
 from vigie.models.model_output import best_labels
 from vigie.models.neighbours import Nearest
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from vigie.models.document import PackageDocument
     from vigie.models.model_output import Output
     from vigie.models.package import Package
+
+
+_MOST_ROWS = 1024
+"""In one call: what is computed on the way stays near the processor, which more rows would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,35 @@ class Answers:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How an output is read of its tensor: its values are [rows, …]."""
+
+    name: str
+    tensor: str
+    shape: tuple[int, ...]
+    decimals: int | None
+
+    def values(self, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The values, as the graph gave them; `ModelFailure` where one is not finite."""
+        values = tensors[self.tensor].reshape(self.shape)
+        # of one number by Python; else the bare reduction, for `all` has a detour through Python
+        finite = (
+            math.isfinite(values.item())
+            if values.size == 1
+            else np.logical_and.reduce(np.isfinite(values), axis=None)
+        )
+        if not finite:
+            raise ModelFailure(
+                "The model answered with a number that is not finite.", "nonfinite_output"
+            )
+        return values
+
+
+def _read(output: Output) -> _Read:
+    return _Read(output.name, output.tensor, (-1, *output.shape), output.decimals)
+
+
 class Predictor:
     """One loaded model version."""
 
@@ -61,39 +96,43 @@ class Predictor:
         self.engine = engine
         document = package.document
         self.decoder = RowDecoder(document.inputs)
-        self._inputs = document.inputs
-        self._outputs = document.outputs
-        self._shown = document.shown_outputs
+        self._feeds = FeedBuilder(document.inputs)
+        self._first = document.inputs[0].name
+        self._every = [_read(output) for output in document.outputs]
+        self._shown = [_read(output) for output in document.shown_outputs]
         self._neighbourhood = document.neighbours
         self._wanted = self._shown_tensors(document)
         self._interval = Interval.from_dict(document.interval) if document.interval else None
-        self._rows_at_once = document.rows_at_once
+        # the first one with an interval is rounded together with its ends
+        alone = self._every[1:] if self._interval else self._every
+        self._rounded = [(one.name, one.decimals) for one in alone if one.decimals is not None]
+        self._rows_at_once = min(document.rows_at_once, _MOST_ROWS)
 
     def _shown_tensors(self, document: PackageDocument) -> list[str] | None:
         """The tensors of an answer; `None` for every one: then nothing need be looked up."""
-        if len(self._shown) == len(self._outputs):
+        if len(self._shown) == len(self._every):
             return None
         known = document.answer_names()
         compared = [known[self._neighbourhood.output]] if self._neighbourhood else []
-        return list(dict.fromkeys(output.tensor for output in (*self._shown, *compared)))
+        return list(dict.fromkeys(output.tensor for output in (*document.shown_outputs, *compared)))
 
     def predict(
         self,
-        columns: Mapping[str, list[Any]],
+        columns: Mapping[str, Any],
         *,
         every_output: bool = False,
         neighbours: bool = True,
     ) -> Answers:
-        """Answers for columns of `RowDecoder`; `ModelFailure` where a number is not finite.
+        """Answers for columns of `RowDecoder`, lists or arrays of all rows.
+
+        Raises `ModelFailure` where a number is not finite.
 
         With `every_output` also those that are not shown; without `neighbours` nothing is compared
         with the reference rows of the package, which takes its time with each row.
         """
-        wanted = None if every_output else self._wanted
-        tensors = self._run(feeds_of(self._inputs, columns), wanted)
-        outputs: dict[str, np.ndarray] = {}
-        for output in self._outputs if every_output else self._shown:
-            outputs[output.name] = _finite(tensors, output)
+        wanted, reads = (None, self._every) if every_output else (self._wanted, self._shown)
+        tensors = self._run(self._feeds.build(columns), wanted)
+        outputs = {read.name: read.values(tensors) for read in reads}
         return self._finish(outputs, self._nearest(tensors) if neighbours else None)
 
     def _nearest(self, tensors: Mapping[str, np.ndarray]) -> Nearest | None:
@@ -102,10 +141,10 @@ class Predictor:
         if among is None or described is None:
             return None
         output = self.package.document.answer_names()[described.output]
-        return Nearest(among, *among.nearest(_finite(tensors, output), described.count))
+        return Nearest(among, *among.nearest(_read(output).values(tensors), described.count))
 
     def _run(self, feeds: Feeds, wanted: Sequence[str] | None) -> dict[str, np.ndarray]:
-        rows, most = len(feeds[self._inputs[0].name]), self._rows_at_once
+        rows, most = len(feeds[self._first]), self._rows_at_once
         if rows <= most:
             return self.engine.run(feeds, wanted)
         parts = [
@@ -118,26 +157,22 @@ class Predictor:
 
     def _finish(self, outputs: dict[str, np.ndarray], nearest: Nearest | None) -> Answers:
         lower = upper = None
-        first, *others = (output for output in self._outputs if output.name in outputs)
+        first, decimals = self._every[0].name, self._every[0].decimals
+        for name, places in self._rounded:
+            if name in outputs:
+                outputs[name] = outputs[name].astype(np.float64).round(places)
         if self._interval is not None:
-            values = outputs[first.name].astype(np.float64)
-            lower, upper = self._interval.bounds(values)
-            if first.decimals is not None:
-                # rounded together: for a single row it is the calls that cost
-                together = np.array((values, lower, upper)).round(first.decimals)
-                outputs[first.name], lower, upper = together[0], together[1], together[2]
-        else:
-            others = [first, *others]
-        for output in others:
-            if output.decimals is not None:
-                values = outputs[output.name].astype(np.float64)
-                outputs[output.name] = values.round(output.decimals)
+            made = self._interval.around(outputs[first])
+            if decimals is not None:
+                made.round(decimals, made)
+                outputs[first] = made[0]
+            lower, upper = made[1], made[2]
         return Answers(outputs, lower, upper, nearest)
 
     def check_golden(self) -> None:
         """Refuses unless the golden rows get the recorded answers."""
         golden = self.package.golden
-        if missing := {o.tensor for o in self._outputs} - self._tensor_names():
+        if missing := {read.tensor for read in self._every} - self._tensor_names():
             raise RefusedPackage(f"the graph has no output named {min(missing)}")
         decoded = self.decoder.decode(list(golden.rows))
         answers = self.predict(decoded.columns, every_output=True, neighbours=False)
@@ -145,18 +180,7 @@ class Predictor:
 
     def _tensor_names(self) -> set[str]:
         decoded = self.decoder.decode([self.package.golden.rows[0]])
-        return set(self.engine.run(feeds_of(self._inputs, decoded.columns)))
-
-
-def _finite(tensors: Mapping[str, np.ndarray], output: Output) -> np.ndarray:
-    """The values of an output, [rows, …]; `ModelFailure` where one is not finite."""
-    values = tensors[output.tensor].reshape(-1, *output.shape)
-    # the bare reduction: `all` has a detour through Python, which a single row would feel
-    if not np.logical_and.reduce(np.isfinite(values), axis=None):
-        raise ModelFailure(
-            "The model answered with a number that is not finite.", "nonfinite_output"
-        )
-    return values
+        return set(self.engine.run(self._feeds.build(decoded.columns)))
 
 
 def wanted_engine(package: Package, engine: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.models.column import Column
-from vigie.models.decoding import feeds_of
+from vigie.models.feeds import feeds_of
 from vigie.models.number_arrays import are_beyond
 from vigie.models.rows import Decoded, Refused
 

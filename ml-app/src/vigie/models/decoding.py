@@ -11,8 +11,6 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.column import Column
 from vigie.models.rows import Decoded, Refused
@@ -153,21 +151,3 @@ def _invalid(errors: Sequence[FieldError]) -> InvalidInput:
 def _printable(name: str) -> str:
     """A caller's own key, short and free of control characters."""
     return "".join(c if c.isprintable() else "?" for c in name[:64])
-
-
-def feeds_of(inputs: Sequence[Input], columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays that a graph takes, name -> [rows, 1] or [rows, *shape]."""
-    feeds: dict[str, np.ndarray] = {}
-    for item in inputs:
-        if item.is_image:
-            feeds[item.name] = np.stack(columns[item.name])
-            continue
-        dtype: type = object if item.tensor == "string" else _DTYPES[item.tensor]
-        feeds[item.name] = np.asarray(columns[item.name], dtype).reshape(-1, *(item.shape or (1,)))
-        indicator = item.missing.indicator if item.missing else None
-        if indicator:
-            feeds[indicator] = np.asarray(columns[indicator], np.float32).reshape(-1, 1)
-    return feeds
-
-
-_DTYPES: dict[str, type] = {"float32": np.float32, "int64": np.int64}

@@ -52,12 +52,25 @@ class Interval:
 
     def bounds(self, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end for each answer [rows], float64, in the unit of the answers."""
+        _, lower, upper = self.around(predicted)
+        return lower, upper
+
+    def around(self, predicted: np.ndarray) -> np.ndarray:
+        """Each answer [rows] with its lower and upper end: float64 [3, rows]."""
         sizes, widths, log = self._knots
-        width = np.interp(predicted, sizes, widths)
-        if not log:
-            return predicted - width, predicted + width
-        factor = np.exp(width)
-        return predicted / factor, predicted * factor
+        # one array: for a single row it is the number of them that costs
+        made = np.empty((3, *predicted.shape))
+        made[0] = predicted
+        values = made[0]
+        width = np.interp(values, sizes, widths)
+        if log:
+            np.exp(width, width)
+            np.divide(values, width, made[1])
+            np.multiply(values, width, made[2])
+        else:
+            np.subtract(values, width, made[1])
+            np.add(values, width, made[2])
+        return made
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: `level`, `scale`, `sizes`, `widths`."""

@@ -11,7 +11,7 @@ from vigie.errors import NotFound
 from vigie.models.package import read_document, read_package
 from vigie.registry.cache import ModelCache
 from vigie.registry.load import find_package
-from vigie.settings import MODEL_NAME, usable_cores
+from vigie.settings import MODEL_NAME
 
 if TYPE_CHECKING:
     from vigie.engines.predictor import Predictor
@@ -38,8 +38,8 @@ class BatchModel:
 def open_model(reference: str, settings: Settings) -> BatchModel:
     """The model `weather` of the cache, `./folder` of a package, or `weather/3` of MLflow.
 
-    Of a table each call takes all cores. A model of photos has one thread a call: then the calls
-    run beside each other. Raises `NotFound`, `RegistryError` or `RefusedPackage`.
+    A call has one thread: calls run beside each other. Raises `NotFound`, `RegistryError` or
+    `RefusedPackage`.
     """
     try:
         return _open(reference, settings)
@@ -53,8 +53,7 @@ def _open(reference: str, settings: Settings) -> BatchModel:
     else:
         package, number = find_package(reference, settings)
         version = number or package.digest[:_SHOWN_DIGITS]
-    threads = 1 if package.document.images else usable_cores()
-    predictor = open_predictor(package, settings.engine, threads)
+    predictor = open_predictor(package, settings.engine, threads=1)
     return BatchModel(package.document.name, version, predictor)
 
 

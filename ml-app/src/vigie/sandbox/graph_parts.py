@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 
@@ -59,6 +59,29 @@ def tensors_of(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
     for sparse in sparse_tensors_of(graph):
         found += [sparse.values, sparse.indices]
     return found
+
+
+def needed_nodes(nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx.NodeProto]:
+    """The nodes that the wanted values come of, in their order."""
+    wanted = set(wanted)
+    kept = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(taken_by(node))
+            kept.append(node)
+    return kept[::-1]
+
+
+def taken_by(node: onnx.NodeProto) -> set[str]:
+    """What a node takes, and what its subgraphs take from outside."""
+    inner = [
+        child
+        for attribute in node.attribute
+        for child in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
+    ]
+    names = {name for graph in inner for each in nodes_of(graph) for name in each.input}
+    names |= {value.name for graph in inner for part in graphs_of(graph) for value in part.output}
+    return names.union(node.input) - {""}
 
 
 def plain_domain(domain: str) -> str:

@@ -21,7 +21,7 @@ def check_sizes(model: onnx.ModelProto) -> None:
 
     What depends on the rows shows when they are answered, under the sandbox's limit of memory.
     """
-    graph = _with_shapes(model).graph
+    graph = with_shapes(model).graph
     makers = {name: node for node in nodes_of(graph) for name in node.output}
     # the innermost first: what is too large inside of an `If` is what the `If` gives
     for part in reversed(list(graphs_of(graph))):
@@ -34,10 +34,23 @@ def check_sizes(model: onnx.ModelProto) -> None:
                 )
 
 
-def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that knows its shapes, and nothing of its weights."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that knows its shapes, as far as the standard tells them, and not its weights."""
+    graph = model.graph
+    copy = onnx.ModelProto(
+        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions,
+        graph=onnx.GraphProto(
+            name=graph.name, node=graph.node, input=graph.input, output=graph.output,
+            value_info=graph.value_info, sparse_initializer=graph.sparse_initializer,
+        ),
+    )  # fmt: skip
+    for tensor in graph.initializer:
+        if tensor.ByteSize() <= _SHAPE_BYTES:
+            copy.graph.initializer.append(tensor)
+        else:
+            copy.graph.initializer.add(
+                name=tensor.name, dims=tensor.dims, data_type=tensor.data_type
+            )
     for part in graphs_of(copy.graph):
         for tensor in part.initializer:
             if len(tensor.raw_data) > _SHAPE_BYTES:

@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vigie.errors import InvalidInput, ModelFailure, told_in_a_line
-from vigie.models.array_decoding import ArrayDecoder
+from vigie.engines.array_scorer import ArrayScorer
+from vigie.errors import InvalidInput, told_in_a_line
+from vigie.models.arrow_columns import arrays_of, values_of
 from vigie.models.wording import describe_outside
-from vigie.spark.arrow import arrays_of, in_place, values_of
+from vigie.spark.arrow import in_place
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
 
+    from vigie.engines.array_scorer import Errors, Piece
     from vigie.engines.predictor import Predictor
-    from vigie.models.array_decoding import Values
     from vigie.models.document import PackageDocument
     from vigie.spark.score_answer import ScoreAnswer
     from vigie.spark.shipping import ShippedPackage
@@ -62,10 +63,10 @@ class TableTask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Columns:
     """Rows that were answered together, and their columns."""
 
-    rows: np.ndarray
+    places: np.ndarray
     columns: Mapping[str, pa.Array]
 
 
@@ -75,7 +76,7 @@ class _Rows:
     def __init__(self, predictor: Predictor, answer: ScoreAnswer, fresh: pa.Schema) -> None:
         self._predictor, self._answer, self._fresh = predictor, answer, fresh
         self._document = predictor.package.document
-        self._decoder = ArrayDecoder(self._document.inputs)
+        self._scorer = ArrayScorer(predictor)
 
     def answered(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         """The added columns of some rows."""
@@ -85,13 +86,11 @@ class _Rows:
             for item in self._document.inputs
             if item.name in names
         }
-        errors: dict[int, str | None] = {}
-        rows = np.arange(batch.num_rows)
+        errors: Errors = {}
         if BROKEN in names and batch.column(BROKEN).null_count < batch.num_rows:
-            torn = pc.indices_nonzero(batch.column(BROKEN).is_valid()).to_numpy()
-            errors = dict.fromkeys(torn.tolist(), _CELLS)
-            rows = np.delete(rows, torn)
-        pieces = list(self._pieces(columns, rows, errors))
+            torn = pc.indices_nonzero(batch.column(BROKEN).is_valid())
+            errors = dict.fromkeys(torn.to_pylist(), _CELLS)
+        pieces = [self._piece(one) for one in self._scorer.score(columns, batch.num_rows, errors)]
         for row, why in errors.items():
             if why is None:
                 errors[row] = self._why(batch.slice(row, 1))
@@ -100,31 +99,10 @@ class _Rows:
             told = pa.array([errors.get(row) for row in range(batch.num_rows)], pa.string())
         return {**self._in_place(pieces, batch.num_rows), ERROR: told}
 
-    def _pieces(
-        self, columns: Mapping[str, Values], rows: np.ndarray, errors: dict[int, str | None]
-    ) -> Iterator[_Piece]:
-        """The answers to `rows`; the failure of one is added to `errors`, a refused one as none."""
-        if not len(rows):
-            return
-        picked = {name: values.at(rows) for name, values in columns.items()}
-        decoded = self._decoder.decode(picked, len(rows))
-        if decoded.refused.any():
-            errors |= dict.fromkeys(rows[decoded.refused].tolist())
-            yield from self._pieces(columns, rows[~decoded.refused], errors)
-            return
-        try:
-            answers = self._predictor.predict(decoded.columns)
-            made = self._answer.columns(self._document, answers)
-        except ModelFailure as failure:
-            if len(rows) == 1:
-                errors[int(rows[0])] = str(failure)
-                return
-            middle = len(rows) // 2
-            for part in (rows[:middle], rows[middle:]):
-                yield from self._pieces(columns, part, errors)
-        else:
-            warnings = self._warnings(decoded.outside, len(rows))
-            yield _Piece(rows, {**made, WARNINGS: warnings})
+    def _piece(self, piece: Piece) -> _Columns:
+        made = self._answer.columns(self._document, piece.answers)
+        warnings = self._warnings(piece.outside, len(piece.places))
+        return _Columns(piece.places, {**made, WARNINGS: warnings})
 
     def _why(self, row: pa.RecordBatch) -> str:
         """What a request of this row alone would be told."""
@@ -148,12 +126,12 @@ class _Rows:
         told = texts.take(pa.array(warned[np.argsort(of_row, kind="stable")], pa.int32()))
         return pa.ListArray.from_arrays(pa.array(offsets), told)
 
-    def _in_place(self, pieces: Sequence[_Piece], rows: int) -> dict[str, pa.Array]:
+    def _in_place(self, pieces: Sequence[_Columns], rows: int) -> dict[str, pa.Array]:
         """The answers of all pieces, each in the place of its row; nothing where there is none."""
         fields = [field for field in self._fresh if field.name != ERROR]
-        if len(pieces) == 1 and len(pieces[0].rows) == rows:
+        if len(pieces) == 1 and len(pieces[0].places) == rows:
             return {one.name: pieces[0].columns[one.name].cast(one.type) for one in fields}
         places: list[int | None] = [None] * rows
-        for place, row in enumerate(row for piece in pieces for row in piece.rows.tolist()):
+        for place, row in enumerate(row for piece in pieces for row in piece.places.tolist()):
             places[row] = place
         return in_place([piece.columns for piece in pieces], places, fields)

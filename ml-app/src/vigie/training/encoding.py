@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import keras
 import numpy as np
 
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import feeds_of
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input

@@ -23,6 +23,7 @@ from vigie.sandbox.keras_archive import check_keras_file
 from vigie.training.encoding import network_columns
 from vigie.training.graph.export import export_onnx, predict_keras
 from vigie.training.graph.joined_graph import joined_graph
+from vigie.training.graph.simplification import simplify
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -118,6 +119,7 @@ class PreprocessedNetwork(_OneModel):
         export_onnx(self.model, path)
         network = onnx.load(path)
         joined = joined_graph(self.preprocessing, self.inputs, self.names, network)
+        simplify(joined)
         path.write_bytes(joined.SerializeToString())
 
     def save(self, root: Path, mlflow_model: Model, rows: Dataset) -> bool:

@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from vigie.engines.quiet import without_stderr
 from vigie.errors import DataError
+from vigie.training.graph.opsets import ML_OPSET, OPSET
+from vigie.training.graph.simplification import simplify
 
-OPSET = 17
-ML_OPSET = 2
 _NUMBERS_AT_ONCE = 250_000
 """Of the inputs, in one call of a Keras model, which keeps every value of every layer meanwhile."""
 
@@ -53,6 +53,7 @@ def export_function(
         )
         made = _optimised(_convert(frozen, tables, inputs, outputs)).make_model(name)
     _require_operators(made)
+    simplify(made)
     made.producer_version = ""
     path.write_bytes(made.SerializeToString())
 

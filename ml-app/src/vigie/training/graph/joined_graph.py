@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
-from vigie.training.graph.transformer_graph import FLOATS, INTEGERS, PREFIX, TEXTS, opsets
+from vigie.training.graph.opsets import opsets
+from vigie.training.graph.transformer_graph import FLOATS, INTEGERS, PREFIX, TEXTS
 
 if TYPE_CHECKING:
     from vigie.models.model_input import Input

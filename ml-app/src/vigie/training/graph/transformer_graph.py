@@ -18,8 +18,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from vigie.errors import DataError
 from vigie.training.graph import numpy_functions, numpy_scalers
-from vigie.training.graph.export import ML_OPSET, OPSET
 from vigie.training.graph.numpy_scalers import SCALERS
+from vigie.training.graph.opsets import ML_OPSET, OPSET, opsets
 
 if TYPE_CHECKING:
     from skl2onnx.common.data_types import TensorType
@@ -167,11 +167,6 @@ def _prefixed(
     del made.opset_import[:]
     made.opset_import.extend(opsets())
     return made
-
-
-def opsets() -> list[onnx.OperatorSetIdProto]:
-    """The operator sets of every graph that training writes."""
-    return [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
 
 
 def steps_of(transformer: Any) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from vigie.sandbox.graph_functions import without_functions
 from vigie.sandbox.graph_parts import nodes_of, plain_domain
 from vigie.sandbox.graph_sizes import check_sizes as check_value_sizes
 from vigie.training.graph.agreement import compare_graph
+from vigie.training.graph.simplification import simplify
 from vigie.training.imported.inputs import describe_inputs
 from vigie.training.imported.onnx_inputs import check_sizes, describe_tensors, original_feeds
 from vigie.training.imported.onnx_outputs import check_outputs, choose_outputs, named_apart
@@ -66,7 +67,9 @@ def to_package(
     served = named_apart(served, {item.name for item in inputs})
     expected = {each.name: each.expected() for each in served}
     made = folder / "model.onnx"
-    made.write_bytes(package_graph(model, inputs, served, taken).SerializeToString())
+    graph = package_graph(model, inputs, served, taken)
+    simplify(graph)
+    made.write_bytes(graph.SerializeToString())
     parts = parts_of(folder, inputs, rows, expected, found, taken)
     parts["difference"] = compare_graph(made, feeds, expected)
     _check_rows(made, feeds, expected)

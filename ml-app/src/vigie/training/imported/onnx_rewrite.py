@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from vigie.sandbox.graph_parts import graphs_of, nodes_of, plain_domain
+from vigie.sandbox.graph_parts import (
+    graphs_of,
+    needed_nodes,
+    nodes_of,
+    plain_domain,
+    taken_by,
+)
 from vigie.training.imported.onnx_inputs import inputs_by_value
 from vigie.training.imported.onnx_photos import photo_constants, photo_steps
 
@@ -49,8 +55,8 @@ def package_graph(
     before = [node for pair in inputs_by_value(graph, inputs) for node in _feeding(*pair, photos)]
     after = [node for each in outputs for node in _answering(each)]
     _put_prefix(graph)
-    nodes = _needed([*before, *graph.node, *after], {each.name for each in outputs})
-    used = {name for node in nodes for name in _taken(node)}
+    nodes = needed_nodes([*before, *graph.node, *after], {each.name for each in outputs})
+    used = {name for node in nodes for name in taken_by(node)}
     constants = _CONSTANTS | (photo_constants(photos) if photos else {})
     made = helper.make_graph(
         nodes,
@@ -138,26 +144,3 @@ def _put_prefix(graph: onnx.GraphProto) -> None:
         for node in part.node:
             node.input[:] = [_PREFIX + name if name else "" for name in node.input]
             node.output[:] = [_PREFIX + name if name else "" for name in node.output]
-
-
-def _needed(nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx.NodeProto]:
-    """The nodes that the wanted values come of, in their order."""
-    wanted = set(wanted)
-    kept = []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update(_taken(node))
-            kept.append(node)
-    return kept[::-1]
-
-
-def _taken(node: onnx.NodeProto) -> set[str]:
-    """What a node takes, and what its subgraphs take from outside."""
-    inner = [
-        child
-        for attribute in node.attribute
-        for child in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
-    ]
-    names = {name for graph in inner for each in nodes_of(graph) for name in each.input}
-    names |= {value.name for graph in inner for part in graphs_of(graph) for value in part.output}
-    return names.union(node.input) - {""}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vigie.errors import DataError
-from vigie.models.decoding import RowDecoder, feeds_of
+from vigie.models.decoding import RowDecoder
+from vigie.models.feeds import feeds_of
 from vigie.models.photo import photo_file
 from vigie.models.reference_rows import LARGE_VALUES, write_arrays
 from vigie.training.imported.inputs import example_rows, fitting_rows
