@@ -66,7 +66,8 @@ def test_a_part_of_the_answers_has_its_own_neighbours(predictor: Predictor) -> N
     document = predictor.package.document
     answers = predictor.predict({"photo": [pixels for _, _, pixels in known_photos()]})
     whole = predictions_of(document, answers, {})
-    assert predictions_of(document, answers.rows(4, 6), {}) == whole[4:6]
+    part = answers.parts([4, 2, len(whole) - 6])[1]
+    assert predictions_of(document, part, {}) == whole[4:6]
 
 
 def test_an_output_never_takes_the_place_of_the_score(predictor: Predictor) -> None:

@@ -67,9 +67,8 @@ def test_rows_as_callers_send_them_get_the_answers_of_the_formula(housing: Predi
 def test_a_batch_answers_like_its_rows_alone(housing: Predictor) -> None:
     rows = [{**HOUSING_ROWS[index % 2], "surface_m2": 20 + index} for index in range(20)]
     together = housing.predict(housing.decoder.decode(rows).columns)
-    for index, row in enumerate(rows):
+    for row, part in zip(rows, together.parts([1] * 20), strict=True):
         alone = housing.predict(housing.decoder.decode([row]).columns)
-        part = together.rows(index, index + 1)
         assert part.outputs["price_eur"].tolist() == alone.outputs["price_eur"].tolist()
 
 
@@ -89,7 +88,7 @@ def test_an_interval_encloses_the_answer_and_is_cut_with_the_rows(tmp_path: Path
     document = {**housing_document(), "interval": interval}
     predictor = predictor_of(tmp_path, document, housing_graph())
     answers = predictor.predict(predictor.decoder.decode(HOUSING_ROWS).columns)
-    part = answers.rows(1, 2)
+    _, part = answers.parts([1, 1])
     assert part.lower is not None
     assert part.upper is not None
     (price,) = part.outputs["price_eur"]
@@ -148,5 +147,5 @@ def test_the_label_of_a_row_is_the_first_of_those_with_the_highest_score() -> No
     answers = Answers({name: scores})
     first, second, third = document.labels
     assert answers.labels(document) == [third, first, second]
-    assert answers.rows(1, 2).labels(document) == [first]
+    assert answers.parts([1, 1, 1])[1].labels(document) == [first]
     assert Answers({name: scores[:0]}).labels(document) == []

@@ -27,11 +27,12 @@ _MOST_ROWS = 1024
 """In one call: what is computed on the way stays near the processor, which more rows would not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answers:
     """What a model answered for some rows: each output [rows, …], and the interval's bounds.
 
     `nearest` are the reference rows of the package that they are most like, where it has some.
+    Nobody changes them; they are not declared frozen only because that takes four times as long.
     """
 
     outputs: dict[str, np.ndarray]
@@ -49,14 +50,23 @@ class Answers:
             return self
         return Answers(self.outputs, self.lower, self.upper)
 
-    def rows(self, start: int, stop: int) -> Answers:
-        """The answers of a part of the rows."""
-        return Answers(
-            {name: values[start:stop] for name, values in self.outputs.items()},
-            None if self.lower is None else self.lower[start:stop],
-            None if self.upper is None else self.upper[start:stop],
-            None if self.nearest is None else self.nearest.rows(start, stop),
-        )
+    def parts(self, sizes: Sequence[int]) -> list[Answers]:
+        """The answers of so many rows each, one after another."""
+        if len(sizes) == 1:
+            return [self]
+        parts: list[Answers] = []
+        start = 0
+        for size in sizes:
+            rows = slice(start, start := start + size)
+            parts.append(
+                Answers(
+                    {name: values[rows] for name, values in self.outputs.items()},
+                    None if self.lower is None else self.lower[rows],
+                    None if self.upper is None else self.upper[rows],
+                    None if self.nearest is None else self.nearest.rows(rows.start, rows.stop),
+                )
+            )
+        return parts
 
 
 @dataclass(frozen=True, slots=True)

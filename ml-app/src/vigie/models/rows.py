@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -55,19 +54,21 @@ class Decoded:
         first = parts[0]
         if len(parts) == 1:
             return first
-        missing: Counter[str] = Counter()
+        missing: dict[str, int] = {}
         for part in parts:
-            if part.missing:
-                missing.update(part.missing)
+            for name, count in part.missing.items():
+                missing[name] = missing.get(name, 0) + count
         columns = {name: _joined([part.columns[name] for part in parts]) for name in first.columns}
         figures = {
             name: [row for part in parts for row in part.figures[name]] for name in first.figures
         }
-        return cls(sum(part.rows for part in parts), columns, {}, dict(missing), figures)
+        return cls(sum(part.rows for part in parts), columns, {}, missing, figures)
 
 
 def _joined(columns: list[Any]) -> Any:
     """The values of several columns of one tensor; an array where some are."""
+    if set(map(type, columns)) == {list}:
+        return list(chain.from_iterable(columns))
     kinds = {column.dtype.kind for column in columns if type(column) is np.ndarray}
     if kinds == {"f"}:
         return np.concatenate([np.asarray(column, np.float64) for column in columns])

@@ -150,7 +150,7 @@ class RequestContext:
         return getattr(self, "live", None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The answers to exactly the rows of one request; how long they waited and ran, seconds."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -189,7 +188,7 @@ class ModelSlot:
         clock = clock_of(live.predictor)
         started, computing = time.perf_counter(), clock()
         try:
-            decoded = _joined(contexts)
+            decoded = Decoded.joined([context.decoded for context in contexts])
             answers = live.predictor.predict(decoded.columns)
         except VigieError as failure:
             if len(contexts) == 1:
@@ -208,38 +207,12 @@ class ModelSlot:
         bound = self._bound.get(live.version)
         if bound is not None and bound.bins is not None:
             bound.bins.observe(decoded, answers.outputs)
-        results: list[ResultOrError] = []
-        start = 0
-        for context in contexts:
-            stop = start + context.decoded.rows
-            part = answers if len(contexts) == 1 else answers.rows(start, stop)
-            results.append(Result(part, started - context.queued, infer_seconds))
-            start = stop
-        self._batch_sizes.observe(start)
-        return results
-
-
-def _joined(contexts: Sequence[RequestContext]) -> Decoded:
-    first = contexts[0].decoded
-    if len(contexts) == 1:
-        return first
-    columns = {name: list(values) for name, values in first.columns.items()}
-    missing = Counter(first.missing)
-    rows = first.rows
-    for context in contexts[1:]:
-        rows += context.decoded.rows
-        for name, values in context.decoded.columns.items():
-            columns[name].extend(values)
-        if context.decoded.missing:
-            missing.update(context.decoded.missing)
-    return Decoded(rows, columns, {}, missing, _joined_figures(contexts))
-
-
-def _joined_figures(contexts: Sequence[RequestContext]) -> dict[str, list[tuple[float, ...]]]:
-    return {
-        name: [row for context in contexts for row in context.decoded.figures[name]]
-        for name in contexts[0].decoded.figures
-    }
+        self._batch_sizes.observe(decoded.rows)
+        parts = answers.parts([context.decoded.rows for context in contexts])
+        return [
+            Result(part, started - context.queued, infer_seconds)
+            for context, part in zip(contexts, parts, strict=True)
+        ]
 
 
 def _forget_pixels(live: LoadedModel, used: Sequence[Decoded]) -> None:
