@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from vigie.models.decoding import feeds_of
+from vigie.models.feeds import feeds_of
 from vigie.models.model_input import Input
 from vigie.models.rows import Decoded
 

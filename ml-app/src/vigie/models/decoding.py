@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vigie.errors import WHOLE_COLUMN, FieldError, InvalidInput
 from vigie.models.column import Column
 from vigie.models.rows import Decoded, Refused
