@@ -17,7 +17,7 @@ from vigie.models.feeds import feeds_of
 from vigie.models.package import read_package
 from vigie.settings import usable_cores
 
-ROWS, ROUNDS, ROWS_A_CALL = 1_000_000, 3, 4096
+ROWS, ROUNDS, ROWS_A_CALL = 1_000_000, 3, 1024
 LEAST_OF_BARE = 0.5
 
 
