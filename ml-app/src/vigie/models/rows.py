@@ -56,29 +56,43 @@ class Decoded:
             return first
         missing: dict[str, int] = {}
         for part in parts:
-            for name, count in part.missing.items():
-                missing[name] = missing.get(name, 0) + count
-        columns = {name: _joined([part.columns[name] for part in parts]) for name in first.columns}
+            for name, rows in part.missing.items():
+                missing[name] = missing.get(name, 0) + rows
+        columns = _joined_lists(parts)
+        if columns is None:
+            columns = {
+                name: _joined([part.columns[name] for part in parts]) for name in first.columns
+            }
         figures = {
             name: [row for part in parts for row in part.figures[name]] for name in first.figures
         }
         return cls(sum(part.rows for part in parts), columns, {}, missing, figures)
 
 
+def _joined_lists(parts: Sequence[Decoded]) -> Columns | None:
+    """The columns of parts that have lists alone, as most have; `None` for others."""
+    columns: Columns = {name: [] for name in parts[0].columns}
+    for part in parts:
+        for name, values in part.columns.items():
+            if type(values) is not list:
+                return None
+            columns[name].extend(values)
+    return columns
+
+
 def _joined(columns: list[Any]) -> Any:
     """The values of several columns of one tensor; an array where some are."""
-    if set(map(type, columns)) == {list}:
+    if np.ndarray not in set(map(type, columns)):
         return list(chain.from_iterable(columns))
     kinds = {column.dtype.kind for column in columns if type(column) is np.ndarray}
     if kinds == {"f"}:
         return np.concatenate([np.asarray(column, np.float64) for column in columns])
-    if kinds:
-        array = np.concatenate([np.asarray(column) for column in columns])
-        if array.dtype == np.int64:
-            return array
-        # integers that are too large for an array, or a fill that is none
-        columns = [c.tolist() if type(c) is np.ndarray else c for c in columns]
-    return list(chain.from_iterable(columns))
+    array = np.concatenate([np.asarray(column) for column in columns])
+    if array.dtype == np.int64:
+        return array
+    # integers that are too large for an array, or a fill that is none
+    lists = [c.tolist() if type(c) is np.ndarray else c for c in columns]
+    return list(chain.from_iterable(lists))
 
 
 def number_in(cell: str) -> int | float | str:
