@@ -16,6 +16,7 @@ from vigie.models.decoding import RowDecoder
 from vigie.models.feeds import feeds_of
 from vigie.registry.cache import ModelCache
 from vigie.serving.app import create_app
+from vigie.serving.fast_lane import FastLane
 from vigie.serving.runtime.messages import Request, Response
 from vigie.serving.worker_state import WorkerState, assemble
 from vigie.settings import load_settings
@@ -97,7 +98,8 @@ def served(
         request = Request("POST", f"/predict/{name}", {b"content-type": b"application/json"}, body)
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Response] = loop.create_future()
-        worker_state.pipeline.answer_soon(request, route, loop, answered.set_result)
+        lane = FastLane(worker_state.pipeline, worker_state.metrics)
+        lane.answer(request, route, loop, answered.set_result)
         response = await answered
         assert response.status == 200
         return response.body

@@ -64,7 +64,7 @@ def ask(endpoint: Endpoint, **headers: str) -> asyncio.Task[Answer]:
 
 
 def waiting(endpoint: Endpoint) -> int:
-    return endpoint.worker_state.pipeline._decoding.waiting
+    return endpoint.worker_state.pipeline.decoding.waiting
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -91,7 +91,7 @@ def test_the_loop_goes_on_while_a_photo_is_decoded(endpoint: Endpoint, held: Hel
 def test_a_photo_past_its_deadline_is_not_decoded(endpoint: Endpoint, held: Held) -> None:
     async def run() -> list[Answer]:
         # as many as there are threads, and one that waits behind them
-        threads = endpoint.worker_state.pipeline._decoding._threads
+        threads = endpoint.worker_state.pipeline.decoding._threads
         first = [ask(endpoint) for _ in range(threads)]
         await until(lambda: len(held.threads) == threads)
         late = await ask(endpoint, x_request_timeout_ms="20")
@@ -108,7 +108,7 @@ def test_a_photo_past_its_deadline_is_not_decoded(endpoint: Endpoint, held: Held
 
 def test_the_photo_of_a_caller_who_has_gone_is_not_decoded(endpoint: Endpoint, held: Held) -> None:
     async def run() -> int:
-        threads = endpoint.worker_state.pipeline._decoding._threads
+        threads = endpoint.worker_state.pipeline.decoding._threads
         first = [ask(endpoint) for _ in range(threads)]
         await until(lambda: len(held.threads) == threads)
         gone = endpoint.connect()

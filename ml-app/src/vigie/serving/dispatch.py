@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vigie.errors import DeadlineExceeded, Unavailable
 from vigie.serving.admission import IncomingBody
+from vigie.serving.fast_lane import FastLane
 from vigie.serving.health import health_of
 from vigie.serving.responses import base_headers, problem_response
 from vigie.serving.runtime.messages import Response, request_id_of
@@ -49,6 +50,7 @@ class Dispatcher:
         self.free_bytes = worker_state.pipeline.admission.free_bytes
         """A body up to this size needs nobody's leave."""
         self._fast = worker_state.settings.fast_lane
+        self._fast_lane = FastLane(worker_state.pipeline, worker_state.metrics)
         self._seconds = worker_state.settings.request_timeout_ms / 1000
         self._flask = WsgiThreads(app, "flask", FLASK_THREADS)
         # a database that hangs takes these threads and no others
@@ -71,7 +73,7 @@ class Dispatcher:
             route = self.route(request)
             if route is not None:
                 loop = asyncio.get_running_loop()
-                return self._pipeline.answer_soon(request, route, loop, reply)
+                return self._fast_lane.answer(request, route, loop, reply)
             if request.method in ("GET", "HEAD") and (health := self._health(request)):
                 reply(health)
                 return None
@@ -80,7 +82,7 @@ class Dispatcher:
 
     def give_up(self, context: RequestContext) -> None:
         """Nobody waits for the answer any more."""
-        self._pipeline.give_up(context)
+        self._fast_lane.give_up(context)
 
     def refuse(self, request: Request, error: VigieError, peer: Peer, reply: Respond) -> None:
         """Has a request answered whose body was not let in."""

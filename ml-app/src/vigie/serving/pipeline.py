@@ -13,21 +13,19 @@ from vigie.errors import (
     InvalidInput,
     ModelFailure,
     Unavailable,
-    VigieError,
 )
 from vigie.serving.admission import Admission
 from vigie.serving.request_log import RequestLog
 from vigie.serving.responses import explained, let_go, refusal, success
 from vigie.serving.routing import TEMPLATES, Routes
-from vigie.serving.runtime.batching import too_late
 from vigie.serving.runtime.messages import RequestContext, request_id_of
 from vigie.serving.runtime.photo_decoding import PhotoDecoding
 from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
+    from vigie.errors import (
+        VigieError,
+    )
     from vigie.predictionlog.log import PredictionLog
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route
@@ -66,10 +64,9 @@ class Pipeline:
         self._timeout = settings.request_timeout_ms / 1000
         self.routes = Routes(settings, manager)
         self.route = self.routes.find
-        self._decoding = PhotoDecoding(usable_cores())
-        self.admission = Admission(settings, self.routes, self._decoding)
+        self.decoding = PhotoDecoding(usable_cores())
+        self.admission = Admission(settings, self.routes, self.decoding)
         self.access = self.admission.access
-        self._settled = self._settle
         metrics.http.in_progress.set_function(lambda: self.admission.in_flight)
         for template in TEMPLATES:
             metrics.http.start_route_at_zero("POST", template)
@@ -80,148 +77,39 @@ class Pipeline:
 
     def run(self, request: Request, route: Route) -> Answered:
         """Answers in the caller's thread, and gives what the response was made of."""
-        context = self._open(request, route)
+        context = self.open(request, route)
         try:
-            slot = self._begin(context, route)
-            self._decode(context, route, slot)
-            context.deadline = self._deadline(request)
+            slot = self.begin(context, route)
+            self.decode(context, route, slot)
+            context.deadline = self.deadline(request)
             result = slot.run(context)
-            return Answered(self._complete(context, slot, result), context, result)
+            return Answered(self.complete(context, slot, result), context, result)
         except Exception as failure:
             error = explained(failure)
-            response = self._refuse(context, error)
+            response = self.refused(context, error)
             let_go(failure)
             return Answered(response, context, error=error)
         finally:
-            self._close()
-
-    def answer_soon(
-        self,
-        request: Request,
-        route: Route,
-        loop: asyncio.AbstractEventLoop,
-        reply: Callable[[Response], None],
-    ) -> RequestContext:
-        """Answers from the event loop (the fast lane).
-
-        `reply` gets the response, once: in this call where it is a refusal, else in a later turn of
-        the loop. `give_up` takes the request back.
-        """
-        context = self._open(request, route)
-        context.settle, context.reply = self._settled, reply
-        try:
-            slot = context.slot = self._begin(context, route)
-            if context.live.images:
-                self._decode_beside(context, route, loop)
-            else:
-                self._decode(context, route, slot)
-                context.deadline = self._deadline(request)
-                self._submit(context, loop)
-        except Exception as failure:
-            self._fail(context, failure)
-        return context
-
-    def give_up(self, context: RequestContext) -> None:
-        """Nobody waits for the answer any more: what has not begun is not done."""
-        if self._end(context):
-            self._metrics.rejected.labels("gone").inc()
-            context.request.body = b""
-
-    def _decode_beside(
-        self, context: RequestContext, route: Route, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        """Decodes photos in a thread, and then runs the model."""
-        self._decoding.require_room()
-        request, slot = context.request, context.slot
-        context.deadline = self._deadline(request)
-        context.timer = loop.call_later(self._left(context), self._expire, context)
-        decoded = self._decoding.start(
-            lambda: None if context.over else self._decode(context, route, slot),
-            len(request.body), context.deadline, loop,
-        )  # fmt: skip
-        decoded.add_done_callback(lambda done: self._decoded(context, loop, done))
-
-    def _decoded(
-        self, context: RequestContext, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]
-    ) -> None:
-        failure, request = done.exception(), context.request
-        if context.over:
-            return
-        if isinstance(failure, Exception):
-            self._fail(context, failure)
-            return
-        if context.slot.challenger is None:
-            # pixels are left of it, and a large body is better gone
-            request.body = b""
-            if request.let_go is not None:
-                request.let_go()
-        try:
-            context.slot.submit(context, loop)
-        except Exception as refused:
-            self._fail(context, refused)
-
-    def _submit(self, context: RequestContext, loop: asyncio.AbstractEventLoop) -> None:
-        context.slot.submit(context, loop)
-        if context.live.latency.slow:
-            # the answer of a model that hangs would never come: the deadline's does
-            context.timer = loop.call_later(self._left(context), self._expire, context)
-
-    def _left(self, context: RequestContext) -> float:
-        return max(context.deadline - time.perf_counter(), 0.0)
-
-    def _expire(self, context: RequestContext) -> None:
-        self._fail(context, too_late())
-
-    def _settle(self, context: RequestContext, result: Result | VigieError) -> None:
-        """Answers a request that the loop waited for, with what became of it."""
-        if isinstance(result, VigieError):
-            self._fail(context, result)
-            return
-        try:
-            response = self._complete(context, context.slot, result)
-        except Exception as failure:
-            self._fail(context, failure)
-            return
-        self._answer(context, response)
-
-    def _fail(self, context: RequestContext, failure: Exception) -> None:
-        if not context.over:
-            response = self._refuse(context, explained(failure))
-            context.request.body = b""
-            let_go(failure)
-            self._answer(context, response)
-
-    def _answer(self, context: RequestContext, response: Response) -> None:
-        if self._end(context) and context.reply is not None:
-            context.reply(response)
-
-    def _end(self, context: RequestContext) -> bool:
-        """Whether this is what ends the request; it may be answered and given up at once."""
-        if context.over:
-            return False
-        context.over = True
-        self._close()
-        if context.timer is not None:
-            context.timer.cancel()
-            context.timer = None
-        return True
+            self.close()
 
     def refuse(self, request: Request, route: Route, error: VigieError) -> Response:
         """The answer to a request that was not let in."""
-        context = self._open(request, route)
+        context = self.open(request, route)
         try:
-            return self._refuse(context, error)
+            return self.refused(context, error)
         finally:
-            self._close()
+            self.close()
 
-    def _open(self, request: Request, route: Route) -> RequestContext:
+    def open(self, request: Request, route: Route) -> RequestContext:
+        """What is known of a request that begins; it is under way until `close`."""
         self.admission.in_flight += 1
         return RequestContext(request, request_id_of(request), route.dialect, route.template)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """A request has ended."""
         self.admission.in_flight -= 1
 
-    def _begin(self, context: RequestContext, route: Route) -> ModelSlot:
+    def begin(self, context: RequestContext, route: Route) -> ModelSlot:
         """Lets the request in and finds the version that answers it."""
         request = context.request
         self.access.admit(request.headers)
@@ -231,7 +119,7 @@ class Pipeline:
         slot.require_room(live)
         return slot
 
-    def _decode(self, context: RequestContext, route: Route, slot: ModelSlot) -> None:
+    def decode(self, context: RequestContext, route: Route, slot: ModelSlot) -> None:
         """Decodes the request for the version that answers it."""
         request, live = context.request, context.live
         started = time.perf_counter()
@@ -246,7 +134,7 @@ class Pipeline:
         context.decoded, context.response_format = decoded.decoded, decoded.response_format
         context.decode_seconds = time.perf_counter() - started
 
-    def _deadline(self, request: Request) -> float:
+    def deadline(self, request: Request) -> float:
         """Until when it may be answered, a reading of `time.perf_counter()`."""
         return request.received + self._allowed_seconds(request)
 
@@ -259,7 +147,8 @@ class Pipeline:
             raise InvalidHeader("X-Request-Timeout-Ms takes a whole number of milliseconds.")
         return min(int(said) / 1000, self._timeout)
 
-    def _complete(self, context: RequestContext, slot: ModelSlot, result: Result) -> Response:
+    def complete(self, context: RequestContext, slot: ModelSlot, result: Result) -> Response:
+        """The response to a request that the model has answered, counted and logged."""
         started = time.perf_counter()
         encoded = context.dialect.encode(context, result)
         encode_seconds = time.perf_counter() - started
@@ -290,7 +179,8 @@ class Pipeline:
             for name, rows in decoded.outside.items():
                 bound.outside[name].observe(len(rows))
 
-    def _refuse(self, context: RequestContext, failure: VigieError) -> Response:
+    def refused(self, context: RequestContext, failure: VigieError) -> Response:
+        """The response to a request that is refused or has failed, counted."""
         live = context.known_live
         if isinstance(failure, ModelFailure) and live is not None:
             slot = self._manager.slots.get(live.name)
