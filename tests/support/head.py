@@ -11,9 +11,8 @@ from vigie.errors import MalformedRequest
 MOST_LINE_BYTES = 4094
 
 
-def new_parser(on_head: Callable[[], None], on_body: Callable[[bytes], None]) -> H1CProtocol:
+def new_parser(on_body: Callable[[bytes], None]) -> H1CProtocol:
     return H1CProtocol(
-        on_headers_complete=on_head,
         on_body=on_body,
         limit_request_line=MOST_LINE_BYTES,
         limit_request_fields=100,

@@ -42,16 +42,17 @@ class _Reader:
         self.requests: list[Read] = []
         self.begun = self.ended = False
         self._body: list[bytes] = []
-        self._parser: Any = new_parser(self._take_head, self._body.append)
-
-    def _take_head(self) -> None:
-        request_of(self._parser)
+        self._parser: Any = new_parser(self._body.append)
+        self._checked = False
 
     def feed(self, data: bytes) -> None:
         parser = self._parser
         while data and not self.ended:
             self.begun = True
             parser.feed(data)
+            if parser.method and not self._checked:
+                request_of(parser)
+                self._checked = True
             if not parser.is_complete:
                 return
             self._keep_request()
@@ -64,6 +65,7 @@ class _Reader:
         body = b"".join(self._body)
         self.requests.append(Read(parser.method, parser.path, version, headers, body))
         self._body.clear()
+        self._checked = False
         self.begun, self.ended = False, not parser.should_keep_alive or version == (1, 0)
 
 

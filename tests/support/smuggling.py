@@ -206,6 +206,8 @@ _REQUEST_LINES = {
          "it names nothing that is served here"),
         ("CONNECT", b"CONNECT localhost:80 HTTP/1.1", "3.2.3", REFUSED, ONE,
          "who makes no tunnel must not go on reading as if there were one"),
+        ("CONNECT with a path", b"CONNECT /livez HTTP/1.1", "3.2.3", REFUSED, ONE,
+         "who makes no tunnel must not go on reading as if there were one"),
         ("an authority without CONNECT", b"GET localhost:80 HTTP/1.1", "3.2.3", REFUSED, "", ""),
         ("* without OPTIONS", b"GET * HTTP/1.1", "3.2.4", REFUSED, "", ""),
         ("OPTIONS *", b"OPTIONS * HTTP/1.1", "3.2.4", ONE, "", ""),

@@ -75,6 +75,12 @@ KINDS = {
         _refused("Bare CR in trailer"),
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na\rb\r\n", WAITS,
     ),
+    "a trailer above the limit of a field": Kind(
+        "a recipient may bound what it has to read; before, only trailers without end were bounded",
+        "7.1.2", _refused("trailer field over"),
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na:" + b"b" * 8200
+        + b"\r\n\r\n", ONE,
+    ),
     "several spaces in the request line": Kind(
         "white space may be taken together; where a request ends does not change", "3",
         _has_spaces, b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", REFUSED,
@@ -89,10 +95,11 @@ KINDS = {
     ),
 }  # fmt: skip
 COUNTS = {
-    "another coding than chunked": 428,
+    "another coding than chunked": 426,
     "no Host": 164,
     "a target that names nothing here": 20,
-    "CR alone in a trailer": 2,
+    "CR alone in a trailer": 3,
+    "a trailer above the limit of a field": 1,
     "several spaces in the request line": 6,
     "half a head that is bad already": 239,
     "more behind a request of HTTP/1.0": 60,
