@@ -1,0 +1,182 @@
+"""Instructions a request, which no other process on the machine changes: counted by callgrind.
+
+python -m bench.instructions
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import gunicorn_h1c
+from rich.console import Console
+
+import vigie
+from bench.contender import PEERS, Contender, Site
+from bench.environments import programs
+from bench.failure import Failure
+from bench.figures import Counts, Load
+from bench.forms import Forms
+from bench.rounds import Tell, keep_answers
+from bench.rows.contenders import CONTENDERS, LIMIT, RAW
+from bench.rows.loads import MANY, ONE
+from bench.server import Server, running
+from support import constants
+from support.wire import connect, head_of, read_status
+
+WORK = Path(__file__).parents[2] / "var" / "instructions"
+SOURCE = Path(vigie.__file__).parents[1]
+PARSER = Path(gunicorn_h1c.__file__).parent
+COUNTED = ("vigie", RAW, LIMIT)
+TIMES = {ONE: 200, MANY: 20}
+"""How often every connection asks under each load."""
+IDLE_SECONDS = 5.0
+LONGEST_SECONDS = 60
+QUICK = "vigie.serving.runtime.loaded_model.QUICK_SECONDS"
+TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
+
+
+def main() -> None:
+    """Prints the counts."""
+    from bench.rows.formats import write_forms
+
+    console = Console()
+    try:
+        shutil.rmtree(WORK, ignore_errors=True)
+        forms = write_forms(WORK / "model")
+        keep_answers(CONTENDERS[0], forms, WORK, WORK)
+        counts = measure_instructions(forms, WORK, console.print)
+    except Failure as failure:
+        sys.exit(f"bench.instructions: {failure}")
+    console.print(counts or "callgrind or a C compiler is not installed: apt install valgrind gcc")
+
+
+def measure_instructions(forms: Forms, work: Path, tell: Tell) -> Counts | None:
+    """What one worker of some servers takes; None where there is no callgrind or no compiler.
+
+    The model is called in the event loop, as it is at full speed: under callgrind it is not quick.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None or shutil.which("callgrind_control") is None:
+        return None
+    run = work / "instructions"
+    shutil.rmtree(run, ignore_errors=True)
+    _compile_parser(compiler, run / PARSER.name)
+    counts: dict[str, dict[Load, float]] = {}
+    for contender in (one for one in CONTENDERS if one.name in COUNTED):
+        tell(f"Instructions: {contender.title}")
+        home = programs(contender, work / "envs")
+        with running(_counted(contender, run), forms, run / contender.name, home, 1) as server:
+            counts[contender.name] = {load: _count(server, load) for load in TIMES}
+    return counts
+
+
+def _compile_parser(compiler: str, folder: Path) -> None:
+    """Vigie's parser once more, without the instructions for text that callgrind does not know."""
+    shutil.copytree(PARSER, folder)
+    (built,) = folder.glob("_protocol.*.so")
+    sources = [folder / "pico_protocol.c", folder / "picohttpparser" / "picohttpparser.c"]
+    done = subprocess.run(
+        [
+            compiler, "-O3", "-fPIC", "-shared", "-I", sysconfig.get_path("include"),
+            "-I", folder / "picohttpparser", *sources, "-o", built,
+        ],
+        capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS,
+    )  # fmt: skip
+    if done.returncode:
+        raise Failure(f"the parser cannot be compiled: {done.stderr}")
+
+
+def _counted(contender: Contender, parser: Path) -> Contender:
+    """The same under callgrind, with a package of the parser from this folder."""
+
+    def command(site: Site) -> Sequence[str]:
+        own = list(contender.command(site))
+        if contender.name == "vigie":
+            own = [own[0], "-P", constants.__file__, *own[3:]]
+        # the worker is a child, which tells nothing unless children are traced
+        return ("valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", *own)
+
+    def variables(site: Site) -> dict[str, str]:
+        paths = os.pathsep.join(map(str, (parser, PEERS, SOURCE)))
+        quick = constants.changed({QUICK: LONGEST_SECONDS})
+        return {**contender.variables(site), **quick, "PYTHONPATH": paths}
+
+    return replace(contender, command=command, variables=variables)
+
+
+def _count(server: Server, load: Load) -> float:
+    """Instructions of the worker for each request on an open connection.
+
+    What it does while nobody asks is taken off, and what it does for a first request.
+    """
+    worker = _busiest(server, lambda: _ask(server, load, 1))
+
+    def taken(times: int) -> float:
+        _dump(server, worker)
+        began = time.perf_counter()
+        _ask(server, load, times)
+        seconds = time.perf_counter() - began
+        return _dump(server, worker) - idle * seconds
+
+    _dump(server, worker)
+    time.sleep(IDLE_SECONDS)
+    idle = _dump(server, worker) / IDLE_SECONDS
+    times = TIMES[load]
+    return (taken(1 + times) - taken(1)) / (load.connections * times)
+
+
+def _ask(server: Server, load: Load, times: int) -> None:
+    """All connections ask at once, and again when all have their answers."""
+    body = server.contender.asks(server.site.forms.questions[load.asked].content)
+    headers = (f"Content-Type: {body.media_type}", f"Content-Length: {len(body.data)}")
+    asked = head_of("POST", server.contender.path, *headers) + body.data
+    with ExitStack() as stack:
+        callers = [stack.enter_context(connect(server.site.port)) for _ in range(load.connections)]
+        for _ in range(times):
+            for caller in callers:
+                caller.settimeout(LONGEST_SECONDS)
+                caller.sendall(asked)
+            if any(read_status(caller) != 200 for caller in callers):
+                raise Failure(f"{server.contender.title} refuses a request under callgrind")
+
+
+def _busiest(server: Server, act: Callable[[], None]) -> int:
+    """The process of a server that does most meanwhile: its worker."""
+    family = [one.pid for one in server.family]
+    for pid in family:
+        _dump(server, pid)
+    act()
+    return max(family, key=lambda pid: _dump(server, pid))
+
+
+def _dump(server: Server, pid: int) -> int:
+    """The instructions of a process since the last dump."""
+    asked = ["callgrind_control", f"--dump={pid}", str(pid)]
+    done = subprocess.run(
+        asked, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+    )
+    files = sorted(server.site.folder.glob(f"callgrind.out.{pid}.*"), key=_number)
+    if done.returncode or not files:
+        raise Failure(f"callgrind tells nothing of {pid}: {done.stdout}{done.stderr}")
+    found = TOTAL.search(files[-1].read_text())
+    if found is None:
+        raise Failure(f"callgrind has no total in {files[-1]}")
+    return int(found[1])
+
+
+def _number(path: Path) -> int:
+    return int(path.suffix[1:])
+
+
+if __name__ == "__main__":
+    main()
