@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ COUNTED = ("vigie", RAW, LIMIT)
 TIMES = {ONE: 200, MANY: 20}
 """How often every connection asks under each load."""
 IDLE_SECONDS = 5.0
+MOST_IDLE_RATE = 5e6
 LONGEST_SECONDS = 60
 QUICK = "vigie.serving.runtime.loaded_model.QUICK_SECONDS"
 TOTAL = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
@@ -104,7 +106,8 @@ def _counted(contender: Contender, parser: Path) -> Contender:
         if contender.name == "vigie":
             own = [own[0], "-P", constants.__file__, *own[3:]]
         # the worker is a child, which tells nothing unless children are traced
-        return ("valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", *own)
+        options = ("--quiet", "--tool=callgrind", "--trace-children=yes", "--separate-threads=yes")
+        return ("valgrind", *options, *own)
 
     def variables(site: Site) -> dict[str, str]:
         paths = os.pathsep.join(map(str, (parser, PEERS, SOURCE)))
@@ -115,11 +118,11 @@ def _counted(contender: Contender, parser: Path) -> Contender:
 
 
 def _count(server: Server, load: Load) -> float:
-    """Instructions of the worker for each request on an open connection.
+    """Instructions of the worker's event loop for each request on an open connection.
 
     What it does while nobody asks is taken off, and what it does for a first request.
     """
-    worker = _busiest(server, lambda: _ask(server, load, 1))
+    worker = _worker(server)
 
     def taken(times: int) -> float:
         _dump(server, worker)
@@ -128,44 +131,63 @@ def _count(server: Server, load: Load) -> float:
         seconds = time.perf_counter() - began
         return _dump(server, worker) - idle * seconds
 
-    _dump(server, worker)
-    time.sleep(IDLE_SECONDS)
-    idle = _dump(server, worker) / IDLE_SECONDS
+    idle = _idle_rate(server, worker)
     times = TIMES[load]
     return (taken(1 + times) - taken(1)) / (load.connections * times)
 
 
+def _idle_rate(server: Server, worker: int) -> float:
+    """Instructions a second while nobody asks, once what a server puts off at its start is done."""
+    end = time.monotonic() + LONGEST_SECONDS
+    _dump(server, worker)
+    while True:
+        time.sleep(IDLE_SECONDS)
+        rate = _dump(server, worker) / IDLE_SECONDS
+        if rate < MOST_IDLE_RATE:
+            return rate
+        if time.monotonic() > end:
+            raise Failure(f"{server.contender.title} computes while nobody asks: {rate:,.0f}/s")
+
+
 def _ask(server: Server, load: Load, times: int) -> None:
     """All connections ask at once, and again when all have their answers."""
+    with ExitStack() as stack:
+        callers = [stack.enter_context(connect(server.site.port)) for _ in range(load.connections)]
+        for caller in callers:
+            caller.settimeout(LONGEST_SECONDS)
+        for _ in range(times):
+            _exchange(callers, server, load)
+
+
+def _exchange(callers: Sequence[socket.socket], server: Server, load: Load) -> None:
     body = server.contender.asks(server.site.forms.questions[load.asked].content)
     headers = (f"Content-Type: {body.media_type}", f"Content-Length: {len(body.data)}")
     asked = head_of("POST", server.contender.path, *headers) + body.data
-    with ExitStack() as stack:
-        callers = [stack.enter_context(connect(server.site.port)) for _ in range(load.connections)]
-        for _ in range(times):
-            for caller in callers:
-                caller.settimeout(LONGEST_SECONDS)
-                caller.sendall(asked)
-            if any(read_status(caller) != 200 for caller in callers):
-                raise Failure(f"{server.contender.title} refuses a request under callgrind")
+    for caller in callers:
+        caller.sendall(asked)
+    if any(read_status(caller) != 200 for caller in callers):
+        raise Failure(f"{server.contender.title} refuses a request under callgrind")
 
 
-def _busiest(server: Server, act: Callable[[], None]) -> int:
-    """The process of a server that does most meanwhile: its worker."""
-    family = [one.pid for one in server.family]
-    for pid in family:
-        _dump(server, pid)
-    act()
-    return max(family, key=lambda pid: _dump(server, pid))
+def _worker(server: Server) -> int:
+    """The process of a server that answers."""
+    with connect(server.site.port) as caller:
+        caller.settimeout(LONGEST_SECONDS)
+        _exchange([caller], server, ONE)
+        own = caller.getsockname()
+        for process in server.family:
+            if any(one.raddr == own for one in process.net_connections("tcp")):
+                return int(process.pid)
+    raise Failure(f"no process of {server.contender.title} has taken a connection")
 
 
 def _dump(server: Server, pid: int) -> int:
-    """The instructions of a process since the last dump."""
+    """The instructions of a process's first thread since the last dump."""
     asked = ["callgrind_control", f"--dump={pid}", str(pid)]
     done = subprocess.run(
         asked, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
     )
-    files = sorted(server.site.folder.glob(f"callgrind.out.{pid}.*"), key=_number)
+    files = sorted(server.site.folder.glob(f"callgrind.out.{pid}.*-01"), key=_number)
     if done.returncode or not files:
         raise Failure(f"callgrind tells nothing of {pid}: {done.stdout}{done.stderr}")
     found = TOTAL.search(files[-1].read_text())
@@ -175,7 +197,7 @@ def _dump(server: Server, pid: int) -> int:
 
 
 def _number(path: Path) -> int:
-    return int(path.suffix[1:])
+    return int(path.suffix[1:].partition("-")[0])
 
 
 if __name__ == "__main__":

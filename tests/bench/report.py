@@ -49,10 +49,11 @@ READING = """
   figures of one round, so a slow minute of the machine matters less.
 - Computing time per request is what noise spares most: what the processes of a server computed,
   not how long they waited for a core.
-- Instructions are those of one worker process alone, with the system's left out; callgrind counts
-  them while it plays the processor, some fifty times slower, so no other process matters. All
-  connections ask at once and wait for each other. What the worker does by the clock while nobody
-  asks is taken off. An instruction is no time: those of ONNX Runtime do more than those of Python.
+- Instructions are those of one worker's event loop, which does all that a request waits for;
+  callgrind counts them while it plays the processor, some fifty times slower, so no other process
+  matters. All connections ask at once and wait for each other. What the system does and what other
+  threads do by the clock, such as adding up metrics, is not in them. An instruction is no time:
+  those of ONNX Runtime do more than those of Python.
 - 100 rows in one request are one call of the model for every server.
 - A photo of 12 megapixels takes tenths of a second, so it is measured three times as long as the
   rest.

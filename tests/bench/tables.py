@@ -45,7 +45,7 @@ def instructions_table(counts: Counts) -> Grid:
     loads = list(next(iter(counts.values())))
     titles = {one.name: one.title for one in CONTENDERS}
     return Grid(
-        "Instructions a request of one worker, counted by callgrind:",
+        "Instructions a request of one worker's event loop, counted by callgrind:",
         ("server", *map(str, loads)),
         tuple(
             (titles[name], *(f"{count[load]:,.0f}" for load in loads))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from support.head import new_parser, request_of
 from vigie.errors import VigieError
+from vigie.serving.http.head import new_parser, request_of
 
 State = Literal[".", "~", "x"]
 """Has read all, waits for more of a request, or has refused what follows."""
