@@ -11,6 +11,7 @@ TESTS = ROOT / "tests"
 ELSEWHERE = {
     "registry/gate/test_malicious.py": "what harms, against the whole gate",
     "serving/api/test_methods.py": "every method on every route",
+    "serving/http/test_spoiled_heads.py": "parser and checks, held against what was read before",
     "serving/runtime/test_swap_lock.py": "processes that swap by turns",
 }
 

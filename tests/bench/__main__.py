@@ -18,6 +18,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
 
 from bench.environments import make_environments  # noqa: E402
 from bench.failure import Failure  # noqa: E402
+from bench.instructions import measure_instructions  # noqa: E402
 from bench.load import require_wrk  # noqa: E402
 from bench.machine import this_machine, versions  # noqa: E402
 from bench.photos.formats import write_forms as write_photo_forms  # noqa: E402
@@ -70,10 +71,13 @@ def _measure(given: argparse.Namespace, tell: Tell) -> Run:
         Part(each, run_rounds(each, forms[each.name], WORK, rounds, seconds, tell))
         for each in subjects
     ]
-    watching = None
+    watching = instructions = None
     if whole:
         watching = measure_watching(forms[ROWS.name], WORK, PAIRS, seconds, tell)
-    return Run(parts, service, watching, this_machine(), versions(), rounds, seconds, whole)
+        instructions = measure_instructions(forms[ROWS.name], WORK, tell)
+    return Run(
+        parts, service, watching, instructions, this_machine(), versions(), rounds, seconds, whole
+    )
 
 
 def _arguments() -> argparse.Namespace:

@@ -29,7 +29,7 @@ def vigie_variables(model: str, **settings: str) -> Variables:
             "VIGIE_MODELS": model,
             "VIGIE_PORT": str(site.port),
             "VIGIE_METRICS_PORT": str(site.other_ports[0]),
-            "VIGIE_WORKERS": str(WORKERS),
+            "VIGIE_WORKERS": str(site.workers),
             **settings,
         }
 

@@ -22,13 +22,17 @@ class Body(NamedTuple):
 
 @dataclass(frozen=True)
 class Site:
-    """Where one server runs: its environment's programs, a folder of its own, ports, the model."""
+    """Where one server runs: its environment's programs, a folder of its own, ports, the model.
+
+    It has so many `workers` where its command can say so.
+    """
 
     programs: Path
     folder: Path
     port: int
     other_ports: tuple[int, int]
     forms: Forms
+    workers: int = WORKERS
 
 
 def _nothing(site: Site) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scipy.stats import sem, t
@@ -112,6 +112,10 @@ class Cost:
     def __str__(self) -> str:
         interval = f"{self.least - 1:+.1%} to {self.most - 1:+.1%}"
         return f"{self.mean - 1:+.1%} ({interval}, {self.pairs} pairs)"
+
+
+Counts = Mapping[str, Mapping[Load, float]]
+"""Instructions a request of some contenders, by name, under some loads."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Forms:
 
     `keras` is a file; `saved` a SavedModel whose endpoint `serve` takes numbers [rows, 6] and
     texts [rows, 2]; `onnx` a file; `pyfunc` a model of MLflow; `cache` a cache of Vigie's;
-    `bodies` holds answers as long as Vigie's, for a server without a model.
+    `bodies` holds answers as long as Vigie's, for servers without a model.
     """
 
     folder: Path

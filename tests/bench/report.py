@@ -9,18 +9,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Cost, Results, ServiceFigures
+from bench.figures import Cost, Counts, Results, ServiceFigures
 from bench.goals import Goal
 from bench.machine import Machine
 from bench.rows.goals import service_goals
 from bench.subjects import Subject
-from bench.tables import Grid, goals_table, tables_of
+from bench.tables import Grid, goals_table, instructions_table, tables_of
 
 INTRODUCTION = (
-    "`make bench` measures Vigie beside raw ASGI and its peers on your machine, with table rows "
-    "and with photos, and writes this page. Of every goal it says whether it holds. `SUBJECT=rows` "
-    "or `SUBJECT=photos` measures one of the two, `CONTENDERS=` some of the servers; both leave "
-    "the page as it is."
+    "`make bench` measures Vigie beside its peers, and beside servers that do nothing, on your "
+    "machine, with table rows and with photos, and writes this page. Of every goal it says whether "
+    "it holds. `SUBJECT=rows` or `SUBJECT=photos` measures one of the two, `CONTENDERS=` some of "
+    "the servers; both leave the page as it is."
+)
+NOT_COUNTED = (
+    "Instructions a request were not counted: valgrind, which has callgrind, and a C compiler were "
+    "not both installed."
 )
 READING = """
 ## How to read it
@@ -36,12 +40,20 @@ READING = """
   0.01, swapped colours or pixels left out by more than 0.05.
 - Raw ASGI has no model: it reads the body and answers as many bytes as Vigie does, so it shows what
   the web server alone can do on these cores.
+- The own protocol has no model either, and nothing between socket and answer but the parser that
+  Vigie uses. Python does not serve HTTP any quicker: Vigie's share of it is what checks, model,
+  metrics and log leave of that limit.
 - `wrk` asks over connections that stay open, one request at a time on each, from the same machine
   and so on the same cores. Compare servers, not absolute numbers: another machine gives others.
 - Servers take turns within a round, and the order is reversed each round. A ratio is always of two
   figures of one round, so a slow minute of the machine matters less.
 - Computing time per request is what noise spares most: what the processes of a server computed,
   not how long they waited for a core.
+- Instructions are those of one worker's event loop, which does all that a request waits for;
+  callgrind counts them while it plays the processor, some fifty times slower, so no other process
+  matters. All connections ask at once and wait for each other. What the system does and what other
+  threads do by the clock, such as adding up metrics, is not in them. An instruction is no time:
+  those of ONNX Runtime do more than those of Python.
 - 100 rows in one request are one call of the model for every server.
 - A photo of 12 megapixels takes tenths of a second, so it is measured three times as long as the
   rest.
@@ -89,6 +101,7 @@ class Run:
     parts: Sequence[Part]
     service: ServiceFigures | None
     watching: Cost | None
+    instructions: Counts | None
     machine: Machine
     versions: Mapping[str, str]
     rounds: int
@@ -115,6 +128,8 @@ def show(run: Run, console: Console) -> None:
         console.print(_service_line(run.service), highlight=False)
     if run.watching is not None:
         console.print(_watching_line(run.watching), highlight=False)
+    if run.instructions is not None:
+        _print(instructions_table(run.instructions), console)
 
 
 def _print(grid: Grid, console: Console) -> None:
@@ -137,6 +152,8 @@ def page(run: Run) -> str:
         *([_service_line(run.service)] if run.service else []),
         *([_watching_line(run.watching)] if run.watching else []),
         goals_table(run.goals).table(),
+        "## Instructions",
+        instructions_table(run.instructions).markdown() if run.instructions else NOT_COUNTED,
         READING.strip(),
         "## Who was measured",
         *(_who(part.subject) for part in run.parts),

@@ -31,8 +31,8 @@ def run_rounds(
     """Measures each contender once a round, so that a slow minute of the machine hits all alike."""
     run = work / "run" / subject.name
     shutil.rmtree(run, ignore_errors=True)
-    if subject.limit is not None:
-        _keep_answers(subject.vigie, forms, run, work)
+    if subject.bare:
+        keep_answers(subject.vigie, forms, run, work)
     results = Results()
     for number in range(1, rounds + 1):
         seen: Round = {}
@@ -42,6 +42,14 @@ def run_rounds(
                 seen[contender.name] = _see(server, subject.loads, seconds)
         results.rounds.append(seen)
     return results
+
+
+def keep_answers(vigie: Contender, forms: Forms, run: Path, work: Path) -> None:
+    """What Vigie answers, for those without a model to repeat."""
+    forms.bodies.mkdir(exist_ok=True)
+    with _running(vigie, forms, run / "answers", work) as server:
+        for asked in forms.questions:
+            (forms.bodies / f"{asked}.json").write_bytes(server.ask(asked))
 
 
 def _running(
@@ -54,11 +62,3 @@ def _see(server: Server, loads: tuple[Load, ...], seconds: int) -> Seen:
     warm_up(server, Load(WARM_UP_CONNECTIONS, loads[0].asked), WARM_UP_SECONDS)
     measures = {load: measure(server, load, seconds) for load in loads}
     return Seen(server.start_seconds, server.memory_mb, measures)
-
-
-def _keep_answers(vigie: Contender, forms: Forms, run: Path, work: Path) -> None:
-    """What Vigie answers, for the server without a model to repeat."""
-    forms.bodies.mkdir(exist_ok=True)
-    with _running(vigie, forms, run / "answers", work) as server:
-        for asked in forms.questions:
-            (forms.bodies / f"{asked}.json").write_bytes(server.ask(asked))

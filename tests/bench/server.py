@@ -17,7 +17,7 @@ import psutil
 import requests
 
 import vigie
-from bench.contender import PEERS, Contender, Site
+from bench.contender import PEERS, WORKERS, Contender, Site
 from bench.failure import Failure
 from bench.forms import Forms, require_close
 from support.memory import pss_mb
@@ -124,10 +124,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(contender: Contender, forms: Forms, folder: Path, programs: Path) -> Iterator[Server]:
+def running(
+    contender: Contender, forms: Forms, folder: Path, programs: Path, workers: int = WORKERS
+) -> Iterator[Server]:
     """A contender that has answered rightly once; ended in any case."""
     folder.mkdir(parents=True)
-    site = Site(programs, folder, free_port(), (free_port(), free_port()), forms)
+    site = Site(programs, folder, free_port(), (free_port(), free_port()), forms, workers)
     command = contender.command(site)
     environment = _environment(contender, site)
     started = time.perf_counter()

@@ -23,7 +23,7 @@ class Subject:
     """One kind of input; `vigie` is who has the goals.
 
     Under the loads that are `shown`, Vigie is set against each, and the `picture` has their rates.
-    `limit` names the one without a model that all rates are a share of, where there is one.
+    `bare` names those without a model; all rates are a share of theirs.
     """
 
     name: str
@@ -34,19 +34,19 @@ class Subject:
     shown: tuple[Load, ...]
     goals: Callable[[Results], Iterator[Goal]]
     picture: str
-    limit: str | None = None
+    bare: tuple[str, ...] = ()
 
     def only(self, names: set[str]) -> Subject:
-        """The same with the contenders of these names alone, and the one without a model."""
+        """The same with the contenders of these names alone, and those without a model."""
         if names.isdisjoint(one.name for one in self.contenders):
             return replace(self, contenders=())
-        kept = (one for one in self.contenders if one.name in names | {self.limit})
+        kept = (one for one in self.contenders if one.name in names.union(self.bare))
         return replace(self, contenders=tuple(kept))
 
 
 ROWS = Subject(
     "rows", "Table rows", of_rows.CONTENDERS[0], of_rows.CONTENDERS, ROW_LOADS, (MANY, BULK),
-    row_goals, "performance.svg", of_rows.LIMIT,
+    row_goals, "performance.svg", (of_rows.RAW, of_rows.LIMIT),
 )  # fmt: skip
 PHOTOS = Subject(
     "photos", "Photos", of_photos.CONTENDERS[0], of_photos.CONTENDERS, PHOTO_LOADS, PHOTO_LOADS,

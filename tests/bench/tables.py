@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.figures import Load, Results, Spread
+from bench.figures import Counts, Load, Results, Spread
 from bench.goals import Goal
+from bench.rows.contenders import CONTENDERS
 from bench.subjects import Subject
 
 
@@ -32,10 +33,24 @@ def tables_of(subject: Subject, results: Results) -> tuple[Grid, ...]:
     """Rates, ratios, latencies, computing time, memory and start of every contender."""
     return (
         _rates(subject, results),
-        *([_shares(subject, results, subject.limit)] if subject.limit else []),
+        *(_shares(subject, results, name) for name in subject.bare),
         _latencies(subject, results),
         _costs(subject, results),
         *(_times_as_many(subject, results, load) for load in subject.shown),
+    )
+
+
+def instructions_table(counts: Counts) -> Grid:
+    """What a request takes of some servers, in instructions."""
+    loads = list(next(iter(counts.values())))
+    titles = {one.name: one.title for one in CONTENDERS}
+    return Grid(
+        "Instructions a request of one worker's event loop, counted by callgrind:",
+        ("server", *map(str, loads)),
+        tuple(
+            (titles[name], *(f"{count[load]:,.0f}" for load in loads))
+            for name, count in counts.items()
+        ),
     )
 
 
@@ -63,14 +78,15 @@ def _rates(subject: Subject, results: Results) -> Grid:
     )
 
 
-def _shares(subject: Subject, results: Results, limit: str) -> Grid:
+def _shares(subject: Subject, results: Results, bare: str) -> Grid:
+    (title,) = (one.title for one in subject.contenders if one.name == bare)
     return Grid(
-        "The same as a share of raw ASGI in the same round: median (least to greatest):",
+        f"The same as a share of {title}, in the same round: median (least to greatest):",
         ("server", *map(str, subject.loads)),
         tuple(
             (
                 one.title,
-                *(_share(results.ratio(one.name, (limit,), load)) for load in subject.loads),
+                *(_share(results.ratio(one.name, (bare,), load)) for load in subject.loads),
             )
             for one in subject.contenders
         ),

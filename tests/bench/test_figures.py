@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bench.contender import PEERS
 from bench.environments import make_environments
 from bench.failure import Failure
-from bench.figures import Cost, Load, Measure, Results, Round, Seen, ServiceFigures, Spread
+from bench.figures import Cost, Counts, Load, Measure, Results, Round, Seen, ServiceFigures, Spread
 from bench.forms import require_close
 from bench.goals import Goal
 from bench.load import require_wrk
@@ -17,20 +18,24 @@ from bench.machine import Machine, versions
 from bench.photos.loads import LARGE, SMALL
 from bench.plot import plot_rates
 from bench.report import Part, Run, page
-from bench.rows.contenders import LIMIT
+from bench.rows.contenders import LIMIT, RAW
 from bench.rows.goals import row_goals, service_goals
-from bench.rows.loads import LOADS, MANY, ONE
+from bench.rows.loads import LOADS, MANY, ONE, SOME
 from bench.subjects import PHOTOS, ROWS, SUBJECTS, Subject, choose
 
 RATES = {
-    "vigie": 20_000.0, "vigie-flask": 3000.0, "tensorflow-engine": 9000.0, LIMIT: 36_000.0,
-    "fastapi-onnx": 6000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0, "litserve": 1000.0,
-    "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
+    "vigie": 20_000.0, "vigie-flask": 3000.0, "tensorflow-engine": 9000.0, RAW: 16_000.0,
+    LIMIT: 80_000.0, "fastapi-onnx": 4000.0, "fastapi-tensorflow": 2400.0, "bentoml": 1100.0,
+    "litserve": 1000.0, "mlserver": 250.0, "mlflow": 300.0, "flask-predict": 20.0,
 }  # fmt: skip
 PHOTO_RATES = {
     "vigie": 300.0, "fastapi-onnx": 200.0, "litserve": 150.0, "bentoml": 120.0, "mlserver": 40.0,
 }  # fmt: skip
 WATCHING = Cost(1.06, 1.04, 1.08, 10)
+COUNTS: Counts = {
+    name: {ONE: count, MANY: count / 2}
+    for name, count in (("vigie", 301_234.0), (RAW, 150_000.0), (LIMIT, 20_000.0))
+}
 SERVICE = ServiceFigures(Spread(0.5, 0.4, 0.6), 150.0)
 MACHINE = Machine(2, "A processor", 16.0, "Linux 6.1", "3.11.7", "2026-01-01")
 
@@ -59,7 +64,7 @@ def a_photo_round(**large: float) -> Round:
 def run_of(*rounds: Round, photos: Round | None = None) -> Run:
     parts = [Part(ROWS, Results(list(rounds))), Part(PHOTOS, Results([photos or a_photo_round()]))]
     versions = {"web": "flask 3.1.3"}
-    return Run(parts, SERVICE, WATCHING, MACHINE, versions, len(rounds), 5)
+    return Run(parts, SERVICE, WATCHING, COUNTS, MACHINE, versions, len(rounds), 5)
 
 
 def goals(*rounds: Round, service: ServiceFigures | None = SERVICE) -> dict[str, Goal]:
@@ -73,25 +78,25 @@ def test_medians_and_their_ends() -> None:
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:
-    results = Results([a_round(1.0), a_round(0.1), a_round(vigie=36_000.0)])
-    ratio = results.ratio("vigie", (LIMIT,), MANY)
+    results = Results([a_round(1.0), a_round(0.1), a_round(vigie=40_000.0)])
+    ratio = results.ratio("vigie", (RAW,), MANY)
     assert ratio is not None
     # the slow round says what the others say: both sides were slow in it
-    assert ratio.median == ratio.least == pytest.approx(20 / 36)
-    assert ratio.greatest == pytest.approx(1.0)
+    assert ratio.median == ratio.least == pytest.approx(1.25)
+    assert ratio.greatest == pytest.approx(2.5)
     mixed = results.figure("vigie", MANY, "rate")
-    assert mixed == Spread(20_000.0, 2000.0, 36_000.0)
+    assert mixed == Spread(20_000.0, 2000.0, 40_000.0)
 
 
 def test_the_best_of_several_rivals_counts() -> None:
     ratio = Results([a_round()]).ratio("vigie", ("mlflow", "fastapi-onnx"), ONE)
     assert ratio is not None
-    assert ratio.median == pytest.approx(20 / 6)
+    assert ratio.median == pytest.approx(5)
 
 
 def test_a_rival_that_was_not_measured_leaves_no_ratio() -> None:
     alone = {"vigie": a_round()["vigie"]}
-    assert Results([alone]).ratio("vigie", (LIMIT,), MANY) is None
+    assert Results([alone]).ratio("vigie", (RAW,), MANY) is None
     assert Results([alone]).ratio("vigie", ("mlflow", "vigie"), MANY) is None
 
 
@@ -100,29 +105,41 @@ def test_every_goal_holds_where_figures_bear_it_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "text"),
+    ("rates", "missed"),
     [
-        ({LIMIT: 50_000.0}, f"{MANY}: Vigie against raw ASGI, no model"),
-        ({"mlserver": 600.0}, f"{MANY}: Vigie against MLServer"),
+        (
+            {RAW: 17_000.0, "vigie-flask": 3000.0},
+            [f"{MANY}: Vigie against raw ASGI, no model"],
+        ),
+        (
+            {RAW: 22_500.0, "vigie-flask": 3500.0},
+            [f"{load}: Vigie against raw ASGI, no model" for load in (MANY, SOME)],
+        ),
+        (
+            {"vigie-flask": 2300.0},
+            [f"{MANY}: Vigie by Flask against raw ASGI, no model"],
+        ),
+        ({"fastapi-onnx": 4100.0}, [f"{MANY}: Vigie against FastAPI + ONNX Runtime"]),
+        ({"mlserver": 600.0}, [f"{MANY}: Vigie against MLServer"]),
         (
             {"tensorflow-engine": 7000.0},
-            f"{MANY}: Vigie's TensorFlow engine against FastAPI + TensorFlow",
+            [f"{MANY}: Vigie's TensorFlow engine against FastAPI + TensorFlow"],
         ),
     ],
 )
-def test_a_miss_is_shown_as_a_miss(rates: dict[str, float], text: str) -> None:
-    missed = [goal.text for goal in goals(a_round(**rates)).values() if goal.verdict == "misses"]
-    assert missed == [text]
-    (line,) = [
-        line for line in page(run_of(a_round(**rates))).splitlines() if f"| {text} |" in line
-    ]
-    assert line.endswith("| misses |")
+def test_a_miss_is_shown_as_a_miss(rates: dict[str, float], missed: list[str]) -> None:
+    found = goals(a_round(**rates)).values()
+    assert [goal.text for goal in found if goal.verdict == "misses"] == missed
+    lines = page(run_of(a_round(**rates))).splitlines()
+    for text in missed:
+        (line,) = [line for line in lines if f"| {text} |" in line]
+        assert line.endswith("| misses |")
 
 
 def test_slow_answers_a_fat_service_and_a_slow_start_are_misses() -> None:
     measure = Measure(20_000.0, 2.0, 10.1, 50.0)
     slow = a_round() | {"vigie": Seen(0.4, 130.0, dict.fromkeys(LOADS, measure))}
-    service = ServiceFigures(Spread(1.1, 0.9, 1.2), 191.0)
+    service = ServiceFigures(Spread(0.9, 0.7, 1.2), 186.0)
     missed = [text for text, goal in goals(slow, service=service).items() if not goal.holds]
     assert missed == [
         f"{MANY}: 99 of 100 within",
@@ -147,7 +164,12 @@ def test_the_page_shows_every_contender_and_the_machine() -> None:
             assert f"| {contender.title} | {contender.setting} |" in text
     assert "| Vigie | 20,000 | 20,000 | 20,000 | 20,000 |" in text
     assert "| Vigie | 300 | 6.0 |" in text
-    assert "| Vigie | 0.556 (0.556 to 0.556) |" in text
+    assert "as a share of raw ASGI, no model, in the same round" in text
+    assert "| Vigie | 1.25 (1.25 to 1.25) |" in text
+    assert "as a share of own protocol, no model, in the same round" in text
+    assert "| Vigie | 0.25 (0.25 to 0.25) |" in text
+    assert "| Vigie | 301,234 | 150,617 |" in text
+    assert "| raw ASGI, no model | 150,000 | 75,000 |" in text
     assert "| MLServer | 80.0 | 80.0 to 80.0 |" in text
     assert "2 cores of A processor" in text
     assert "2 rounds, 5 s for each figure" in text
@@ -167,9 +189,16 @@ def test_photos_have_goals_of_their_own() -> None:
 
 
 def test_a_page_of_one_subject_has_no_other() -> None:
-    run = Run([Part(PHOTOS, Results([a_photo_round()]))], None, None, MACHINE, {}, 1, 2, False)
+    parts = [Part(PHOTOS, Results([a_photo_round()]))]
+    run = Run(parts, None, None, None, MACHINE, {}, 1, 2, False)
     assert "## Photos" in page(run)
     assert "## Table rows" not in page(run)
+
+
+def test_the_page_says_that_nothing_counted_instructions() -> None:
+    run = replace(run_of(a_round()), instructions=None)
+    assert "were not counted: valgrind" in page(run)
+    assert "were not counted" not in page(run_of(a_round()))
 
 
 @pytest.mark.parametrize(("subject", "seen"), [(ROWS, a_round()), (PHOTOS, a_photo_round())])
@@ -187,20 +216,20 @@ def chosen(subject: str, contenders: str) -> dict[str, list[str]]:
     }
 
 
-def test_some_contenders_can_be_chosen_and_raw_asgi_is_always_there() -> None:
+def test_some_contenders_can_be_chosen_and_those_without_a_model_are_always_there() -> None:
     assert choose("", "") == SUBJECTS
     assert chosen("", "vigie, mlserver") == {
-        "rows": ["vigie", LIMIT, "mlserver"],
+        "rows": ["vigie", RAW, LIMIT, "mlserver"],
         "photos": ["vigie", "mlserver"],
     }
-    assert chosen("", "mlflow") == {"rows": [LIMIT, "mlflow"]}
+    assert chosen("", "mlflow") == {"rows": [RAW, LIMIT, "mlflow"]}
     with pytest.raises(Failure, match="no triton; there are vigie"):
         choose("", "triton")
 
 
 def test_one_subject_can_be_chosen() -> None:
     assert choose("photos", "") == (PHOTOS,)
-    assert chosen("rows", "vigie") == {"rows": ["vigie", LIMIT]}
+    assert chosen("rows", "vigie") == {"rows": ["vigie", RAW, LIMIT]}
     with pytest.raises(Failure, match="SUBJECT: no sounds; there are rows, photos"):
         choose("sounds", "")
     with pytest.raises(Failure, match="no mlflow; there are vigie, fastapi-onnx"):

@@ -1,4 +1,4 @@
-"""A contender is started, checked, measured and stopped; here the one without a model."""
+"""A contender is started, checked, measured and stopped; here those without a model."""
 
 from __future__ import annotations
 
@@ -8,38 +8,23 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
 import psutil
 import pytest
 
 from bench.contender import Contender
 from bench.failure import Failure
 from bench.figures import Load
-from bench.forms import Forms, Question
+from bench.forms import Forms
 from bench.load import measure
-from bench.rows.contenders import CONTENDERS, LIMIT
+from bench.rows.contenders import CONTENDERS, LIMIT, RAW
 from bench.rows.loads import BULK_ROWS, ONE_ROW
 from bench.server import PROJECT_PROGRAMS, running
 from support.waiting import wait_until
 
-ROWS = 100
-(RAW,) = (one for one in CONTENDERS if one.name == LIMIT)
+BARE = [one for one in CONTENDERS if one.name in (RAW, LIMIT)]
+(RAW_ASGI,) = (one for one in BARE if one.name == RAW)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-@pytest.fixture
-def forms(tmp_path: Path) -> Forms:
-    """No model, but what a server with one would say."""
-    answers = [1.5] * ROWS
-    row = {"surface_m2": 54.0, "district": "district_01"}
-    asked = {ONE_ROW: Question([row], answers[:1]), BULK_ROWS: Question([row] * ROWS, answers)}
-    forms = Forms(tmp_path / "model", asked)
-    forms.bodies.mkdir(parents=True)
-    for name, question in asked.items():
-        told = orjson.dumps({"predictions": question.answers})
-        (forms.bodies / f"{name}.json").write_bytes(told)
-    return forms
 
 
 def with_answers(contender: Contender, factor: float = 1.0) -> Contender:
@@ -54,8 +39,11 @@ def works(process: psutil.Process) -> bool:
     return False
 
 
-def test_a_server_is_asked_weighed_and_leaves_no_process(forms: Forms, tmp_path: Path) -> None:
-    with running(with_answers(RAW), forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
+@pytest.mark.parametrize("bare", BARE, ids=lambda bare: bare.name)
+def test_a_server_is_asked_weighed_and_leaves_no_process(
+    bare: Contender, forms: Forms, tmp_path: Path
+) -> None:
+    with running(with_answers(bare), forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
         assert 0 < server.start_seconds < 60
         server.check(ONE_ROW)
         server.check(BULK_ROWS)
@@ -70,7 +58,7 @@ def test_a_server_is_asked_weighed_and_leaves_no_process(forms: Forms, tmp_path:
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
 def test_a_load_is_measured(forms: Forms, tmp_path: Path) -> None:
-    with running(RAW, forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
+    with running(RAW_ASGI, forms, tmp_path / "run", PROJECT_PROGRAMS) as server:
         seen = measure(server, Load(4, BULK_ROWS), 1)
     assert seen.rate > 100
     assert 0 < seen.p50_ms <= seen.p99_ms
@@ -80,7 +68,7 @@ def test_a_load_is_measured(forms: Forms, tmp_path: Path) -> None:
 def test_a_server_that_answers_otherwise_than_keras_is_never_measured(
     forms: Forms, tmp_path: Path
 ) -> None:
-    wrong = with_answers(RAW, factor=1.01)
+    wrong = with_answers(RAW_ASGI, factor=1.01)
     with (
         pytest.raises(Failure, match="answers otherwise than Keras"),
         running(wrong, forms, tmp_path / "run", PROJECT_PROGRAMS),
@@ -89,7 +77,7 @@ def test_a_server_that_answers_otherwise_than_keras_is_never_measured(
 
 
 def test_a_server_that_ends_by_itself_is_no_server(forms: Forms, tmp_path: Path) -> None:
-    ended = replace(RAW, command=lambda site: (sys.executable, "-c", "raise SystemExit(3)"))
+    ended = replace(RAW_ASGI, command=lambda site: (sys.executable, "-c", "raise SystemExit(3)"))
     with (
         pytest.raises(Failure, match="ended at once"),
         running(ended, forms, tmp_path / "run", PROJECT_PROGRAMS),

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 
 from bench import commands
-from bench.contender import WORKERS, Body, Contender, Site
+from bench.contender import PEERS, WORKERS, Body, Contender, Site
 from bench.rows.homes import MODEL, NUMBERS, TEXTS
 
-LIMIT = "raw-asgi"
+RAW, LIMIT = "raw-asgi", "own-protocol"
+"""Those without a model: a web server, and the least that one can be."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -40,9 +41,16 @@ def _vigie(name: str, title: str, setting: str, **settings: str) -> Contender:
 
 def _gunicorn_asgi(site: Site) -> Sequence[str]:
     return (
-        sys.executable, "-m", "gunicorn", "-k", "asgi", "--asgi-loop", "uvloop", "-w", str(WORKERS),
-        "--no-control-socket", "-b", f"127.0.0.1:{site.port}", "nothing:app",
+        sys.executable, "-m", "gunicorn", "-k", "asgi", "--asgi-loop", "uvloop",
+        # what it has of itself: the other one is an extra, and here because Vigie needs it
+        "--http-parser", "python", "-w", str(site.workers), "--no-control-socket",
+        "-b", f"127.0.0.1:{site.port}", "nothing:app",
     )  # fmt: skip
+
+
+def _own_protocol(site: Site) -> Sequence[str]:
+    program = str(PEERS / "nothing_protocol.py")
+    return (sys.executable, program, str(site.port), str(site.workers))
 
 
 def _gunicorn_sync(site: Site) -> Sequence[str]:
@@ -106,9 +114,15 @@ CONTENDERS = (
         VIGIE_ENGINE="tensorflow",
     ),
     Contender(
-        LIMIT, "raw ASGI, no model",
-        "gunicorn's asgi worker, uvloop, 2 workers; reads the body, answers as much as Vigie",
+        RAW, "raw ASGI, no model",
+        "gunicorn's asgi worker, its parser in Python, uvloop, 2 workers; reads the body, answers "
+        "as much as Vigie",
         _gunicorn_asgi, _instances, None,
+    ),
+    Contender(
+        LIMIT, "own protocol, no model",
+        "a protocol of asyncio on Vigie's parser, uvloop, 2 processes; the same and nothing else",
+        _own_protocol, _instances, None,
     ),
     Contender(
         "fastapi-onnx", "FastAPI + ONNX Runtime", "uvicorn, 2 workers, `async` handler",
