@@ -160,7 +160,7 @@ CORPUS: dict[str, Case] = {
     "PATCH": Case(405, GOOD, method="PATCH"),
     "OPTIONS": Case(200, method="OPTIONS", headers={}),
     "TRACE": Case(405, method="TRACE", headers={}),
-    "unknown method": Case(405, method="BREW", headers={}),
+    "unknown method": Case(405, method="PURGE", headers={}),
     "GET of an unknown model": Case(405, method="GET", path="/predict/nothing", headers={}),
     # media types and sizes
     "text": Case(415, GOOD, headers=PLAIN),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from vigie.errors import VigieError
-from vigie.serving.http.head import new_parser, request_of
+from vigie.serving.http.parser import Parser
 
 State = Literal[".", "~", "x"]
 """Has read all, waits for more of a request, or has refused what follows."""
@@ -17,7 +16,6 @@ class Read(NamedTuple):
 
     method: bytes
     target: bytes
-    version: tuple[int, int]
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
@@ -35,46 +33,20 @@ class Reading(NamedTuple):
         return f"{len(self.requests)}{self.state}"
 
 
-class _Reader:
-    """One connection's parser, driven as the service drives it."""
-
-    def __init__(self) -> None:
-        self.requests: list[Read] = []
-        self.begun = self.ended = False
-        self._body: list[bytes] = []
-        self._parser: Any = new_parser(self._body.append)
-        self._checked = False
-
-    def feed(self, data: bytes) -> None:
-        parser = self._parser
-        while data and not self.ended:
-            self.begun = True
-            parser.feed(data)
-            if parser.method and not self._checked:
-                request_of(parser)
-                self._checked = True
-            if not parser.is_complete:
-                return
-            self._keep_request()
-            data = parser.remaining()
-            parser.reset()
-
-    def _keep_request(self) -> None:
-        parser = self._parser
-        version, headers = parser.http_version, list(parser.asgi_headers)
-        body = b"".join(self._body)
-        self.requests.append(Read(parser.method, parser.path, version, headers, body))
-        self._body.clear()
-        self._checked = False
-        self.begun, self.ended = False, not parser.should_keep_alive or version == (1, 0)
-
-
 def read(parts: Iterable[bytes]) -> Reading:
     """What the service makes of these bytes, that come in these parts."""
-    reader = _Reader()
-    try:
-        for part in parts:
-            reader.feed(part)
-    except (VigieError, ValueError) as refused:
-        return Reading(reader.requests, "x", f"{type(refused).__name__}: {refused}")
-    return Reading(reader.requests, "~" if reader.begun else ".")
+    parser = Parser()
+    requests: list[Read] = []
+    for part in parts:
+        parser.feed(part)
+        while parser.messages and parser.messages[0].whole:
+            one = parser.messages.popleft()
+            asked, body = one.request, b"".join(one.pieces)
+            headers = list(asked.headers.items())
+            requests.append(Read(asked.method.encode(), asked.target, headers, body))
+            if not one.keeps_open:
+                # the connection ends with its answer
+                return Reading(requests, ".")
+        if parser.refusal is not None:
+            return Reading(requests, "x", f"{parser.refusal}")
+    return Reading(requests, "~" if parser.begun or parser.messages else ".")

@@ -57,7 +57,7 @@ OF_THE_MOMENT = ("/metrics", "/status")
 SAY_WHEN = ("/v1/models", "/v1/models/<model>")
 """Say when a model was loaded, with more digits or with fewer."""
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE")
 _VALUES = {
     "model": "housing", "version": "1", "label": "champion", "verb": "classify",
     "code": "not-found", "filename": "vigie.css", "place": "0",

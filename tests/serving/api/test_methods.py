@@ -12,7 +12,7 @@ from support.transport import Answer, AskEndpoint, Endpoint
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE")
 VALUES = {
     "model": "housing", "version": "1", "label": "champion", "verb": "classify",
     "code": "not-found", "filename": "vigie.css", "place": "0",

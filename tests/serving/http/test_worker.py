@@ -17,7 +17,7 @@ import vigie.serving
 
 GUNICORN = (27, 0)
 """The minor version whose workers, settings and parser these tests have met."""
-THEIRS = ("gunicorn", "gunicorn_h1c")
+THEIRS = ("gunicorn", "httptools")
 HTTP_LINES = 600
 
 
@@ -95,8 +95,8 @@ def test_nothing_of_ours_uses_what_gunicorn_keeps_to_itself() -> None:
         "from gunicorn.asgi.protocol import _get_cached_date_header",
         "from gunicorn.asgi import protocol\nprotocol._CACHED_SERVER_HEADER = b''",
         "from gunicorn.workers import base\nbase.Worker.notify = None",
-        "import gunicorn_h1c\ngunicorn_h1c._protocol.ParseError",
-        "from gunicorn_h1c._protocol import ParseError",
+        "import httptools\nhttptools._parser.HttpParser",
+        "from httptools._parser import HttpParser",
     ],
 )
 def test_a_private_name_is_found(source: str) -> None:

@@ -1,7 +1,7 @@
 """One connection to a worker: HTTP/1.1 from bytes to requests, and from responses to bytes.
 
 A request is let in by its head, completed by its body, answered by whoever the dispatcher asks, and
-its response ends in one write. There is no task, no future and no timer of its own.
+ended by one write: without a task, a future or a timer of its own.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Literal, cast
 
-from vigie.errors import HeadersTooLarge, VigieError
+from vigie.errors import VigieError
 from vigie.serving.dispatch import peer_of
-from vigie.serving.http.head import MOST_HEAD_BYTES, new_parser, refusal_of, request_of
+from vigie.serving.http.parser import MOST_FED_BYTES, Parser
 from vigie.serving.ports import close_by_reset
 from vigie.serving.responses import CONTINUE, bytes_of, problem_response
 
 if TYPE_CHECKING:
     from vigie.serving.admission import IncomingBody
     from vigie.serving.dispatch import Dispatcher
+    from vigie.serving.head import Message
     from vigie.serving.http.connections import Connections
     from vigie.serving.runtime.messages import Request, RequestContext, Response
 
@@ -40,21 +41,18 @@ class Connection(asyncio.Protocol):
     def __init__(self, dispatcher: Dispatcher, connections: Connections) -> None:
         self._dispatcher = dispatcher
         self._connections = connections
-        self._pieces: list[bytes] = []
-        self._parser = new_parser(self._pieces.append)
+        self._parser = Parser()
+        self._message: Message | None = None
         self._phase: Phase = "header"
         self._silent = True
-        self._ends = self._unread = self._feeding = self._paused = False
-        self._request: Request | None = None
+        self._ends = self._unread = self._going_on = self._paused = False
         self._incoming: IncomingBody | None = None
         self._context: RequestContext | None = None
         self._behind = b""
-        self._answers = self._taken = self._head_bytes = 0
+        self._answers = self._taken = 0
         self._seen: tuple[Phase, int] = ("header", 0)
         self._progress, self._since = 0, connections.now()
         self._last_second = connections.last_second()
-
-    # --- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection, or turns it away where the worker is full."""
@@ -67,15 +65,16 @@ class Connection(asyncio.Protocol):
         self._phase = "closing"
         self._connections.discard(self)
         self._give_up()
-        self._parser = self._request = None
-        self._behind = b""
+        self._parser.close()
+        self._message, self._behind = None, b""
 
     def data_received(self, data: bytes) -> None:
         """Takes what came, as far as it is wanted now."""
         if self._phase == "work" or self._paused:
             self._keep_behind(data)
         elif self._phase != "closing":
-            self._feed(data)
+            self._behind = data
+            self._go_on()
 
     def eof_received(self) -> bool:
         """The caller sends no more; one who waits for an answer that comes anyway gets it."""
@@ -97,8 +96,6 @@ class Connection(asyncio.Protocol):
         if self._phase == "idle":
             self._go_on()
 
-    # --- what the sweep asks
-
     @property
     def phase(self) -> Phase:
         """What it waits for now."""
@@ -117,82 +114,68 @@ class Connection(asyncio.Protocol):
             self._seen, self._progress, self._since = seen, done, now
         return phase, now - self._since
 
-    def _feed(self, data: bytes) -> None:
-        """Reads one request after another, as far as each is answered at once."""
-        self._feeding = True
-        while data:
-            self._read(data)
-            if self._paused or self._phase in ("work", "closing"):
-                break
-            data, self._behind = self._behind, b""
-        self._feeding = False
-
-    def _read(self, data: bytes) -> None:
+    def _go_on(self) -> None:
+        """Takes one request after another of what has come, as far as each is answered at once."""
         parser = self._parser
-        self._silent = False
-        try:
-            parser.feed(data)
-            if self._request is None:
-                if not parser.method:
-                    self._wait_for_head(len(data))
-                    return
-                self._request = request_of(parser)
-                if not parser.should_keep_alive or parser.http_version == (1, 0):
-                    self._ends = True
-        except ValueError as failure:
-            self.refuse(refusal_of(failure))
-        except VigieError as error:
-            self.refuse(error)
-        else:
-            self._take(self._request)
+        self._going_on = True
+        while not self._paused and self._phase not in ("work", "closing"):
+            if self._message is None and parser.messages:
+                self._message = parser.messages.popleft()
+                self._ends = self._ends or not self._message.keeps_open
+                self._take(self._message)
+            elif parser.refusal is not None:
+                self.refuse(parser.refusal)
+            elif self._behind:
+                self._silent = False
+                self._read(self._message)
+            else:
+                break
+        self._going_on = False
+        self._keep_behind(b"")
 
-    def _wait_for_head(self, size: int) -> None:
-        self._phase = "header"
-        self._head_bytes += size
-        if self._head_bytes > MOST_HEAD_BYTES:
-            raise HeadersTooLarge("The headers are too large or too many.")
+    def _read(self, message: Message | None) -> None:
+        left = 0 if message is None else message.length - self._taken
+        most = max(MOST_FED_BYTES, min(left, PROGRESS_BYTES))
+        piece, self._behind = self._behind[:most], self._behind[most:]
+        self._parser.feed(piece)
+        if message is not None:
+            self._take(message)
+        elif self._parser.begun:
+            self._phase = "header"
 
-    def _take(self, request: Request) -> None:
+    def _take(self, message: Message) -> None:
         """Takes what has come of a body, and has the request answered when that is whole."""
-        pieces, whole = self._pieces, self._parser.is_complete
+        request, pieces = message.request, message.pieces
         try:
             # mostly the whole body has come in one piece with its head
-            if whole and len(pieces) <= 1 and self._incoming is None:
+            if message.whole and len(pieces) <= 1 and self._incoming is None:
                 request.body = pieces[0] if pieces else b""
                 if len(request.body) > self._dispatcher.free_bytes:
-                    self._let_in(request).grow(len(request.body))
+                    self._let_in(message).grow(len(request.body))
             else:
                 self._phase = "body"
-                incoming = self._incoming or self._let_in(request)
+                incoming = self._incoming or self._let_in(message)
                 self._taken = incoming.add(pieces)
+                pieces.clear()
         except VigieError as error:
-            self._refuse_body(request, error)
+            self._refuse_body(message.request, error)
             return
-        finally:
-            pieces.clear()
-        if whole:
-            self._answer(request)
+        if message.whole:
+            self._phase = "work"
+            context = self._dispatcher.answer(request, self._peer, self._reply)
+            # a refusal was written in that very call
+            if self._phase == "work":
+                self._context = context
 
-    def _let_in(self, request: Request) -> IncomingBody:
+    def _let_in(self, message: Message) -> IncomingBody:
         """The body on its way, let in by what the head says of it."""
-        incoming = self._incoming = self._dispatcher.incoming(request)
-        request.let_go = incoming.let_go
-        declared = self._parser.content_length or 0
-        incoming.grow(declared)
-        if request.headers.get(b"expect", b"").lower() == b"100-continue" and not self._pieces:
-            incoming.ask(declared)
+        incoming = self._incoming = self._dispatcher.incoming(message.request)
+        message.request.let_go = incoming.let_go
+        incoming.grow(message.length)
+        if message.waits and not message.pieces:
+            incoming.ask(message.length)
             self.transport.write(CONTINUE)
         return incoming
-
-    def _answer(self, request: Request) -> None:
-        parser = self._parser
-        self._phase = "work"
-        self._behind = parser.remaining()
-        parser.reset()
-        context = self._dispatcher.answer(request, self._peer, self._reply)
-        # a refusal was written in that very call
-        if self._phase == "work":
-            self._context = context
 
     def _refuse_body(self, request: Request, error: VigieError) -> None:
         """Answers before the body has come, which is not read; what is there is thrown away."""
@@ -215,20 +198,14 @@ class Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.let_go()
             self._incoming = None
-        self._request = self._context = None
+        self._message = self._context = None
         self._silent, self._phase = True, "idle"
         self._answers += 1
-        self._taken = self._head_bytes = 0
+        self._taken = 0
         if closes:
             self._close()
-        elif not self._feeding:
+        elif not self._going_on:
             self._go_on()
-
-    def _go_on(self) -> None:
-        """Takes the requests that came meanwhile."""
-        if self._behind and not self._paused:
-            behind, self._behind = self._behind, b""
-            self._feed(behind)
 
     def _give_up(self) -> None:
         context, self._context = self._context, None
@@ -265,7 +242,7 @@ class Connection(asyncio.Protocol):
 
         To close on bytes that nobody read resets the connection, and takes the answer back.
         """
-        self._phase, self._parser = "closing", None
+        self._phase = "closing"
         self._give_up()
         if self._unread and self.transport.can_write_eof():
             self.transport.resume_reading()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.model_slot import ModelSlot
 
 
+Headers = dict[bytes, bytes]
 JSON = b"application/json"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
