@@ -20,6 +20,7 @@ from vigie.serving.admission import FREE_PIECES
 from vigie.serving.app import create_app
 from vigie.serving.dispatch import FLASK_THREADS
 from vigie.serving.http.connection import MOST_BEHIND_BYTES, Connection
+from vigie.serving.runtime.messages import Request, RequestContext
 from vigie.serving.worker_state import WorkerState
 from vigie.serving.wsgi import MOST_WAITING
 
@@ -82,10 +83,11 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
     [
         [GET, GET], [GET, GET[:9]], [GET[:9]], [b"NONSENSE\r\n\r\n"], [],
         [asking(HOME), asking(HOME)], [asking(HOME), asking(HOME)[:90]], [asking(b"{")],
+        [asking({"instances": [HOME] * 200})], [head_of("GET", "/docs")],
     ],
     ids=[
         "whole", "half the second", "half", "garbage", "none",
-        "predictions", "half the second prediction", "refused",
+        "predictions", "half the second prediction", "refused", "large", "a page",
     ],
 )  # fmt: skip
 def test_a_connection_leaves_nothing_to_collect(endpoint: Endpoint, requests: list[bytes]) -> None:
@@ -101,7 +103,9 @@ def test_a_connection_leaves_nothing_to_collect(endpoint: Endpoint, requests: li
                     await asyncio.sleep(0.01)
                 gc.set_debug(gc.DEBUG_SAVEALL)
                 gc.collect()
-                return sum(isinstance(one, Connection) for one in gc.garbage)
+                return sum(
+                    isinstance(one, Connection | Request | RequestContext) for one in gc.garbage
+                )
             finally:
                 gc.set_debug(0)
                 gc.garbage.clear()

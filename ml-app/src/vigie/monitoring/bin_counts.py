@@ -36,13 +36,13 @@ class BinCounts(ABC):
         """Keeps values, so many of them fills of missing ones, to be counted later."""
 
     @abstractmethod
-    def tally(self, taken: np.ndarray) -> np.ndarray:
+    def numbers_in_bins(self, taken: np.ndarray) -> np.ndarray:
         """How many of these fall into each bin; they are as they wait."""
 
     def count(self, taken: np.ndarray) -> None:
         """Counts values that are as they wait."""
         self._text = b""
-        self.counts += self.tally(taken)
+        self.counts += self.numbers_in_bins(taken)
 
     def add_up(self) -> None:
         """Counts what waits."""
@@ -89,7 +89,7 @@ class NumberCounts(BinCounts):
             numbers[filled[:missing]] = np.inf
         self.waiting.frombytes(numbers.tobytes())
 
-    def tally(self, taken: np.ndarray) -> np.ndarray:
+    def numbers_in_bins(self, taken: np.ndarray) -> np.ndarray:
         """How many of these numbers fall into each bin."""
         counts = np.zeros(len(self.counts), np.int64)
         reached = self._edges.searchsorted(taken, "right")
@@ -126,7 +126,7 @@ class ChoiceCounts(BinCounts):
         """The place of the bin of each choice."""
         return np.array([self._place_of(choice) for choice in choices])
 
-    def tally(self, taken: np.ndarray) -> np.ndarray:
+    def numbers_in_bins(self, taken: np.ndarray) -> np.ndarray:
         """How often each place of a bin is among these."""
         return np.bincount(taken, minlength=len(self.counts))
 

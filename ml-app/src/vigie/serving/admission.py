@@ -180,6 +180,8 @@ class IncomingBody:
 
     def let_go(self) -> None:
         """Gives back what it took: the body is needed no more, or never came."""
+        # it and the request would else hold each other, and a body of megabytes
+        self._request.let_go = None
         taken, self._taken = self._taken, 0
         if taken:
             self._admission.budget.give_back(taken)
