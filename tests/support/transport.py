@@ -62,7 +62,7 @@ class Wire(asyncio.Transport):
         self.reads = True
         self.read = 0
         """The parts of the body that were sent before there was an answer."""
-        self._connection = connection
+        self.connection = connection
         self._heard = asyncio.Event()
         self._closing = False
         connection.connection_made(self)
@@ -95,17 +95,17 @@ class Wire(asyncio.Transport):
 
     def send(self, data: bytes) -> None:
         """Bytes on their way to the service."""
-        self._connection.data_received(data)
+        self.connection.data_received(data)
 
     def leave(self) -> None:
         """The caller hangs up."""
-        if not self._connection.eof_received():
+        if not self.connection.eof_received():
             self.end()
 
     def end(self) -> None:
         """The connection is gone."""
         self._closing = True
-        self._connection.connection_lost(None)
+        self.connection.connection_lost(None)
 
     async def heard(self) -> Answer:
         """The first answer, or what is there of one when the connection ends."""

@@ -352,6 +352,21 @@ def test_too_much_behind_a_request_is_sent_again(worker_state: WorkerState) -> N
     assert said.count(b"HTTP/1.1 ") == 1
 
 
+def test_who_takes_no_answers_and_asks_on_is_let_go(endpoint: Endpoint) -> None:
+    async def said(number: int) -> tuple[int, bool]:
+        wire = endpoint.connect()
+        wire.connection.pause_writing()
+        assert not wire.reads
+        for _ in range(number):
+            wire.send(GET)
+        assert wire.said == b""
+        wire.connection.resume_writing()
+        return bytes(wire.said).count(b"HTTP/1.1 200"), wire.is_closing()
+
+    assert asyncio.run(said(3)) == (3, False)
+    assert asyncio.run(said(MOST_BEHIND_BYTES // len(GET) + 1)) == (0, True)
+
+
 def test_many_requests_at_once_are_answered_in_a_loop(endpoint: Endpoint) -> None:
     async def said() -> bytes:
         wire = endpoint.connect()

@@ -93,7 +93,12 @@ class Connection(asyncio.Protocol):
         self._paused = False
         if not self.transport.is_closing():
             self.transport.resume_reading()
-        if self._phase == "idle":
+        if self._phase in ("work", "closing"):
+            return
+        if self._unread:
+            # what was thrown away meanwhile will have no answer: the caller is to send it again
+            self._close()
+        else:
             self._go_on()
 
     @property
