@@ -5,7 +5,6 @@ python -m bench.instructions
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -19,8 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-import vigie
-from bench.contender import PEERS, Contender, Site
+from bench.contender import Contender, Site
 from bench.environments import programs
 from bench.failure import Failure
 from bench.figures import Counts, Load
@@ -33,7 +31,6 @@ from support import constants
 from support.wire import connect, head_of, read_status
 
 WORK = Path(__file__).parents[2] / "var" / "instructions"
-SOURCE = Path(vigie.__file__).parents[1]
 COUNTED = ("vigie", RAW, LIMIT)
 TIMES = {ONE: 200, MANY: 20}
 """How often every connection asks under each load."""
@@ -89,9 +86,7 @@ def _counted(contender: Contender) -> Contender:
         return ("valgrind", *options, *own)
 
     def variables(site: Site) -> dict[str, str]:
-        paths = os.pathsep.join(map(str, (PEERS, SOURCE)))
-        quick = constants.changed({QUICK: LONGEST_SECONDS})
-        return {**contender.variables(site), **quick, "PYTHONPATH": paths}
+        return {**contender.variables(site), **constants.changed({QUICK: LONGEST_SECONDS})}
 
     return replace(contender, command=command, variables=variables)
 
