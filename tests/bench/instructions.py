@@ -5,24 +5,20 @@ python -m bench.instructions
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import gunicorn_h1c
 from rich.console import Console
 
-import vigie
-from bench.contender import PEERS, Contender, Site
+from bench.contender import Contender, Site
 from bench.environments import programs
 from bench.failure import Failure
 from bench.figures import Counts, Load
@@ -35,8 +31,6 @@ from support import constants
 from support.wire import connect, head_of, read_status
 
 WORK = Path(__file__).parents[2] / "var" / "instructions"
-SOURCE = Path(vigie.__file__).parents[1]
-PARSER = Path(gunicorn_h1c.__file__).parent
 COUNTED = ("vigie", RAW, LIMIT)
 TIMES = {ONE: 200, MANY: 20}
 """How often every connection asks under each load."""
@@ -59,47 +53,29 @@ def main() -> None:
         counts = measure_instructions(forms, WORK, console.print)
     except Failure as failure:
         sys.exit(f"bench.instructions: {failure}")
-    console.print(counts or "callgrind or a C compiler is not installed: apt install valgrind gcc")
+    console.print(counts or "callgrind is not installed: apt install valgrind")
 
 
 def measure_instructions(forms: Forms, work: Path, tell: Tell) -> Counts | None:
-    """What one worker of some servers takes; None where there is no callgrind or no compiler.
+    """What one worker of some servers takes; None where there is no callgrind.
 
     The model is called in the event loop, as it is at full speed: under callgrind it is not quick.
     """
-    compiler = shutil.which("cc")
-    if compiler is None or shutil.which("callgrind_control") is None:
+    if shutil.which("callgrind_control") is None:
         return None
     run = work / "instructions"
     shutil.rmtree(run, ignore_errors=True)
-    _compile_parser(compiler, run / PARSER.name)
     counts: dict[str, dict[Load, float]] = {}
     for contender in (one for one in CONTENDERS if one.name in COUNTED):
         tell(f"Instructions: {contender.title}")
         home = programs(contender, work / "envs")
-        with running(_counted(contender, run), forms, run / contender.name, home, 1) as server:
+        with running(_counted(contender), forms, run / contender.name, home, 1) as server:
             counts[contender.name] = {load: _count(server, load) for load in TIMES}
     return counts
 
 
-def _compile_parser(compiler: str, folder: Path) -> None:
-    """Vigie's parser once more, without the instructions for text that callgrind does not know."""
-    shutil.copytree(PARSER, folder)
-    (built,) = folder.glob("_protocol.*.so")
-    sources = [folder / "pico_protocol.c", folder / "picohttpparser" / "picohttpparser.c"]
-    done = subprocess.run(
-        [
-            compiler, "-O3", "-fPIC", "-shared", "-I", sysconfig.get_path("include"),
-            "-I", folder / "picohttpparser", *sources, "-o", built,
-        ],
-        capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS,
-    )  # fmt: skip
-    if done.returncode:
-        raise Failure(f"the parser cannot be compiled: {done.stderr}")
-
-
-def _counted(contender: Contender, parser: Path) -> Contender:
-    """The same under callgrind, with a package of the parser from this folder."""
+def _counted(contender: Contender) -> Contender:
+    """The same under callgrind."""
 
     def command(site: Site) -> Sequence[str]:
         own = list(contender.command(site))
@@ -110,9 +86,7 @@ def _counted(contender: Contender, parser: Path) -> Contender:
         return ("valgrind", *options, *own)
 
     def variables(site: Site) -> dict[str, str]:
-        paths = os.pathsep.join(map(str, (parser, PEERS, SOURCE)))
-        quick = constants.changed({QUICK: LONGEST_SECONDS})
-        return {**contender.variables(site), **quick, "PYTHONPATH": paths}
+        return {**contender.variables(site), **constants.changed({QUICK: LONGEST_SECONDS})}
 
     return replace(contender, command=command, variables=variables)
 

@@ -22,7 +22,7 @@ PACKAGES = {
     "mlflow": ("mlflow",),
 }
 MODELS = ("tensorflow-cpu", "tensorflow", "keras")
-OWN = ("gunicorn", "gunicorn_h1c", "uvloop", "onnxruntime", "pillow", *MODELS)
+OWN = ("gunicorn", "httptools", "uvloop", "onnxruntime", "pillow", *MODELS)
 
 
 @dataclass(frozen=True)

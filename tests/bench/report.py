@@ -23,8 +23,7 @@ INTRODUCTION = (
     "the servers; both leave the page as it is."
 )
 NOT_COUNTED = (
-    "Instructions a request were not counted: valgrind, which has callgrind, and a C compiler were "
-    "not both installed."
+    "Instructions a request were not counted: valgrind, which has callgrind, was not installed."
 )
 READING = """
 ## How to read it

@@ -19,7 +19,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough for a count."""
     monkeypatch.setattr(instructions, "COUNTED", (LIMIT,))
     monkeypatch.setattr(instructions, "IDLE_SECONDS", 0.5)
-    monkeypatch.setattr(instructions, "TIMES", {ONE: 64, MANY: 1})
+    monkeypatch.setattr(instructions, "TIMES", {ONE: 64, MANY: 8})
 
 
 def test_nothing_is_counted_without_callgrind(
@@ -29,13 +29,10 @@ def test_nothing_is_counted_without_callgrind(
     assert measure_instructions(forms, tmp_path, print) is None
 
 
-@pytest.mark.skipif(
-    None in (shutil.which("callgrind_control"), shutil.which("cc")),
-    reason="needs valgrind and a C compiler",
-)
+@pytest.mark.skipif(shutil.which("callgrind_control") is None, reason="needs valgrind")
 def test_a_request_takes_some_thousands_however_many_ask(forms: Forms, tmp_path: Path) -> None:
     counts = measure_instructions(forms, tmp_path, print)
     assert counts is not None
     one, many = counts[LIMIT][ONE], counts[LIMIT][MANY]
-    assert 5_000 < one < 100_000
-    assert 5_000 < many < 100_000
+    assert 2_000 < one < 100_000
+    assert 2_000 < many < 100_000

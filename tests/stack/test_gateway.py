@@ -126,7 +126,7 @@ def test_a_head_that_is_too_large_ends_at_the_gateway(running: Gateway, name: st
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        (head_of("GET", "/" + "a" * 4090), 414),
+        (head_of("GET", "/" + "a" * 4095), 414),
         (head_of("GET", "/livez", "X-Long: " + "a" * 9000), 431),
     ],
     ids=["4 kB of address", "a header of 9 kB"],

@@ -62,8 +62,9 @@ class Gateway:
         address = self._address("ml-app")
         with socket.create_connection((address, wire_tap.TOLD_PORT), 10) as asked:
             told = json.loads(read_to_end(asked))
-        found = [Forwarded(*(part.encode("latin-1") for part in one)) for one in told]
-        return [one for one in found if not one.sent.startswith(PROBE)]
+        found = [[part.encode("latin-1") for part in one] for one in told]
+        # its answer may be told later than a question
+        return [Forwarded(*rest) for began, *rest in found if not began.startswith(PROBE)]
 
     def log(self) -> list[dict[str, Any]]:
         """A line for each request that the gateway saw."""

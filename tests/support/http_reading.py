@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from vigie.serving.head import Fields
 from vigie.serving.http.parser import Parser
 
 State = Literal[".", "~", "x"]
@@ -16,7 +17,8 @@ class Read(NamedTuple):
 
     method: bytes
     target: bytes
-    headers: list[tuple[bytes, bytes]]
+    version: tuple[int, int]
+    headers: Fields
     body: bytes
 
 
@@ -33,17 +35,32 @@ class Reading(NamedTuple):
         return f"{len(self.requests)}{self.state}"
 
 
+class _Noting(Parser):
+    """Keeps the head of each request as it came: its target, version and all of its fields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: list[tuple[bytes, tuple[int, int], Fields]] = []
+
+    def on_headers_complete(self) -> None:
+        known = len(self.messages)
+        super().on_headers_complete()
+        if len(self.messages) > known:
+            major, minor = self._parser.get_http_version().split(".")
+            version = (int(major), int(minor))
+            self.heads.append((self._target, version, list(self._fields)))
+
+
 def read(parts: Iterable[bytes]) -> Reading:
     """What the service makes of these bytes, that come in these parts."""
-    parser = Parser()
+    parser = _Noting()
     requests: list[Read] = []
     for part in parts:
         parser.feed(part)
         while parser.messages and parser.messages[0].whole:
             one = parser.messages.popleft()
-            asked, body = one.request, b"".join(one.pieces)
-            headers = list(asked.headers.items())
-            requests.append(Read(asked.method.encode(), asked.target, headers, body))
+            method, body = one.request.method.encode(), b"".join(one.pieces)
+            requests.append(Read(method, *parser.heads[len(requests)], body))
             if not one.keeps_open:
                 # the connection ends with its answer
                 return Reading(requests, ".")

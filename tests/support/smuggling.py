@@ -101,6 +101,8 @@ _CODINGS = {
         ("chunks twice", ["Transfer-Encoding: chunked, chunked"], "6.1", "", ""),
         ("chunks twice, in two fields", ["Transfer-Encoding: chunked"] * 2, "6.1", "", ""),
         ("chunks that are not last", ["Transfer-Encoding: chunked, gzip"], "6.1", "", ""),
+        ("chunks, then a tab", ["Transfer-Encoding: chunked\t"], "5.5", ONE,
+         "a tab may follow a value; refused, it moves no end"),
         ("chunks, then identity", ["Transfer-Encoding: chunked, identity"], "6.1", "", ""),
         (
             "compressed, then chunks", ["Transfer-Encoding: gzip, chunked"], "6.1", ONE,
@@ -153,8 +155,15 @@ _LINES = {
     "CR twice": Case(_GET + b"\r\r\n" + _HOST + b"\r\n\r\n", "2.2", REFUSED),
     "CR in a value": Case(_lines(_GET, _HOST, b"X: a\rb"), "2.2", REFUSED),
     "an empty line before": Case(b"\r\n" + HIDDEN, "2.2", ONE),
-    "two empty lines before": Case(b"\r\n\r\n" + HIDDEN, "2.2", REFUSED),
-    "an empty line of LF before": Case(b"\n" + HIDDEN, "2.2", REFUSED),
+    "two empty lines before": Case(
+        b"\r\n\r\n" + HIDDEN, "2.2", ONE, REFUSED, "empty lines may be skipped, which moves no end"
+    ),
+    "an empty line of LF before": Case(
+        b"\n" + HIDDEN, "2.2", ONE, REFUSED, "empty lines may be skipped, which moves no end"
+    ),
+    "CR alone before": Case(
+        b"\r" + HIDDEN, "2.2", ONE, REFUSED, "empty lines may be skipped, which moves no end"
+    ),
     "a space before the request line": Case(b" " + HIDDEN, "3", REFUSED),
 }
 
@@ -204,6 +213,8 @@ _REQUEST_LINES = {
         ("an absolute target elsewhere", b"GET http://other/livez HTTP/1.1", "3.2.2", ONE, "", ""),
         ("a target of another scheme", b"GET gopher://a/livez HTTP/1.1", "3.2.2", REFUSED, ONE,
          "it names nothing that is served here"),
+        ("RTSP", b"GET /livez RTSP/1.1", "2.3", ONE, REFUSED,
+         "either may be done: it has the heads and bodies of HTTP/1.1, and no end moves"),
         ("CONNECT", b"CONNECT localhost:80 HTTP/1.1", "3.2.3", REFUSED, ONE,
          "who makes no tunnel must not go on reading as if there were one"),
         ("CONNECT with a path", b"CONNECT /livez HTTP/1.1", "3.2.3", REFUSED, ONE,
@@ -241,10 +252,8 @@ _CHUNK_SIZES = {
          "only bad old senders put one there; refused, it moves no end"),
         ("a chunk with LF in its extension", b'5;a="\n"', "7.1.1", REFUSED, "", ""),
         ("a chunk with CR in its extension", b"5;a\rb", "7.1.1", REFUSED, "", ""),
-        ("a chunk with a bare extension", b"5;", "7.1.1", ONE, REFUSED,
-         "extensions are to be ignored, and this one moves no end"),
-        ("a chunk with a NUL in its extension", b"5;a=\x00", "7.1.1", ONE, REFUSED,
-         "extensions are to be ignored, and this one moves no end"),
+        ("a chunk with a bare extension", b"5;", "7.1.1", REFUSED, "", ""),
+        ("a chunk with a NUL in its extension", b"5;a=\x00", "7.1.1", REFUSED, "", ""),
     )
 }  # fmt: skip
 
@@ -269,7 +278,7 @@ _CHUNKS = {
         ("a key as trailer", b"Authorization: Bearer a", REFUSED, "", ""),
         ("a trailer with LF", b"X: a\nContent-Length: 5", REFUSED, "", ""),
         ("a trailer with CR", b"X: a\rb", REFUSED, ONE, "CR alone ends no line and is no text"),
-        ("a trailer without a colon", b"hello", ONE, "", ""),
+        ("a trailer without a colon", b"hello", REFUSED, ONE, "it is no field"),
     )
 }  # fmt: skip
 
@@ -287,6 +296,29 @@ _VERSIONS = {
         _lines(_GET, _HOST, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c",
                b"HTTP2-Settings: AAMAAABkAAQAAP__"),
         "7.8 of RFC 9110", ONE,
+    ),
+    "an upgrade with a body": Case(
+        _post("Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(HIDDEN)}", body=HIDDEN),
+        "7.8 of RFC 9110", ONE,
+    ),
+    "an upgrade with chunks": Case(
+        _post("Connection: Upgrade", "Upgrade: h2c", "Transfer-Encoding: chunked",
+              body=b"%x\r\n%b\r\n" % (len(HIDDEN), HIDDEN) + _LAST),
+        "7.8 of RFC 9110", ONE,
+    ),
+    "an upgrade with a request behind": Case(
+        _lines(_GET, _HOST, b"Connection: Upgrade", b"Upgrade: h2c") + HIDDEN,
+        "7.8 of RFC 9110", TWO,
+    ),
+    "an upgrade that HTTP/1.0 asks for": Case(
+        _lines(b"POST /predict/housing HTTP/1.0", b"Connection: Upgrade", b"Upgrade: h2c",
+               b"Content-Length: %d" % len(HIDDEN)) + HIDDEN,
+        "7.8 of RFC 9110", ONE,
+    ),
+    "an upgrade as trailer": Case(
+        _lines(b"POST /predict/housing HTTP/1.1", _HOST, b"Connection: Upgrade",
+               b"Transfer-Encoding: chunked") + b"0\r\nUpgrade: h2c\r\n\r\n" + HIDDEN,
+        "7.8 of RFC 9110", TWO,
     ),
     "the preface of HTTP/2": Case(
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "3.4 of RFC 9113", REFUSED

@@ -13,6 +13,7 @@ import sys
 from asyncio import StreamReader, StreamWriter
 
 PORT, TOLD_PORT = 5000, 5001
+BEGINNING = 64
 Exchange = tuple[bytearray, bytearray]
 """What was sent on a connection and what was said to it, since somebody asked."""
 
@@ -23,6 +24,7 @@ class Tap:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._exchanges: list[Exchange] = []
+        self._beginnings: dict[int, bytes] = {}
 
     async def hand_on(self, reader: StreamReader, writer: StreamWriter) -> None:
         """A connection to the service."""
@@ -38,11 +40,17 @@ class Tap:
         )
 
     async def tell(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """What is new, as JSON: for each connection what was sent and what was said, latin-1."""
-        told = [[part.decode("latin-1") for part in one] for one in self._exchanges if any(one)]
-        for one in self._exchanges:
-            for part in one:
-                part.clear()
+        """What is new, as JSON and latin-1.
+
+        For each connection how it began once, what was sent on it, and what was said to it.
+        """
+        told: list[list[str]] = []
+        for number, (sent, said) in enumerate(self._exchanges):
+            if sent or said:
+                began = self._beginnings.setdefault(number, bytes(sent[:BEGINNING]))
+                told.append([part.decode("latin-1") for part in (began, sent, said)])
+            sent.clear()
+            said.clear()
         writer.write(json.dumps(told).encode())
         await writer.drain()
         writer.close()

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import uvloop
-from gunicorn_h1c import H1CProtocol
+from httptools import HttpRequestParser
 
 ANSWERS = Path(os.environ["BENCH_FORMS"]) / "answers"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
@@ -33,9 +33,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self):
         self._length = 0
-        self._parser = H1CProtocol(
-            on_body=self._count, on_message_complete=self._answer, limit_remaining=0
-        )
+        self._parser = HttpRequestParser(self)
 
     def connection_made(self, transport):
         """A caller is there."""
@@ -43,18 +41,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         """Some bytes came: a part of a request, or several requests."""
-        parser = self._parser
-        while data:
-            parser.feed(data)
-            if not parser.is_complete:
-                return
-            data = parser.remaining()
-            parser.reset()
+        self._parser.feed_data(data)
 
-    def _count(self, chunk):
-        self._length += len(chunk)
+    def on_body(self, piece):
+        """A part of a body."""
+        self._length += len(piece)
 
-    def _answer(self):
+    def on_message_complete(self):
+        """A request is whole."""
         self._transport.write(ONE if self._length < LONGEST_ROW else MANY)
         self._length = 0
 

@@ -6,6 +6,7 @@ those of RFC 9112.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from vigie.errors import MalformedRequest
@@ -18,6 +19,7 @@ NO_TRAILERS = frozenset(
      b"content-type", b"content-encoding", b"expect", b"connection")
 )  # fmt: skip
 """Fields that frame, route or let in a request: behind its body nobody would look for them."""
+_ABSOLUTE = re.compile(rb"https?://[^/?]+((?:[/?].*)?)", re.IGNORECASE)
 
 
 class Message:
@@ -86,10 +88,16 @@ def _check(method: str, target: bytes, version: str, headers: dict[bytes, bytes]
 
 def _origin_form(target: bytes) -> bytes:
     """The path and query of an absolute address, which section 3.2.2 has servers take."""
-    scheme, mark, rest = target.partition(b"://")
-    if not mark or scheme.lower() not in (b"http", b"https"):
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
         raise broken()
-    return b"/" + rest.partition(b"/")[2]
+    return found[1] if found[1][:1] == b"/" else b"/" + found[1]
+
+
+def without_upgrade(method: bytes, target: bytes, version: str, fields: Fields) -> bytes:
+    """The head of a request as it would have been sent by who does not ask for another protocol."""
+    lines = [b"%b: %b\r\n" % field for field in fields if field[0] != b"upgrade"]
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, target, version.encode(), b"".join(lines))
 
 
 def broken() -> MalformedRequest:

@@ -8,11 +8,10 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from vigie.errors import AddressTooLong, HeadersTooLarge, VigieError
-from vigie.serving.head import NO_TRAILERS, Message, broken
+from vigie.serving.head import NO_TRAILERS, Message, broken, without_upgrade
 
 MOST_ADDRESS_BYTES = 4094
-MOST_FIELDS = 100
-MOST_FIELD_BYTES = 8190
+MOST_FIELDS, MOST_FIELD_BYTES = 100, 8190
 MOST_HEAD_BYTES = 32 * 1024
 MOST_FED_BYTES = 4096
 """At once, but for a body: so much may hold a hundred requests, and all of them are read."""
@@ -33,36 +32,25 @@ class Parser:
         """Whether something of a request has come that is not in `messages` yet."""
         self._parser: Any = HttpRequestParser(self)
         self._current: Any = None
-        self._target = b""
+        self._target = self._again = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._read = 0
 
     def feed(self, data: bytes) -> None:
         """Reads what came."""
-        self.begun = self.begun or self._current is None
         self._read += len(data)
         try:
             self._parser.feed_data(data)
-            self._check_size()
         except HttpParserUpgrade as upgrade:
-            # nothing else than HTTP/1.1 is spoken here, and the caller may go on in it
+            # llhttp takes the body for another protocol: read as if nobody had asked for one
             self._parser = HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self.feed(rest)
+            self.feed(self._again + data[upgrade.args[0] :])
         except HttpParserError as failure:
             said = failure.__context__
-            self.refusal = said if isinstance(said, VigieError) else broken()
-        except VigieError as refusal:
-            self.refusal = refusal
-
-    def _check_size(self) -> None:
-        if self._read <= MOST_HEAD_BYTES:
-            return
-        body = sum(map(len, self._current.pieces)) if self._current else 0
-        if self._current is None or self._read > MOST_HEAD_BYTES + (1 + MOST_FRAMING) * body:
-            raise HeadersTooLarge("The headers are too large or too many.")
-        # the body is counted by who takes it
-        self._read = 0
+            # without its frames, which hold this parser
+            self.refusal = said.with_traceback(None) if isinstance(said, VigieError) else broken()
+        if self._read > MOST_HEAD_BYTES and self.refusal is None:
+            self.refusal = HeadersTooLarge("The headers are too large or too many.")
 
     def close(self) -> None:
         """Reads no more: else it and llhttp would hold each other."""
@@ -71,8 +59,7 @@ class Parser:
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._target, self._fields, self._current = b"", [], None
-        self.begun = True
+        self._target, self._fields, self._current, self.begun = b"", [], None, True
 
     def on_url(self, url: bytes) -> None:
         """A part of the address."""
@@ -82,7 +69,7 @@ class Parser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or behind the body."""
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")
         if len(name) + len(value) > MOST_FIELD_BYTES or len(self._fields) == MOST_FIELDS:
             raise HeadersTooLarge("The headers are too large or too many.")
         if self._current is not None and name in NO_TRAILERS:
@@ -92,18 +79,22 @@ class Parser:
     def on_headers_complete(self) -> None:
         """The head is there."""
         parser, fields = self._parser, self._fields
-        self._current = Message(
-            parser.get_method().decode(), self._target, parser.get_http_version(), fields,
-            keeps_open=parser.should_keep_alive(),
-        )  # fmt: skip
-        self.begun, self._read = False, 0
-        self.messages.append(self._current)
+        method, version = parser.get_method(), parser.get_http_version()
+        stays = parser.should_keep_alive()
+        message = Message(method.decode(), self._target, version, fields, keeps_open=stays)
+        if parser.should_upgrade():
+            self._again = without_upgrade(method, self._target, version, fields)
+        else:
+            self._current = message
+            self.begun, self._read = False, 0
+            self.messages.append(message)
 
     def on_body(self, piece: bytes) -> None:
-        """A part of the body."""
+        """A part of the body, which is bounded by who takes it."""
         self._current.pieces.append(piece)
+        self._read = max(0, self._read - (1 + MOST_FRAMING) * len(piece))
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
-        self._current.whole, self._current = True, None
-        self._read = 0
+        """The request is whole, but for one that is read once more."""
+        if self._current is not None:
+            self._current.whole, self._current, self._read = True, None, 0
