@@ -57,7 +57,10 @@ class VersionBins:
             if (found := profile.inputs.get(f"{item.name}.{figure}")) and found.kind == "numeric"
         }
         figures = {f"{name}.{FIGURES[at]}": counts for (name, at), counts in self._figures.items()}
-        self.inputs: dict[str, BinCounts] = {**self._numbers, **self._choices, **figures}
+        named: dict[str, BinCounts] = {**self._numbers, **self._choices}
+        # as callers know them: in the order of the inputs
+        ordered = {item.name: named[item.name] for item in document.inputs if item.name in named}
+        self.inputs: dict[str, BinCounts] = {**ordered, **figures}
         output = document.outputs[0]
         self._output = output.name
         self.prediction: NumberCounts | ChoiceCounts | None = None

@@ -94,7 +94,7 @@ def problem_response(error: VigieError, request_id: str) -> Response:
 
 def date_line() -> bytes:
     """The header that says when a response was made, which changes once a second."""
-    return f"date: {formatdate(usegmt=True)}\r\n".encode()
+    return f"Date: {formatdate(usegmt=True)}\r\n".encode()
 
 
 def bytes_of(response: Response, date: bytes, closes: bool) -> bytes:
@@ -102,6 +102,9 @@ def bytes_of(response: Response, date: bytes, closes: bool) -> bytes:
     lines = response.head
     if lines is None:
         lines = b"".join([b"%b: %b\r\n" % header for header in response.headers])
+        if any(name == b"date" for name, _ in response.headers):
+            # Flask says it of files
+            date = b""
     end = b"connection: close\r\n\r\n" if closes else b"\r\n"
     return b"".join((_STATUS_LINES[response.status], lines, date, end, response.body))
 

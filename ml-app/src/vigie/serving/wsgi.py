@@ -114,11 +114,11 @@ def call_wsgi(app: WsgiApp, environ: Environ) -> Response:
             close()
     status, said = started[-1]
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said]
-    if not any(name == b"content-length" for name, _ in headers):
+    number = int(status.split(" ", 1)[0])
+    # 204 and 304 have no body, and say so by themselves
+    if number not in (204, 304) and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", b"%d" % len(body)))
-    return Response(
-        int(status.split(" ", 1)[0]), headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body
-    )
+    return Response(number, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)
 
 
 def environ_of(request: Request, client: Address, server: Address) -> Environ:
