@@ -163,6 +163,8 @@ def test_half_a_service_is_waited_for(make_service: MakeService) -> None:
     service.wait_ready()
     client = vigie.Client(f"http://127.0.0.1:{service.port}")
     before = client.predict("housing", [HOME])[0]["price_eur"]
+    # a process beside it has the socket for a moment
+    wait_until(lambda: len(service.workers) == 1)
     (worker,) = service.workers
     worker.kill()
     wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)

@@ -166,6 +166,8 @@ def through_a_stall(service: LiveService, *words: str) -> Run:
         command(url(service), *words, *LAX, users=CALLERS, seconds=10), cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
+    # a process beside it has the socket for a moment
+    wait_until(lambda: len(service.workers) == 1)
     (worker,) = service.workers
     # a connection of each caller: it has learnt the models on one alone
     wait_until(lambda: len(connections(worker, service.port)) >= CALLERS)
