@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 
 from support.transport import Answer, AskEndpoint, Endpoint, answer_of
-from support.worker import FLOWER, HOME, JSON, filled_cache, loaded, settings_for
+from support.worker import FLOWER, HOME, JSON, filled_cache, loaded, settings_for, with_fast_lane
 from vigie.errors import DeadlineExceeded, ModelFailure, Unavailable, VigieError
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
@@ -311,15 +311,7 @@ def wire_transport(
     app: Flask, worker_state: WorkerState, ask_endpoint: AskEndpoint, fast: bool
 ) -> Transport:
     """A worker's connection, with or without its fast lane."""
-    settings = worker_state.settings.model_copy(update={"fast_lane": fast})
-    parts = WorkerState(
-        settings,
-        worker_state.metrics,
-        worker_state.manager,
-        worker_state.pipeline,
-        worker_state.stop,
-    )
-    endpoint = Endpoint(parts, app)
+    endpoint = Endpoint(with_fast_lane(worker_state, fast), app)
 
     def ask(asked: Case) -> Answer:
         headers = {"X-Request-Id": "same", **asked.headers}

@@ -17,7 +17,7 @@ from flask import Flask
 
 from support.transport import Answer, AskEndpoint, Endpoint, Wire, ask_endpoint, send_parts
 from support.wire import head_of
-from support.worker import HOME, JSON, filled_cache, loaded, settings_for
+from support.worker import HOME, JSON, filled_cache, loaded, settings_for, with_fast_lane
 from vigie.engines.base import Engine, Feeds
 from vigie.engines.predictor import Predictor
 from vigie.serving.app import create_app
@@ -114,14 +114,7 @@ class WatchedApp:
 
 
 def watched(worker_state: WorkerState, fast_lane: bool) -> tuple[Endpoint, WatchedApp]:
-    settings = worker_state.settings.model_copy(update={"fast_lane": fast_lane})
-    parts = WorkerState(
-        settings,
-        worker_state.metrics,
-        worker_state.manager,
-        worker_state.pipeline,
-        worker_state.stop,
-    )
+    parts = with_fast_lane(worker_state, fast_lane)
     app: Any = WatchedApp(create_app(worker_state=parts))
     return Endpoint(parts, app), app
 

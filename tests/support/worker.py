@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def loaded(settings: Settings) -> WorkerState:
     worker_state = assemble(settings)
     worker_state.manager.refresh()
     return worker_state
+
+
+def with_fast_lane(worker_state: WorkerState, fast_lane: bool) -> WorkerState:
+    """The same parts, with the fast lane or without it."""
+    settings = worker_state.settings.model_copy(update={"fast_lane": fast_lane})
+    return replace(worker_state, settings=settings)
 
 
 def post(worker_state: WorkerState, path: str, body: object, **headers: str) -> Answer:

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from support.transport import Answer, AskEndpoint, Endpoint
+from support.worker import with_fast_lane
 from vigie.serving.app import create_app
 from vigie.serving.worker_state import WorkerState
 
@@ -21,9 +22,7 @@ VALUES = {
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "Flask"])
 def endpoint(request: pytest.FixtureRequest, shared_worker_state: WorkerState) -> Endpoint:
-    shared = shared_worker_state
-    settings = shared.settings.model_copy(update={"fast_lane": request.param})
-    parts = WorkerState(settings, shared.metrics, shared.manager, shared.pipeline, shared.stop)
+    parts = with_fast_lane(shared_worker_state, request.param)
     return Endpoint(parts, create_app(worker_state=parts))
 
 

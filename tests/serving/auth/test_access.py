@@ -18,14 +18,13 @@ from openapi_spec_validator import validate
 
 from support.ports import free_port
 from support.transport import Answer, AskEndpoint, Endpoint
-from support.worker import HOME, JSON, filled_cache, loaded, settings_for
+from support.worker import HOME, JSON, filled_cache, loaded, settings_for, with_fast_lane
 from vigie.errors import ConfigurationError, NotFound
 from vigie.serving import serve
 from vigie.serving.app import create_app
 from vigie.serving.auth import access
 from vigie.serving.auth.access import OPEN_ROUTES, Access
 from vigie.serving.auth.apikeys import add_key, read_keys, revoke_key
-from vigie.settings import Settings
 
 OPEN = {
     "/livez",
@@ -75,10 +74,9 @@ class Keyed:
         worker_state = loaded(self.settings)
         self.metrics = worker_state.metrics
         self.app: Flask = create_app(worker_state=worker_state)
-        slow = worker_state.settings.model_copy(update={"fast_lane": False})
         self.transports = {
             "fast lane": Endpoint(worker_state, self.app),
-            "Flask": Endpoint(_with(worker_state, slow), self.app),
+            "Flask": Endpoint(with_fast_lane(worker_state, False), self.app),
         }
         self._ask = ask
 
@@ -114,11 +112,6 @@ class Keyed:
         value = self.metrics.registry.get_sample_value("vigie_rejected_total", {"reason": reason})
         assert value is not None
         return float(value)
-
-
-def _with(worker_state: Any, settings: Settings) -> Any:
-    parts = (worker_state.metrics, worker_state.manager, worker_state.pipeline, worker_state.stop)
-    return type(worker_state)(settings, *parts)
 
 
 @pytest.fixture

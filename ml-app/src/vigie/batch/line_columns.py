@@ -11,7 +11,8 @@ import pyarrow.csv as pa_csv
 
 from vigie.batch.table_parts import other_cells
 from vigie.models.array_decoding import Distinct
-from vigie.models.arrow_columns import MOST_EXACT, arrays_of, values_of
+from vigie.models.arrow_columns import arrays_of, values_of
+from vigie.models.number_arrays import MOST_EXACT
 
 if TYPE_CHECKING:
     from vigie.batch.table_parts import Lines

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.models.array_decoding import Distinct, Numbers
+from vigie.models.number_arrays import MOST_EXACT
 from vigie.models.rows import number_in
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _PLAIN = r"^-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[0-9]{1,2})?$"
 """Numbers that Arrow reads as `number_in` does."""
-MOST_EXACT = 2.0**53
-"""From here on a 64-bit float is not every integer."""
 
 
 def arrays_of(column: pa.Array, item: Input) -> Values:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from vigie.errors import DeadlineExceeded, Unavailable
+from vigie.errors import Unavailable
 from vigie.serving.admission import IncomingBody
 from vigie.serving.fast_lane import FastLane
 from vigie.serving.health import health_of
 from vigie.serving.responses import base_headers, problem_response
+from vigie.serving.runtime.batching import too_late
 from vigie.serving.runtime.messages import Response, request_id_of
 from vigie.serving.wsgi import LATE, REFUSAL, WsgiThreads, environ_of
 
@@ -110,7 +111,7 @@ class Dispatcher:
         def say_late() -> None:
             # whatever comes now is nobody's, least of all the next request's of this connection
             environ[LATE] = True
-            reply(self._problem(request, _too_late(request)))
+            reply(self._problem(request, _late_error(request)))
 
         late = loop.call_later(self._seconds, say_late)
         threads = self._feedback if request.path == FEEDBACK else self._flask
@@ -147,7 +148,7 @@ class Dispatcher:
             request_log.note(request, route, request_id, status)
 
 
-def _too_late(request: Request) -> VigieError:
+def _late_error(request: Request) -> VigieError:
     if request.path == FEEDBACK:
         return Unavailable("The database does not answer; try again soon.", "database")
-    return DeadlineExceeded("The deadline passed before there was an answer.")
+    return too_late()

@@ -10,12 +10,13 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from vigie.errors import MalformedRequest
+from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.runtime.messages import Request
 
 Fields = list[tuple[bytes, bytes]]
 
 NO_TRAILERS = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"trailer",
+    (b"host", b"content-length", b"transfer-encoding", b"trailer", *KEY_HEADERS,
      b"content-type", b"content-encoding", b"expect", b"connection")
 )  # fmt: skip
 """Fields that frame, route or let in a request: behind its body nobody would look for them."""

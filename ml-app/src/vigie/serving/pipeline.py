@@ -7,13 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.errors import (
-    Denied,
-    InvalidHeader,
-    InvalidInput,
-    ModelFailure,
-    Unavailable,
-)
+from vigie.errors import Denied, InvalidHeader, InvalidInput, ModelFailure, Unavailable
 from vigie.serving.admission import Admission
 from vigie.serving.request_log import RequestLog
 from vigie.serving.responses import explained, let_go, refusal, success
@@ -23,9 +17,7 @@ from vigie.serving.runtime.photo_decoding import PhotoDecoding
 from vigie.settings import usable_cores
 
 if TYPE_CHECKING:
-    from vigie.errors import (
-        VigieError,
-    )
+    from vigie.errors import VigieError
     from vigie.predictionlog.log import PredictionLog
     from vigie.serving.metrics import Metrics
     from vigie.serving.routing import Route

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from vigie.errors import Unavailable, VigieError
+from vigie.errors import Unavailable
 from vigie.serving.admission import AdmittedBody
-from vigie.serving.responses import problem_response
+from vigie.serving.responses import explained, problem_response
 from vigie.serving.runtime.messages import Response
 
 if TYPE_CHECKING:
@@ -87,10 +87,9 @@ class WsgiThreads:
             environ, loop, done = self._jobs.get()
             try:
                 response = call_wsgi(self._app, environ)
-            except Exception:
+            except Exception as failure:
                 log.exception("the application could not be asked")
-                error = VigieError("The service failed; its log has the cause.")
-                response = problem_response(error, os.urandom(16).hex())
+                response = problem_response(explained(failure), os.urandom(16).hex())
             # a worker that has ended meanwhile has no loop, and nobody waits
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(done, response)

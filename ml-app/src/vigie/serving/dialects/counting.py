@@ -6,14 +6,13 @@ holds more than any good one of the model is told from its bytes, and never pars
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from vigie.models.model_input import Input
 

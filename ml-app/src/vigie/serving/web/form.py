@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vigie.errors import InvalidInput
 from vigie.models.model_input import Input
+from vigie.models.number_arrays import MOST_EXACT
 from vigie.models.text import text_in
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _LONGEST_NUMBER = 40
-_MOST_EXACT = 2**53
 
 Kind = Literal["line", "area", "select", "suggest", "photo"]
 
@@ -152,7 +152,7 @@ def read_number(text: str, language: Language) -> int | float | str:
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):
         return text
-    if _WHOLE.fullmatch(plain) and abs(int(plain)) <= _MOST_EXACT:
+    if _WHOLE.fullmatch(plain) and abs(int(plain)) <= MOST_EXACT:
         return int(plain)
     value = float(plain)
     return value if math.isfinite(value) else text
