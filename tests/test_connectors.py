@@ -71,3 +71,13 @@ def test_what_is_there_is_not_fetched_again_and_what_is_damaged_is(checkout: Pat
         (checkout / name).rename(checkout / "remote" / name)
     assert fetch(checkout).returncode == 0
     assert got(checkout) == JARS
+
+
+def test_what_cannot_be_fetched_is_told_with_the_reason(checkout: Path) -> None:
+    java = checkout / "java"
+    java.write_text("#!/bin/sh\necho 'the server knows no such name'\n")
+    done = fetch(checkout)
+    assert done.returncode == 1
+    assert "the server knows no such name" in done.stderr
+    assert "not every connector could be fetched" in done.stderr
+    assert got(checkout) == {}
