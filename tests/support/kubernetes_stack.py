@@ -8,17 +8,18 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from support.compose import ROOT, require_engine
 from support.kubernetes import LOADER, applied, found, kubectl, require_cluster
-from support.manifests import COMPONENT, FOLDER, named, rendered
+from support.manifests import COMPONENT, FOLDER, Object, named, rendered
 from support.waiting import wait_until
 
 NAMESPACE = "vigie"
+LOCAL = FOLDER / "overlays" / "local"
 IN_HERE = ("--namespace", NAMESPACE)
 NODE_PORT = 30500
 JOB_SECONDS = 300
@@ -85,6 +86,16 @@ def ready_pods(component: str = "ml-app") -> list[str]:
     ]
 
 
+def restarts() -> dict[str, tuple[int, ...]]:
+    """How often each container of each pod of the service was started again, by the pod's id."""
+    return {
+        pod["metadata"]["uid"]: tuple(
+            one["restartCount"] for one in pod["status"]["containerStatuses"]
+        )
+        for pod in pods()
+    }
+
+
 def at_least(replicas: int) -> None:
     """Waits until so many pods of the service are ready, and the autoscaler keeps them."""
     low = json.dumps({"spec": {"minReplicas": replicas}})
@@ -129,9 +140,12 @@ def trained(*words: str) -> None:
     run_as_trainer(args=["train", *words])
 
 
-def run_as_trainer(**changes: object) -> None:
-    """Runs the job of the first training with another command, to its good end."""
-    job = copy.deepcopy(named(rendered(FOLDER / "overlays" / "local"), "Job", "trainer"))
+def run_as_trainer(objects: list[Object] | None = None, **changes: object) -> None:
+    """Runs the job of the first training with another command, to its good end.
+
+    `objects` are those of a stack with further components.
+    """
+    job = copy.deepcopy(named(objects or rendered(LOCAL), "Job", "trainer"))
     job["metadata"]["name"] = name = "training"
     job["spec"]["template"]["spec"]["containers"][0].update(changes)
     job["spec"]["backoffLimit"] = 0
@@ -168,18 +182,27 @@ def query(expression: str) -> list[dict[str, Any]]:
 @contextlib.contextmanager
 def with_components(folder: Path, *names: str) -> Iterator[None]:
     """The stack with further components, until the end of the block; `folder` is a scratch one."""
-    local = FOLDER / "overlays" / "local"
-    parts = [FOLDER / "components" / name for name in names]
-    content = {
-        "resources": [os.path.relpath(local, folder)],
-        "components": [os.path.relpath(part, folder) for part in parts],
-    }
-    (folder / "kustomization.yaml").write_text(json.dumps(content))
+    _write_overlay(folder, names)
     try:
         _apply(folder)
         yield
     finally:
-        _apply(local)
+        _apply(LOCAL)
+
+
+def rendered_with(folder: Path, *names: str) -> list[Object]:
+    """The objects of the stack with further components; `folder` is a scratch one."""
+    _write_overlay(folder, names)
+    return rendered(folder)
+
+
+def _write_overlay(folder: Path, names: Sequence[str]) -> None:
+    parts = [FOLDER / "components" / name for name in names]
+    content = {
+        "resources": [os.path.relpath(LOCAL, folder)],
+        "components": [os.path.relpath(part, folder) for part in parts],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(content))
 
 
 def _apply(folder: Path) -> None:

@@ -10,8 +10,8 @@ from support.kubernetes_stack import (
     asked,
     at_least,
     given_secret,
-    pods,
     ready_pods,
+    restarts,
     with_components,
 )
 from support.memory import tell
@@ -44,24 +44,14 @@ def test_a_key_is_taken_and_another_revoked_without_a_restart(
         with with_components(tmp_path, "apikeys"):
             wait_until(lambda: statuses(first) == {200}, 120)
             assert statuses("vig_nobody") == {401}
-            before = started()
+            before = restarts()
             second = add_key(settings, "second", None)
             revoke_key(settings, "first")
             given_secret("apikeys", keys_jsonl=file.read_text())
             wait_until(lambda: statuses(second) == {200}, RENEWED_SECONDS)
             wait_until(lambda: statuses(first) == {401}, RENEWED_SECONDS)
             # the autoscaler may have made another one meanwhile
-            assert before.items() <= started().items()
+            assert before.items() <= restarts().items()
             tell(f"keys changed in {len(before)} pods, none of them started again")
     finally:
         kubectl("delete", *IN_HERE, "secret", "apikeys", "--ignore-not-found")
-
-
-def started() -> dict[str, tuple[int, ...]]:
-    """The restarts of each pod of the service, container by container."""
-    return {
-        pod["metadata"]["uid"]: tuple(
-            one["restartCount"] for one in pod["status"]["containerStatuses"]
-        )
-        for pod in pods()
-    }
