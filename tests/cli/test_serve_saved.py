@@ -74,11 +74,29 @@ def test_the_name_of_the_environment_is_required_also_before_it_is_there(
     assert [one.models for one in served] == [("iris", "*"), ("*",)]
 
 
+def test_models_in_a_bucket_are_copied_before_it_starts(
+    served: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # an address of this machine is read by the very code that reads buckets
+    monkeypatch.setattr("vigie.registry.bucket.SCHEMES", ("file",))
+    model(tmp_path / "remote", "iris")
+    state = tmp_path / "state"
+    done = serve_saved((tmp_path / "remote").as_uri(), VIGIE_STATE=str(state))
+    assert done.exit_code == 0, done.stderr
+    (settings,) = served
+    assert (settings.models, settings.poll_seconds) == (("iris", "*"), 5.0)
+    assert (state / "bucket" / "models" / "remote" / "iris" / "1" / "saved_model.pb").is_file()
+
+
 @pytest.mark.parametrize(
     ("folder", "environment", "reason"),
     [
-        ("gs://bucket/models", {}, "gs:// is not read here; copy the models to this machine and"),
-        ("gs://bucket/models", {}, "gsutil -m cp -r gs://bucket/models ."),
+        (
+            "ftp://host/models",
+            {},
+            "ftp:// is not read; name a folder of this machine, gs:// or s3://",
+        ),
+        ("gs://?nonsense", {}, "gs:// cannot be read"),
         ("absent", {}, "there is no folder absent"),
         (".", {"MODEL_NAME": "My Model"}, "a model name has lower-case letters"),
     ],

@@ -48,7 +48,7 @@ class Bucket:
         """Writes the files of a folder below a prefix."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                self._put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+                self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def download(self, prefix: str, folder: Path) -> None:
         """Copies what is below a prefix into a folder."""
@@ -58,7 +58,8 @@ class Bucket:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(self._get(key))
 
-    def _put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
+        """Writes one object."""
         if self._is_s3:
             self._client().put_object(Bucket=BUCKET, Key=key, Body=content)
             return

@@ -198,13 +198,25 @@ def test_wrong_options_are_explained(tmp_path: Path) -> None:
         ("nowhere", "there is no nowhere"),
         ("ftp://host/model", "is not read"),
         ("gs://bucket/model.h5", "from this machine only"),
-        ("gs://bucket/model", "pip install fsspec gcsfs"),
         ("models:/name", "write models:/NAME/VERSION"),
     ],
 )
 def test_sources_that_cannot_be_read(tmp_path: Path, source: str, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         fetch(source, tmp_path, Settings())
+
+
+def test_a_folder_in_a_bucket_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # an address of this machine is read by the very code that reads buckets
+    monkeypatch.setattr("vigie.training.imported.sources.SCHEMES", ("file",))
+    remote = tmp_path / "remote" / "iris" / "2"
+    remote.mkdir(parents=True)
+    (remote / "saved_model.pb").write_bytes(b"graph")
+    got = fetch(remote.parent.as_uri(), tmp_path / "here", Settings())
+    assert (got.parent.name, got.name) == ("iris", "2")
+    assert (got / "saved_model.pb").read_bytes() == b"graph"
+    with pytest.raises(DataError, match="there is nothing at file://"):
+        fetch((tmp_path / "nothing").as_uri(), tmp_path / "here", Settings())
 
 
 def test_a_folder_or_file_that_is_no_model(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
+import multiprocessing
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +24,16 @@ from vigie.settings import EVERY_OTHER
 if TYPE_CHECKING:
     from types import FrameType
 
+    from vigie.registry.bucket_copy import BucketCopy
     from vigie.registry.saved_folder import SavedFolder
     from vigie.settings import Settings
 
+log = logging.getLogger("vigie.registry")
+
 PORT = 8501
 POLL_SECONDS = 1.0
+# each look at a bucket is paid for
+BUCKET_POLL_SECONDS = 5.0
 PARENT_SECONDS = 1.0
 
 
@@ -42,50 +50,85 @@ PARENT_SECONDS = 1.0
 def serve_saved(folder: str, model_name: str | None, port: int | None, workers: int | None) -> None:
     """Serve the SavedModels in FOLDER as TensorFlow Serving does, without MLflow.
 
-    FOLDER holds <model>/<version>/saved_model.pb, or is the folder of one model (MODEL_BASE_PATH).
-    New versions are taken as they appear; the highest good one serves.
+    FOLDER holds <model>/<version>/saved_model.pb, or is the folder of one model (MODEL_BASE_PATH);
+    on this machine or in a bucket, gs:// or s3://. New versions are taken as they appear; the
+    highest good one serves.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.registry.saved_folder import SavedFolder
     from vigie.serving import serve
 
-    found = SavedFolder(_folder(folder), model_name or None)
+    in_bucket = _is_in_bucket(folder)
     if importlib.util.find_spec("tf2onnx") is None:
         raise MissingExtra(
             "TensorFlow turns a SavedModel into a package, and is not installed: "
             "pip install 'vigie[train]', or take the image `saved`"
         )
-    settings = _with_defaults(begin(port=port, workers=workers), found)
-    serve(settings, [lambda master: _keep(settings, found, master)])
+    settings = _with_defaults(
+        begin(port=port, workers=workers),
+        port=PORT,
+        poll_seconds=BUCKET_POLL_SECONDS if in_bucket else POLL_SECONDS,
+        cache=Path("var/saved/cache"),
+        state=Path("var/saved/state"),
+        mlflow_public_url="",
+    )
+    address = folder if in_bucket else None
+    found = SavedFolder(
+        _first_copy(folder, settings) if in_bucket else Path(folder), model_name or None
+    )
+    settings = _with_defaults(settings, models=(*found.versions(), EVERY_OTHER))
+    serve(settings, [lambda master: _keep(settings, found, address, master)])
 
 
-def _folder(name: str) -> Path:
-    scheme, separator, _ = name.partition("://")
-    if separator:
+def _is_in_bucket(folder: str) -> bool:
+    from vigie.registry.bucket import SCHEMES
+
+    scheme, separator, _ = folder.partition("://")
+    if separator and scheme not in SCHEMES:
         raise ConfigurationError(
-            f"{scheme}:// is not read here; copy the models to this machine and name that folder: "
-            f"gsutil -m cp -r {name} ."
+            f"{scheme}:// is not read; name a folder of this machine, gs:// or s3://"
         )
-    if not Path(name).is_dir():
-        raise ConfigurationError(f"there is no folder {name}")
-    return Path(name)
+    if not separator and not Path(folder).is_dir():
+        raise ConfigurationError(f"there is no folder {folder}")
+    return bool(separator)
 
 
-def _with_defaults(settings: Settings, folder: SavedFolder) -> Settings:
+def _with_defaults(settings: Settings, **defaults: object) -> Settings:
     """The settings, with other defaults than `vigie serve` has; what is set stays."""
-    defaults: dict[str, object] = {
-        "port": PORT,
-        "models": (*folder.versions(), EVERY_OTHER),
-        "poll_seconds": POLL_SECONDS,
-        "cache": Path("var/saved/cache"),
-        "state": Path("var/saved/state"),
-        "mlflow_public_url": "",
-    }
     unset = {k: v for k, v in defaults.items() if k not in settings.model_fields_set}
     return settings.model_copy(update=unset)
 
 
-def _keep(settings: Settings, folder: SavedFolder, master: int) -> None:
+def _first_copy(address: str, settings: Settings) -> Path:
+    """The folder of the copy, with what the bucket holds, or held when it could be read last."""
+    # its libraries have threads, and the service is about to fork
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as other:
+        base, failure = other.submit(_copied, address, settings).result()
+    if failure and not base.is_dir():
+        raise ConfigurationError(failure)
+    if failure:
+        log.warning("%s; what was copied before is served", failure)
+    base.mkdir(parents=True, exist_ok=True)
+    return base
+
+
+def _copied(address: str, settings: Settings) -> tuple[Path, str | None]:
+    copy = _copy_of(address, settings)
+    try:
+        copy.refresh()
+    except RegistryError as failure:
+        return copy.base, str(failure)
+    return copy.base, None
+
+
+def _copy_of(address: str, settings: Settings) -> BucketCopy:
+    from vigie.registry.bucket import Bucket
+    from vigie.registry.bucket_copy import BucketCopy
+
+    return BucketCopy(Bucket(address), settings.state / "bucket", settings.max_package_bytes)
+
+
+def _keep(settings: Settings, folder: SavedFolder, address: str | None, master: int) -> None:
     """Looks at the folder until told to stop, or until the service is gone."""
     from vigie.registry.saved_sync import SavedSync
     from vigie.training.imported.served_folder import package_served
@@ -94,8 +137,9 @@ def _keep(settings: Settings, folder: SavedFolder, master: int) -> None:
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with, args=(master,), daemon=True).start()
     sync = SavedSync(
-        settings, folder, lambda source, name, root: package_served(source, name, root, settings)
-    )
+        settings, folder, lambda source, name, root: package_served(source, name, root, settings),
+        _copy_of(address, settings).refresh if address else lambda: None,
+    )  # fmt: skip
     # the first look at full speed: nobody is served yet who would have to come first
     with contextlib.suppress(RegistryError, OSError):
         sync.sync_once()

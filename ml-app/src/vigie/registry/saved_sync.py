@@ -42,10 +42,18 @@ _PREFIX = "import-"
 class SavedSync:
     """Looks at a folder again and again; the cache changes only for a verified package."""
 
-    def __init__(self, settings: Settings, folder: SavedFolder, make: MakePackage) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: SavedFolder,
+        make: MakePackage,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`refresh` brings to the folder what lies elsewhere; it raises `RegistryError`."""
         self._settings = settings
         self._folder = folder
         self._make = make
+        self._refresh = refresh
         self._cache = ModelCache(settings.cache)
         self._refusals = dict(self._cache.registry_state().refusals)
         self._made = _Made()
@@ -66,6 +74,7 @@ class SavedSync:
         A version whose files have changed since the last look is left for the next one: it may be
         on its way. At the first look all are taken as they are.
         """
+        self._refresh()
         self._tell_left_out()
         found = self._folder.versions()
         self._note_read()

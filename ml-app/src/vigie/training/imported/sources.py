@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.errors import DataError, RegistryError
+from vigie.registry.bucket import SCHEMES, Bucket
 from vigie.registry.client import RegisteredVersion, RegistryClient
 
 if TYPE_CHECKING:
     from vigie.settings import Settings
 
-_BUCKETS = {"gs": "gcsfs", "s3": "s3fs"}
 MOST_FILES = 1000
 
 
@@ -44,26 +43,19 @@ def _model_in(path: Path) -> Path:
 
 
 def _from_bucket(scheme: str, source: str, folder: Path) -> Path:
-    module = _BUCKETS.get(scheme)
-    if module is None:
+    if scheme not in SCHEMES:
         raise DataError(f"{scheme}:// is not read; use a local path, gs:// or s3://")
     if source.endswith((".h5", ".hdf5")):
         raise DataError("a .h5 file is taken from this machine only; download it first")
-    if importlib.util.find_spec("fsspec") is None or importlib.util.find_spec(module) is None:
-        raise DataError(f"{scheme}:// needs a package more: pip install fsspec {module}")
-    import fsspec
-
-    target = folder / (source.rstrip("/").rsplit("/", 1)[-1] or "model")
-    try:
-        files = fsspec.filesystem(scheme)
-        single = files.isfile(source)
-        if not single and len(files.find(source)) > MOST_FILES:
-            raise DataError(f"{source} holds more than {MOST_FILES} files")
-        files.get(source.rstrip("/"), str(target), recursive=not single)
-    except DataError:
-        raise
-    except Exception as failure:
-        raise DataError(f"{source} cannot be read ({type(failure).__name__})") from None
+    bucket = Bucket(source)
+    names = bucket.files()
+    if not names:
+        raise DataError(f"there is nothing at {source.partition('?')[0]}")
+    if len(names) > MOST_FILES:
+        raise DataError(f"{source.partition('?')[0]} holds more than {MOST_FILES} files")
+    target = folder / bucket.name
+    for name in names:
+        bucket.fetch(name, target / name)
     return target
 
 
