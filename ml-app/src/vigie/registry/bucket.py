@@ -48,7 +48,8 @@ class Bucket:
     @property
     def name(self) -> str:
         """The last part of the address."""
-        return self._path.rsplit("/", 1)[-1]
+        last: str = self._path.rsplit("/", 1)[-1]
+        return last
 
     def files(self) -> dict[str, StoredFile]:
         """The files by their names below the folder; none where there is no such folder.

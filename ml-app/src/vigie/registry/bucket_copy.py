@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,5 +156,5 @@ def _place_of(name: str, files: Files) -> str | None:
     )
 
 
-def _holds_another(place: str, places: set[str]) -> bool:
+def _holds_another(place: str, places: Iterable[str]) -> bool:
     return any(one != place and one.startswith(f"{place}/".lstrip("/")) for one in places)
