@@ -48,6 +48,7 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.registry.saved_folder import SavedFolder
     from vigie.serving import serve
+    from vigie.serving.companions import Companion
 
     found = SavedFolder(_folder(folder), model_name or None)
     if importlib.util.find_spec("tf2onnx") is None:
@@ -56,7 +57,8 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
             "pip install 'vigie[train]', or take the image `saved`"
         )
     settings = _with_defaults(begin(port=port, workers=workers), found)
-    serve(settings, [lambda master: _keep(settings, found, master)])
+    watch = Companion("watch of the folder", lambda master: _keep(settings, found, master))
+    serve(settings, [watch])
 
 
 def _folder(name: str) -> Path:
