@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import vigie.serving
 from vigie.cli.main import main
-from vigie.serving.server import Companion
+from vigie.serving.companions import Companion
 from vigie.settings import Settings
 
 

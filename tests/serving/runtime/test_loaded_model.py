@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
-from vigie.serving.runtime.loaded_model import QUICK_SECONDS, LatencyModel, useful_rows
+from support.worker import HOME
+from vigie.models import compiled
+from vigie.registry.cache import ModelCache
+from vigie.serving.dialects.quick_bodies import NATIVE
+from vigie.serving.runtime.loaded_model import (
+    QUICK_SECONDS,
+    LatencyModel,
+    load_model,
+    useful_rows,
+)
+
+
+def test_a_first_request_finds_the_signature_compiled(
+    cache: ModelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = cache.champion("housing")
+    assert cached is not None
+    live = load_model("housing", cached, "auto", 8)
+    monkeypatch.setattr(compiled, "form_type", None)
+    found = NATIVE.read(orjson.dumps({"instances": [HOME]}), live, 8)
+    assert found is not None
+    assert found[0].rows == 1
 
 
 def test_time_grows_by_rows_and_by_calls() -> None:

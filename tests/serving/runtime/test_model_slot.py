@@ -118,20 +118,26 @@ def surfaces_of(result: Result, factor: float = 1.0) -> list[float]:
     return [round((price - 2500) / (PRICE_PER_M2 * factor), 2) for price in prices.tolist()]
 
 
+WAITING: dict[int, asyncio.Future[Result]] = {}
+"""Who waits for what becomes of a request, by the identity of its context."""
+
+
 def submitted(slot: ModelSlot, context: RequestContext) -> asyncio.Future[Result]:
     """What becomes of a request that is queued now."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
-
-    def settle(_: RequestContext, result: Result | VigieError) -> None:
-        if isinstance(result, VigieError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-
-    context.settle = settle
-    slot.submit(context, loop)
+    future = WAITING[id(context)] = loop.create_future()
+    slot.submit(context, loop, settle)
     return future
+
+
+def settle(context: RequestContext, result: Result | VigieError) -> None:
+    future = WAITING.pop(id(context))
+    if context.over:
+        return
+    if isinstance(result, VigieError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def submit_all(slot: ModelSlot, *contexts: RequestContext) -> list[Any]:

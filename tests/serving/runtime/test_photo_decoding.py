@@ -133,10 +133,10 @@ def test_pixels_go_as_soon_as_the_model_has_run(
     contexts: list[Any] = []
     submit = slot.submit
 
-    def watched(context: Any, loop: Any) -> Any:
+    def watched(context: Any, *given: Any) -> Any:
         contexts.append(context)
         assert len(context.decoded.columns["photo"]) == 1
-        return submit(context, loop)
+        return submit(context, *given)
 
     monkeypatch.setattr(slot, "submit", watched)
 

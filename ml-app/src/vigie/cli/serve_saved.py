@@ -57,6 +57,7 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vigie.registry.saved_folder import SavedFolder
     from vigie.serving import serve
+    from vigie.serving.companions import Companion
 
     in_bucket = _is_in_bucket(folder)
     if importlib.util.find_spec("tf2onnx") is None:
@@ -77,7 +78,8 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
         _first_copy(folder, settings) if in_bucket else Path(folder), model_name or None
     )
     settings = _with_defaults(settings, models=(*found.versions(), EVERY_OTHER))
-    serve(settings, [lambda master: _keep(settings, found, address, master)])
+    watch = Companion("watch of the folder", lambda master: _keep(settings, found, address, master))
+    serve(settings, [watch])
 
 
 def _is_in_bucket(folder: str) -> bool:

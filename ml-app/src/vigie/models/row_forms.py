@@ -39,6 +39,10 @@ class Form:
     beside: tuple[tuple[str, Any], ...] = ()
 
 
+USUAL = Form("objects", "instances")
+"""What most callers send: `{"instances": [{…}, …]}`."""
+
+
 def form_type(
     form: Form, inputs: Mapping[str, Input], types: Sequence[Any]
 ) -> tuple[Any, Make] | None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from vigie.serving.server import Companion
+    from vigie.serving.companions import Companion
     from vigie.serving.worker_state import WorkerState
     from vigie.settings import Settings
 

@@ -25,8 +25,6 @@ class FastLane:
     def __init__(self, pipeline: Pipeline, metrics: Metrics) -> None:
         self._pipeline = pipeline
         self._rejected = metrics.http.rejected
-        # bound once: each request is given it
-        self._settled = self._settle
 
     def answer(
         self,
@@ -41,7 +39,7 @@ class FastLane:
         the loop. `give_up` takes the request back.
         """
         context = self._pipeline.open(request, route)
-        context.settle, context.reply = self._settled, reply
+        context.reply = reply
         try:
             slot = context.slot = self._pipeline.begin(context, route)
             if context.live.images:
@@ -89,12 +87,12 @@ class FastLane:
             if request.let_go is not None:
                 request.let_go()
         try:
-            context.slot.submit(context, loop)
+            context.slot.submit(context, loop, self._settle)
         except Exception as refused:
             self._fail(context, refused)
 
     def _submit(self, context: RequestContext, loop: asyncio.AbstractEventLoop) -> None:
-        context.slot.submit(context, loop)
+        context.slot.submit(context, loop, self._settle)
         if context.live.latency.slow:
             # the answer of a model that hangs would never come: the deadline's does
             context.timer = loop.call_later(self._left(context), self._expire, context)
@@ -107,6 +105,8 @@ class FastLane:
 
     def _settle(self, context: RequestContext, result: Result | VigieError) -> None:
         """Answers a request that the loop waited for, with what became of it."""
+        if context.over:
+            return
         if isinstance(result, VigieError):
             self._fail(context, result)
             return

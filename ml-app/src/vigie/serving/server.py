@@ -1,18 +1,13 @@
-"""`vigie serve`: gunicorn with one worker per core, and the process that publishes the metrics."""
+"""`vigie serve`: gunicorn with one worker per core, and the processes beside its workers."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import os
-import signal
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from vigie.errors import ConfigurationError
@@ -21,6 +16,7 @@ from vigie.monitoring.publisher import publish
 from vigie.monitoring.snapshots import SnapshotFolder
 from vigie.registry.cache import ModelCache
 from vigie.serving.auth.apikeys import read_keys
+from vigie.serving.companions import Companion, Companions
 from vigie.serving.ports import require_free_port
 from vigie.serving.routing import TEMPLATES
 from vigie.serving.worker_state import (
@@ -41,10 +37,6 @@ if TYPE_CHECKING:
 WORKER = "vigie.serving.http.worker.Worker"
 
 
-Companion = Callable[[int], None]
-"""The work of a process beside the workers; it gets the id of their master, and ends by SIGTERM."""
-
-
 def serve(settings: Settings, create_app: CreateApp, companions: Sequence[Companion] = ()) -> None:
     """Serves until it is told to stop. A taken port or folder is a `ConfigurationError`.
 
@@ -63,7 +55,29 @@ def serve(settings: Settings, create_app: CreateApp, companions: Sequence[Compan
     if settings.api_keys:
         read_keys(settings.api_keys)
     _prepare_for_forks(settings)
-    _Application(settings, create_app, companions).run()
+    beside = Companions([*_own_companions(settings), *companions])
+    _Application(settings, create_app, beside).run()
+
+
+def _own_companions(settings: Settings) -> list[Companion]:
+    def publish_metrics(master: int) -> None:
+        cache = ModelCache(settings.cache)
+        folder = SnapshotFolder(snapshot_folder(settings))
+        publish(
+            folder, settings.metrics_host, settings.metrics_port,
+            lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
+            parent=master,
+        )  # fmt: skip
+
+    def write_log(master: int) -> None:
+        from vigie.predictionlog.writer import run_log_writer
+
+        run_log_writer(settings, snapshot_folder(settings), master)
+
+    publisher = Companion("publisher of the metrics", publish_metrics)
+    if settings.prediction_log == "off":
+        return [publisher]
+    return [publisher, Companion("writer of the prediction log", write_log)]
 
 
 def _prepare_for_forks(settings: Settings) -> None:
@@ -82,9 +96,7 @@ def _prepare_for_forks(settings: Settings) -> None:
 class _Application(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured from the settings and from nothing else."""
 
-    def __init__(
-        self, settings: Settings, create_app: CreateApp, companions: Sequence[Companion]
-    ) -> None:
+    def __init__(self, settings: Settings, create_app: CreateApp, companions: Companions) -> None:
         self._settings = settings
         self._create_app = create_app
         self._companions = companions
@@ -105,6 +117,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "logger_class": _Log,
             "proc_name": "vigie",
+            "when_ready": self._companions.start,
+            "on_exit": self._companions.stop,
         }.items():
             self.cfg.set(name, value)
 
@@ -116,9 +130,6 @@ class _Application(BaseApplication):  # type: ignore[misc]
         if not self._settings.fast_lane:
             app.make()
         return worker_state, app
-
-    def run(self) -> None:
-        _Master(self, self._settings, self._companions).run()
 
 
 def _create(worker_state: WorkerState, create_app: CreateApp) -> WsgiApp:
@@ -136,81 +147,3 @@ class _Log(Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
-
-
-class _Master(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which also keeps companions alive: publisher, log writer and others."""
-
-    def __init__(
-        self, app: _Application, settings: Settings, companions: Sequence[Companion]
-    ) -> None:
-        self._settings = settings
-        logs = settings.prediction_log != "off"
-        own = (self._publish, self._write_log) if logs else (self._publish,)
-        self._work: tuple[Companion, ...] = (*own, *companions)
-        self._companions: dict[Companion, int] = {}
-        super().__init__(app)
-
-    def manage_workers(self) -> None:
-        super().manage_workers()
-        for work in self._work:
-            if work not in self._companions or not _is_running(self._companions[work]):
-                self._companions[work] = self._fork(work)
-
-    def stop(self, graceful: bool = True) -> None:
-        """Stops the workers, then the companions, so that a next start finds the ports free."""
-        super().stop(graceful)
-        for pid in self._companions.values():
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGTERM)
-        for pid in self._companions.values():
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-
-    def _fork(self, work: Companion) -> int:
-        """A fork shares the master's memory; it holds no model and no listening socket."""
-        master = os.getpid()
-        child = os.fork()
-        if child:
-            return child
-        code = 0
-        try:
-            for number in self.SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            for listener in self.LISTENERS:
-                listener.sock.close()
-            work(master)
-        except OSError as failure:
-            self.log.error("the metrics port cannot be served: %s", failure.strerror)
-            time.sleep(5)
-            code = 1
-        except Exception:
-            self.log.exception("a process beside the workers has failed")
-            time.sleep(5)
-            code = 1
-        finally:
-            os._exit(code)
-
-    def _publish(self, master: int) -> None:
-        settings = self._settings
-        cache = ModelCache(settings.cache)
-        folder = SnapshotFolder(snapshot_folder(settings))
-        publish(
-            folder, settings.metrics_host, settings.metrics_port,
-            lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
-            parent=master,
-        )  # fmt: skip
-
-    def _write_log(self, master: int) -> None:
-        from vigie.predictionlog.writer import run_log_writer
-
-        run_log_writer(self._settings, snapshot_folder(self._settings), master)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        found, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return found == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from vigie.models.row_forms import Form
+from vigie.models.row_forms import USUAL, Form
 
 if TYPE_CHECKING:
     from vigie.models.row_forms import Kind
@@ -65,7 +65,7 @@ NATIVE = QuickBodies(
     Form("object"),
     Form("objects"),
     Form("lists"),
-    Form("objects", "instances"),
+    USUAL,
     Form("lists", "instances"),
     Form("object", "features"),
     Form("objects", "features"),
@@ -83,7 +83,7 @@ TENSORFLOW_SERVING = QuickBodies(
 INVOCATIONS = QuickBodies(
     rb'"(dataframe_records|instances|inputs)"\s*:\s*',
     Form("objects", "dataframe_records"),
-    Form("objects", "instances"),
+    USUAL,
     Form("lists", "instances"),
     Form("values", "instances"),
     Form("objects", "inputs"),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from vigie.serving.runtime.messages import RequestContext
 
 ResultOrError = Result | VigieError
+Settle = Callable[["RequestContext", ResultOrError], None]
+"""Told in the event loop what became of a request; maybe nobody waits for it any more."""
 
 CALLS_AHEAD = 5
 _NICENESS = 5
@@ -44,11 +46,13 @@ class BatchWorker:
         depth: Gauge,
         batches: Callable[[Sequence[RequestContext]], Iterator[list[RequestContext]]],
         run_batch: Callable[[Sequence[RequestContext]], list[ResultOrError]],
+        settle: Settle,
     ) -> None:
         self._loop = loop
         self._depth = depth
         self._batches = batches
         self._run_batch = run_batch
+        self._settle = settle
         self._queue: queue.SimpleQueue[RequestContext | None] = queue.SimpleQueue()
         self._rows = 0
         self._began: float | None = None
@@ -97,14 +101,8 @@ class BatchWorker:
     def _hand_back(self, batch: Sequence[RequestContext], results: Sequence[ResultOrError]) -> None:
         self._rows -= sum(context.decoded.rows for context in batch)
         self._depth.dec(len(batch))
-        settle(batch, results)
-
-
-def settle(batch: Sequence[RequestContext], results: Sequence[ResultOrError]) -> None:
-    """Gives every waiting caller exactly its own result."""
-    for context, result in zip(batch, results, strict=True):
-        if not context.over and context.settle is not None:
-            context.settle(context, result)
+        for context, result in zip(batch, results, strict=True):
+            self._settle(context, result)
 
 
 def too_much_to_do(seconds: float) -> Unavailable:

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import orjson
+
 from vigie.engines.predictor import open_predictor
 from vigie.errors import RefusedPackage
 from vigie.models.package import read_package
+from vigie.models.row_forms import USUAL
 from vigie.monitoring.model_metrics import STAGES
 from vigie.predictionlog.entry import truth_kind
 from vigie.registry.cache import CHAMPION
@@ -125,6 +128,7 @@ def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -
     """Opens a verified package, checks its golden rows, warms it up and measures it."""
     predictor = open_predictor(read_package(cached.root, cached.digest), engine)
     predictor.check_golden()
+    _read_as_sent(predictor)
     document = predictor.package.document
     batch_rows = min(batch_rows, document.rows_at_once)
     if document.name != name:
@@ -144,6 +148,14 @@ def load_model(name: str, cached: CachedVersion, engine: str, batch_rows: int) -
         inputs={item.name: item for item in document.inputs},
         images=document.images,
     )
+
+
+def _read_as_sent(predictor: Predictor) -> None:
+    """Compiles the signature, which would hold up the event loop at the first request."""
+    document = predictor.package.document
+    if not document.images:
+        body = orjson.dumps({USUAL.member: [document.example]})
+        predictor.decoder.compiled.read(body, USUAL, 1)
 
 
 def _measure(predictor: Predictor, batch_rows: int) -> LatencyModel:

@@ -125,15 +125,13 @@ class RequestContext:
     answer, what was decoded for it and when it must be answered. `deadline` and `queued` are
     readings of `time.perf_counter()`, seconds.
 
-    A slot tells `settle` what became of a request that it queued. Once it is `over`, answered or
-    given up, nobody waits for that any more.
+    Once it is `over`, answered or given up, nobody waits for what becomes of it any more.
     """
 
     request: Request
     request_id: str
     dialect: Dialect
     template: str
-    settle: Callable[[RequestContext, Result | VigieError], None] | None = None
     reply: Callable[[Response], None] | None = None
     slot: ModelSlot = field(init=False)
     live: LoadedModel = field(init=False)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import ModelFailure, VigieError
 from vigie.models.rows import Decoded
-from vigie.serving.runtime.batching import BatchWorker, settle, too_late
+from vigie.serving.runtime.batching import BatchWorker, too_late
 from vigie.serving.runtime.loaded_model import VersionMetrics, clock_of
 from vigie.serving.runtime.messages import Result
 
 if TYPE_CHECKING:
     from vigie.serving.metrics import Metrics
-    from vigie.serving.runtime.batching import ResultOrError
+    from vigie.serving.runtime.batching import ResultOrError, Settle
     from vigie.serving.runtime.challenger import Canary, Challenger
     from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.runtime.messages import RequestContext
@@ -135,27 +135,31 @@ class ModelSlot:
         if self._thread is not None and live.latency.slow:
             self._thread.require_room(live.latency)
 
-    def submit(self, context: RequestContext, loop: asyncio.AbstractEventLoop) -> None:
-        """Queues a request from the event loop; its `settle` is told the result or a `VigieError`.
+    def submit(
+        self, context: RequestContext, loop: asyncio.AbstractEventLoop, settle: Settle
+    ) -> None:
+        """Queues a request from the event loop; `settle` is told the result or a `VigieError`.
 
-        Raises `Unavailable` where too much waits for a slow model already.
+        It is the same for all requests of a worker. Raises `Unavailable` where too much waits for a
+        slow model already.
         """
         context.queued = time.perf_counter()
         if context.live.latency.slow:
             if self._thread is None:
                 self._thread = BatchWorker(
-                    self.name, loop, self._depth, self.batches, self.run_batch
+                    self.name, loop, self._depth, self.batches, self.run_batch, settle
                 )
             self._thread.put(context)
         else:
             if not self._waiting:
-                loop.call_soon(self._flush)
+                loop.call_soon(self._flush, settle)
             self._waiting.append(context)
 
-    def _flush(self) -> None:
+    def _flush(self, settle: Settle) -> None:
         waiting, self._waiting = self._waiting, []
         for batch in self.batches(waiting):
-            settle(batch, self.run_batch(batch))
+            for context, result in zip(batch, self.run_batch(batch), strict=True):
+                settle(context, result)
 
     def batches(self, waiting: Sequence[RequestContext]) -> Iterator[list[RequestContext]]:
         """The waiting requests in calls of at most the row cap, one version each, order kept."""
