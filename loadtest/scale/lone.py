@@ -16,7 +16,7 @@ from load.rows import varied_rows
 from load.service import models_of
 
 CALLERS = 2
-EVERY_SECONDS = 0.1
+EVERY_SECONDS = 1.0
 MOST_P99_MS = 150.0
 PATIENCE_SECONDS = 10.0
 
@@ -41,7 +41,7 @@ class Lone:
 
 
 class LoneCallers:
-    """Some callers, from entering to leaving, who ask for a row ten times a second each.
+    """Some callers, from entering to leaving, who ask for a row once a second each.
 
     Each keeps its connection until the service ends it.
     """
