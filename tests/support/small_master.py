@@ -44,7 +44,7 @@ def failing(master: int) -> None:
     raise OSError(98, "Address already in use")
 
 
-def note_late(*_: object) -> None:
+def note_late(server: object, worker: object) -> None:
     """A worker that takes its time to end."""
     time.sleep(0.3)
     note("worker")
