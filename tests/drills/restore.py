@@ -237,7 +237,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         parent.chmod(0o755)
     folder.chmod(0o777)
     (folder / "settings.yml").write_text(SETTINGS)
-    environment = {"VIGIE_REQUESTS_PER_MINUTE": "1000000"}
+    (folder / "textfiles").mkdir()
+    (folder / "textfiles").chmod(0o777)
+    environment = {
+        "VIGIE_REQUESTS_PER_MINUTE": "1000000", "VIGIE_TEXTFILES": str(folder / "textfiles"),
+    }  # fmt: skip
     with production(folder, environment, [folder / "settings.yml"]) as site:
         site.stack.up(seconds=900)
         made = Machine(site, folder)
@@ -391,3 +395,49 @@ def test_a_damaged_backup_changes_nothing(machine: Machine, backup: Backup) -> N
     assert refused.stderr.splitlines()[-1].startswith(f"vigie: {broken} is damaged")
     assert machine.state() == before
     machine.is_as_known()
+
+
+def test_a_night_makes_a_backup_tries_it_and_tells_prometheus(machine: Machine) -> None:
+    running = machine.site.stack.health()
+    with Load(machine.site, machine.key) as load:
+        began = time.monotonic()
+        night = machine.tool("nightly", BACKUPS=str(machine.folder / "nights"))
+        took = time.monotonic() - began
+    assert night.returncode == 0, night.stderr
+    tell(f"backup and trial within {took:.0f} s, {len(load.statuses)} requests meanwhile")
+    assert set(load.statuses) == {200}
+    assert machine.site.stack.health() == running
+    left = subprocess.run(
+        ["docker", "ps", "--all", "--quiet", "--filter", f"name={machine.site.stack.name}-trial"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert left.stdout == ""
+    wait_until(lambda: _ages(machine).keys() == {"success", "trial"})
+    assert max(_ages(machine).values()) < 300
+
+
+def _ages(machine: Machine) -> dict[str, float]:
+    found = machine.site.stack.query('{__name__=~"vigie_backup_last_.*"}')
+    return {
+        one["metric"]["__name__"].split("_")[3]: time.time() - float(one["value"][1])
+        for one in found
+    }
+
+
+def test_a_backup_that_cannot_be_restored_fails_its_trial(machine: Machine, backup: Backup) -> None:
+    folder = machine.folder / "bad"
+    folder.mkdir()
+    words = ["tar", "--directory", str(folder), "--file"]
+    subprocess.run([*words, str(backup.file), "--extract"], check=True)
+    # whole by its checksums, and yet no model in it can be loaded
+    (folder / "empty" / "artifacts").mkdir(parents=True)
+    subprocess.run(
+        "tar --create --directory empty --file artifacts.tar artifacts && rm -r empty SHA256SUMS"
+        " && sha256sum * > SHA256SUMS && tar --create --file ../bad.tar * && chmod 644 ../bad.tar",
+        shell=True, cwd=folder, check=True,
+    )  # fmt: skip
+    tried = machine.tool("trial", str(machine.folder / "bad.tar"))
+    assert tried.returncode == 1
+    assert tried.stderr.splitlines()[-1].startswith(
+        "vigie: everything is restored, but the stack is not healthy"
+    )
