@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore upgrade deploy k8s-up k8s-down k8s-status \
+.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore nightly trial upgrade deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -96,11 +96,17 @@ logs: ## follow the logs of the Compose stack (SERVICE=)
 login: ## show account and password of a page in production (NAME=mlflow or grafana)
 	@docker compose run --rm --no-deps secrets login /secrets $(NAME)
 
-backup: ## write databases, artifacts and keys of the running stack to one file (BACKUPS=)
+backup: ## write databases, artifacts, keys and audit logs of the running stack to one file (BACKUPS=)
 	@tools/backup
 
 restore: ## put a backup into this stack (FILE= YES=1)
 	@tools/restore "$(FILE)"
+
+nightly: ## a backup, the oldest ones deleted, once a week a trial (BACKUPS= KEPT=)
+	@tools/nightly
+
+trial: ## restore a backup into a stack of its own and take that away again (FILE=)
+	@tools/trial "$(FILE)"
 
 upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
 	@tools/upgrade

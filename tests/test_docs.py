@@ -59,6 +59,11 @@ def test_every_metric_is_documented_with_its_meaning() -> None:
         {"name": family.name, "type": family.type, "help": family.documentation}
         for family in ended.collect()
     ]
+    night = (ROOT / "tools" / "nightly").read_text(encoding="utf-8")
+    exported += [
+        {"name": name, "type": "gauge", "help": text}
+        for name, text in re.findall(r"^# HELP (\w+) (.*)$", night, re.MULTILINE)
+    ]
     families = [family for family in exported if family["name"].startswith("vigie_")]
     names = {f["name"] + ("_total" if f["type"] == "counter" else "") for f in families}
     assert first_cells(text) == names

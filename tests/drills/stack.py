@@ -173,6 +173,34 @@ def test_any_order_of_start(running: Stack) -> None:
         assert answer.ok, answer.text
 
 
+def test_rows_of_the_log_outlive_their_replica(running: Stack) -> None:
+    count = ("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "predictions", "-Atc")
+    time.sleep(5)
+    before = int(running.compose(*count, "SELECT count(*) FROM predictions").stdout)
+    running.compose("stop", "postgres")
+    ids = [running.predict("housing", HOUSE).headers["X-Request-Id"] for _ in range(100)]
+    running.compose("down", "--timeout", "20")
+    running.up()
+    deadline = time.monotonic() + 60
+    while (
+        now := int(running.compose(*count, "SELECT count(*) FROM predictions").stdout)
+    ) < before + 100:
+        assert time.monotonic() < deadline, f"{now - before} of 100 rows"
+        time.sleep(1)
+    # who asks to be forgotten is, while the database is away too
+    running.compose("stop", "postgres")
+    last = running.predict("housing", HOUSE).headers["X-Request-Id"]
+    time.sleep(3)
+    forget = ("exec", "-T", "ml-app", "vigie", "log", "forget")
+    assert running.compose(*forget, last, check=False).returncode
+    running.compose("start", "postgres")
+    running.await_healthy()
+    assert "1 predictions" in running.compose(*forget, ids[0]).stdout
+    time.sleep(10)
+    told = f"SELECT count(*) FROM predictions WHERE request_id IN ('{last}', '{ids[0]}')"
+    assert running.compose(*count, told).stdout.strip() == "0"
+
+
 def _registry(running: Stack) -> dict[str, object]:
     """Runs, versions, aliases and digests, as MLflow tells them."""
     base = f"http://localhost:{running.environment['MLFLOW_PORT']}/api/2.0/mlflow"

@@ -12,6 +12,7 @@ from support.prediction_log import Desk, truth
 from support.worker import HOME
 from vigie.cli.main import main
 from vigie.predictionlog.retention import delete_old, forget
+from vigie.predictionlog.spool import spool_of
 from vigie.predictionlog.tables import predictions, truths
 
 DAY_US = 86_400_000_000
@@ -29,7 +30,7 @@ def test_what_is_forgotten_is_gone(
     said = CliRunner().invoke(main, ["log", "forget", "erase"])
     assert said.output == "erased: 2 predictions, 1 truths\n"
     assert [*desk.states()] == [("keep", 0)]
-    assert forget(desk.database, "erase") == (0, 0)
+    assert forget(desk.database, spool_of(desk.worker_state.settings), "erase") == (0, 0)
     record = (tmp_path / "audit.log").read_text()
     assert "2 predictions" in record
     assert "erase" not in record

@@ -20,7 +20,8 @@ EXPORTERS = {
     "prometheus": r"up|prometheus_rule_evaluation_failures_total",
     "alertmanager": r"alertmanager_notifications_failed_total",
     "node-exporter": r"node_(filesystem_(avail|size)_bytes|memory_Mem(Available|Total)_bytes"
-    r"|timex_(offset_seconds|sync_status|maxerror_seconds))",
+    r"|timex_(offset_seconds|sync_status|maxerror_seconds))"
+    r"|vigie_backup_last_(success|trial)_timestamp_seconds",
     "blackbox-exporter": r"probe_ssl_earliest_cert_expiry",
 }
 """The metrics that rules may take from each exporter."""

@@ -7,76 +7,28 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 import pytest
 
-from support.certificates import write_certificate
-from support.compose import HOUSE, Stack, stack
+from support.compose import HOUSE
+from support.site import DOMAIN, Site, production
 
-DOMAIN = "vigie.example.org"
-FILES = ("docker-compose.yml", "docker-compose.prod.yml")
 QUOTA = 60
 BODY = orjson.dumps({"instances": [HOUSE]})
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running stack, as callers from outside reach it."""
-
-    stack: Stack
-    trust: ssl.SSLContext
-
-    def ask(
-        self, method: str, path: str, body: bytes = b"", host: str = DOMAIN, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of an answer over TLS."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        port = int(self.stack.environment["HTTPS_PORT"])
-        with (
-            socket.create_connection(("127.0.0.1", port), 10) as plain,
-            self.trust.wrap_socket(plain, server_hostname=DOMAIN) as secured,
-        ):
-            connection = http.client.HTTPConnection(host, timeout=20)
-            connection.sock = secured
-            connection.request(method, path, body, {"Content-Type": "application/json", **named})
-            answer = connection.getresponse()
-            got = answer.read()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, got
-
-
-def _certificate(folder: Path) -> Path:
-    """A folder with a certificate of the domain that nobody has signed but itself."""
-    folder.mkdir()
-    certificate, key = write_certificate(folder, DOMAIN)
-    (folder / "site.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
-    certificate.unlink()
-    key.unlink()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = _certificate(tmp_path_factory.mktemp("site") / "certificates")
-    for parent in [folder, *folder.parents][:3]:
-        parent.chmod(0o755)
-    environment = {
-        "VIGIE_DOMAIN": DOMAIN, "VIGIE_CERTIFICATES": str(folder),
-        "VIGIE_PUBLIC_ADDRESS": "127.0.0.1", "VIGIE_REQUESTS_PER_MINUTE": str(QUOTA),
-    }  # fmt: skip
-    trust = ssl.create_default_context(cafile=str(folder / "site.pem"))
-    with stack(environment, FILES) as made:
-        made.up()
-        yield Site(made, trust)
+    folder = tmp_path_factory.mktemp("site")
+    with production(folder, {"VIGIE_REQUESTS_PER_MINUTE": str(QUOTA)}) as made:
+        made.stack.up()
+        yield made
 
 
 @pytest.fixture(scope="module")
 def key(site: Site) -> str:
-    shown = site.stack.compose("run", "--rm", "-T", "apikeys", "add", "tests").stdout
-    (found,) = [word for word in shown.split() if word.startswith("vig_")]
-    return found
+    return site.add_key("tests")
 
 
 def test_callers_need_a_key(site: Site, key: str) -> None:
@@ -125,11 +77,7 @@ def test_mlflow_asks_for_an_account(site: Site) -> None:
     assert site.ask("GET", search)[0] == 401
     for path in ("/mlflow/", "/mlflow/metrics", "/mlflow/ajax-api/3.0/jobs"):
         assert site.ask("GET", path)[0] in {401, 403, 404}, path
-    shown = site.stack.compose(
-        "run", "--rm", "--no-deps", "-T", "secrets", "login", "/secrets", "mlflow"
-    ).stdout.split()
-    basic = base64.b64encode(":".join(shown).encode()).decode()
-    status, _, body = site.ask("GET", search, Authorization=f"Basic {basic}")
+    status, _, body = site.ask("GET", search, Authorization=site.administrator())
     assert status == 200, body
     names = {one["name"] for one in orjson.loads(body)["registered_models"]}
     assert names == {"housing", "iris"}
@@ -155,8 +103,7 @@ def test_only_the_gateway_has_public_ports(site: Site) -> None:
 
 
 def test_a_caller_over_its_quota_waits(site: Site) -> None:
-    other = site.stack.compose("run", "--rm", "-T", "apikeys", "add", "greedy").stdout
-    (greedy,) = [word for word in other.split() if word.startswith("vig_")]
+    greedy = site.add_key("greedy")
     statuses = [
         site.ask("POST", "/predict/housing", BODY, X_Api_Key=greedy)[0] for _ in range(QUOTA + 5)
     ]

@@ -246,6 +246,21 @@ FAILURES = (
 EXPIRY = 'probe_ssl_earliest_cert_expiry{instance="https://example.org"}'
 FORTNIGHT = 1_209_600
 
+
+def overdue(what: str, seconds: int, summary: str) -> Case:
+    """The cases of an alert on what happened too long ago; the clock of a case begins at 0."""
+    name = f'vigie_backup_last_{what}_timestamp_seconds{{instance="vm"}}'
+    return Case(
+        fires=(
+            Episode(
+                summary, {name: steps((290 - seconds, 30), (1800, 30))},
+                begins=5, over=31, labels={"instance": "vm"},
+            ),
+        ),
+        silent=(Quiet({name: always(2400 - seconds * 0.9)}), Quiet({})),
+    )  # fmt: skip
+
+
 CASES: dict[str, Case] = {
     "VigieDown": Case(
         fires=(
@@ -458,6 +473,12 @@ CASES: dict[str, Case] = {
             ),
         ),
         silent=(Quiet({EXPIRY: always(FORTNIGHT * 1.1)}),),
+    ),
+    "BackupOverdue": overdue(
+        "success", 93_600, "The last backup of vm was made 1d 2h 1m 10s ago"
+    ),
+    "BackupUntried": overdue(
+        "trial", 777_600, "No backup of vm was restored for 9d 0h 1m 10s"
     ),
     "RuleEvaluationFailing": counted(
         "prometheus_rule_evaluation_failures_total", "rule_group", "drift",

@@ -23,12 +23,14 @@ PORTS = (
     "PORT", "MLFLOW_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT", "HTTP_PORT",
     "HTTPS_PORT", "SPARK_PORT",
 )  # fmt: skip
+TAG = os.environ.get("VIGIE_TEST_TAG", "test")
+"""Of the images that tests build: two checkouts on one engine have two."""
 IMAGES = {
-    "VIGIE_IMAGE": "vigie-serve:test",
-    "VIGIE_TRAINER_IMAGE": "vigie-train:test",
-    "VIGIE_MLFLOW_IMAGE": "vigie-mlflow:test",
-    "VIGIE_SPARK_IMAGE": "vigie-spark:test",
-    "VIGIE_LOAD_IMAGE": "vigie-load:test",
+    "VIGIE_IMAGE": f"vigie-serve:{TAG}",
+    "VIGIE_TRAINER_IMAGE": f"vigie-train:{TAG}",
+    "VIGIE_MLFLOW_IMAGE": f"vigie-mlflow:{TAG}",
+    "VIGIE_SPARK_IMAGE": f"vigie-spark:{TAG}",
+    "VIGIE_LOAD_IMAGE": f"vigie-load:{TAG}",
 }
 STARTED_BY_UP = ("secrets", "mlflow-migrate", "trainer")
 """The services that build what `up` starts."""

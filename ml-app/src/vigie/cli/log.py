@@ -43,12 +43,13 @@ def forget(request_id: str) -> None:
     """Erase the predictions and truths of REQUEST_ID from the prediction log."""
     from vigie.predictionlog.database import explained, open_database
     from vigie.predictionlog.retention import forget as erase
+    from vigie.predictionlog.spool import spool_of
     from vigie.registry.audit import audited, now, who_am_i
 
     settings = load_settings()
     with audited(settings.audit_log) as record:
         with closing(open_database(settings)) as database, explained():
-            predictions, truths = erase(database, request_id)
+            predictions, truths = erase(database, spool_of(settings), request_id)
         what = f"forget: {predictions} predictions, {truths} truths"
         record({"at": now(), "who": who_am_i(), "what": what})
     click.echo(f"erased: {predictions} predictions, {truths} truths")

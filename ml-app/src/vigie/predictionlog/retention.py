@@ -11,8 +11,11 @@ from vigie.predictionlog.tables import predictions, sample_shares, truths
 
 if TYPE_CHECKING:
     from vigie.predictionlog.database import Database
+    from vigie.predictionlog.spool import Spool
 
 BATCH_ROWS = 1000
+WRITTEN_SECONDS = 5.0
+"""A log writer that is there takes the files that it finds within a second or two."""
 _DAY_US = 86_400_000_000
 
 
@@ -38,11 +41,23 @@ def _delete_some(database: Database, table: Table, old: ColumnElement[bool]) -> 
         return connection.execute(delete(table).where(key.in_(some))).rowcount
 
 
-def forget(database: Database, request_id: str) -> tuple[int, int]:
-    """Deletes the predictions and the truths of a request; how many of each there were."""
+def forget(database: Database, spool: Spool, request_id: str) -> tuple[int, int]:
+    """Deletes the predictions and the truths of a request; how many of each there were.
+
+    Those too that wait in the spool, or in one beside it.
+    """
+    waited, changed = 0, []
+    for one in (spool, *spool.others()):
+        number, files = one.erase(request_id)
+        waited += number
+        changed += files
+    # a log writer that had read them before has inserted them once the files are gone
+    deadline = time.monotonic() + WRITTEN_SECONDS
+    while any(path.exists() for path in changed) and time.monotonic() < deadline:
+        time.sleep(0.1)
     with database.begin() as connection:
         rows = [
             connection.execute(delete(table).where(table.c.request_id == request_id)).rowcount
             for table in (predictions, truths)
         ]
-    return rows[0], rows[1]
+    return waited + rows[0], rows[1]

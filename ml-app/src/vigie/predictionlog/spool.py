@@ -1,13 +1,17 @@
 """Rows on their way from the workers to the database: small files in a folder of the service.
 
 A worker writes one a second and needs no database for it; the log writer reads them, inserts the
-rows and removes the files. What is left when a service stops is inserted after its next start.
+rows and removes the files. What is left when a service stops is inserted after its next start, or
+by the log writer of another service where their spools lie in one folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import shutil
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +33,7 @@ log = logging.getLogger("vigie.predictionlog")
 
 TURN_SECONDS = 1.0
 BATCH_ROWS = 500
+FORSAKEN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +46,56 @@ class Batch:
 
 
 class Spool:
-    """The folder of the files."""
+    """The folder of the files; beside it, where `shared`, those of other services."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shared: bool = False) -> None:
         self._folder = folder
+        self._shared = shared
+
+    def lock(self) -> Path:
+        """The file whose lock the log writer of this spool holds. Raises `OSError`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / "lock"
+
+    def others(self) -> list[Spool]:
+        """The spools of the other services."""
+        if not (self._shared and self._folder.parent.is_dir()):
+            return []
+        beside = sorted(self._folder.parent.iterdir())
+        return [Spool(one) for one in beside if one.is_dir() and one != self._folder]
+
+    def remove_if_forsaken(self) -> None:
+        """Removes the folder where nobody has used it for long: its service does not come back."""
+        idle = time.time() - self._folder.stat().st_mtime
+        if idle > FORSAKEN_SECONDS and not self.files():
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def erase(self, request_id: str) -> tuple[int, list[Path]]:
+        """Takes the rows of a request out of the files: how many there were, and of which files."""
+        erased, changed = 0, []
+        for path in self.files():
+            # one that is gone by now is in the database
+            with contextlib.suppress(OSError, ValueError):
+                batch = read_batch(path)
+                kept = [row for row in batch.rows if row["request_id"] != request_id]
+                if len(kept) < len(batch.rows):
+                    self._write(path, Batch(kept, batch.versions, batch.shares))
+                    erased += len(batch.rows) - len(kept)
+                    changed.append(path)
+        return erased, changed
 
     def write(self, batch: Batch) -> Path:
         """Writes a file, readable whole or not at all. Raises `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         # sorted by name is sorted by time
         path = self._folder / f"{time.time_ns()}-{os.getpid()}.json"
+        self._write(path, batch)
+        return path
+
+    def _write(self, path: Path, batch: Batch) -> None:
         content = {"rows": batch.rows, "versions": batch.versions, "shares": batch.shares}
         # a worker must not wait for the disk: a power cut costs the last seconds
         write_atomically(path, orjson.dumps(content))
-        return path
 
     def files(self) -> list[Path]:
         """The files, the oldest first."""
@@ -63,7 +104,11 @@ class Spool:
 
 def spool_of(settings: Settings) -> Spool:
     """Where the workers of a service leave rows for its log writer."""
-    return Spool(settings.state / "predictions")
+    folder = settings.prediction_log_spool
+    if folder is None:
+        return Spool(settings.state / "predictions")
+    # a container that starts again has the name that it had
+    return Spool(folder / socket.gethostname(), shared=True)
 
 
 def read_batch(path: Path) -> Batch:

@@ -17,22 +17,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from vigie.files import locked
 from vigie.monitoring.gauges import add_process_gauges
 from vigie.monitoring.snapshots import SnapshotRegistry, snapshot_path, write_snapshot
+from vigie.predictionlog.batch_writer import BatchWriter
 from vigie.predictionlog.database import open_database
 from vigie.predictionlog.joins import Joiner
 from vigie.predictionlog.metrics import FeedbackMetrics, PredictionLogMetrics
 from vigie.predictionlog.retention import delete_old
-from vigie.predictionlog.spool import age_of, read_batch, spool_of
-from vigie.predictionlog.tables import predictions, sample_shares, served_versions
+from vigie.predictionlog.spool import spool_of
 
 if TYPE_CHECKING:
     from vigie.predictionlog.database import Database
-    from vigie.predictionlog.entry import Row
-    from vigie.predictionlog.spool import Batch, Spool
+    from vigie.predictionlog.spool import Spool
     from vigie.settings import Settings
 
 log = logging.getLogger("vigie.predictionlog")
@@ -85,21 +84,21 @@ def start_log_writer(
 ) -> LogWriter:
     """Starts the log writer of a service in a thread of this process."""
     database = open_database(settings)
-    batches = BatchWriter(spool_of(settings), database, rows, feedback, WAIT_SECONDS)
+    batches = BatchWriter(database, rows, feedback, WAIT_SECONDS)
     joiner = Joiner(database, feedback, WAIT_SECONDS)
-    return LogWriter(database, batches, joiner, settings.state, settings.prediction_log_days)
+    return LogWriter(database, batches, joiner, spool_of(settings), settings.prediction_log_days)
 
 
 class LogWriter:
-    """Works while it holds the lock of its folder, which the system frees when its process dies."""
+    """Works while it holds the lock of its spool, which the system frees when its process dies."""
 
     def __init__(
-        self, database: Database, batches: BatchWriter, joiner: Joiner, folder: Path, days: int
+        self, database: Database, batches: BatchWriter, joiner: Joiner, spool: Spool, days: int
     ) -> None:
         self._database = database
         self._batches = batches
         self._joiner = joiner
-        self._lock = folder / "predictionlog.lock"
+        self._spool = spool
         self._days = days
         self._next_deletion = 0.0
         self._stopped = threading.Event()
@@ -114,7 +113,7 @@ class LogWriter:
         stopped = False
         while not stopped:
             stopped = self._stopped.wait(TURN_SECONDS)
-            with _held(self._lock) as ours:
+            with _held(self._spool) as ours:
                 while ours and not self._turn_safely(stopped):
                     pass
         self._database.close()
@@ -134,124 +133,32 @@ class LogWriter:
 
     def _turn(self, last: bool) -> bool:
         """True where there may be more to do at once."""
-        self._batches.write()
+        self._batches.write(self._spool)
         if last:
             return False
         busy = self._joiner.join() > 0
         if time.monotonic() >= self._next_deletion and not self._stopped.is_set():
+            self._take_over()
             if delete_old(self._database, self._days):
                 return True
             self._next_deletion = time.monotonic() + RETENTION_SECONDS
         return busy
 
+    def _take_over(self) -> None:
+        """Writes what services that are gone have left, as long as nobody else does."""
+        for left in self._spool.others():
+            with _held(left) as ours:
+                if ours and not self._stopped.is_set():
+                    self._batches.write(left)
+                    left.remove_if_forsaken()
+
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[bool]:
+def _held(spool: Spool) -> Iterator[bool]:
     """Whether this process got the lock, which it has until the end of the block."""
     with contextlib.ExitStack() as stack:
         ours = False
         # without the folder there is nothing to write
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            ours = stack.enter_context(locked(path, longest=0))
+            ours = stack.enter_context(locked(spool.lock(), longest=0))
         yield ours
-
-
-class BatchWriter:
-    """Takes batches from the spool, the oldest first, and inserts their rows."""
-
-    def __init__(
-        self,
-        spool: Spool,
-        database: Database,
-        metrics: PredictionLogMetrics,
-        feedback: FeedbackMetrics,
-        wait_seconds: float,
-    ) -> None:
-        self._spool = spool
-        self._database = database
-        self._metrics = metrics
-        self._feedback = feedback
-        self._wait_seconds = wait_seconds
-
-    def write(self) -> int:
-        """Writes every file that is there and removes it; how many there were.
-
-        Raises what the database raises while it is away; files that have waited for too long by
-        then are given up and their rows counted.
-        """
-        files = self._spool.files()
-        for path in files:
-            try:
-                batch = read_batch(path)
-            except (OSError, ValueError):
-                log.error("a file of the prediction log could not be read and is removed")
-                path.unlink(missing_ok=True)
-                continue
-            try:
-                self._insert(batch)
-            except (SQLAlchemyError, OSError, subprocess.SubprocessError):
-                self._database.doubt()
-                self._give_up()
-                raise
-            path.unlink(missing_ok=True)
-        return len(files)
-
-    def _give_up(self) -> None:
-        for path in self._spool.files():
-            if age_of(path) > self._wait_seconds:
-                rows = _rows_in(path)
-                self._metrics.rows.labels("failed").inc(rows)
-                log.error("%d rows of the prediction log are lost", rows)
-                path.unlink(missing_ok=True)
-
-    def _insert(self, batch: Batch) -> None:
-        for version in batch.versions:
-            self._feedback.see(version["model"], version["version"], version["kind"])
-        try:
-            self._insert_once(batch.rows, batch)
-        except SQLAlchemyError as failure:
-            if _is_away(failure):
-                raise
-            self._insert_singly(batch)
-        else:
-            self._note_written(len(batch.rows))
-
-    def _insert_once(self, rows: list[Row], batch: Batch) -> None:
-        shares = [{"hour": hour, "halvings": halvings} for hour, halvings in batch.shares]
-        with self._database.begin() as connection:
-            self._database.insert_missing(connection, served_versions, batch.versions)
-            self._database.insert_missing(connection, sample_shares, shares)
-            self._database.insert_missing(connection, predictions, rows)
-
-    def _insert_singly(self, batch: Batch) -> None:
-        """Writes the rows one by one, so that one that is refused costs no other."""
-        for row in batch.rows:
-            try:
-                self._insert_once([row], batch)
-            except SQLAlchemyError as failure:
-                if _is_away(failure):
-                    raise
-                self._metrics.rows.labels("failed").inc()
-            else:
-                self._note_written(1)
-
-    def _note_written(self, rows: int) -> None:
-        if rows:
-            self._metrics.rows.labels("written").inc(rows)
-            self._metrics.last_success.set(time.time())
-
-
-def _rows_in(path: Path) -> int:
-    try:
-        return len(read_batch(path).rows)
-    except (OSError, ValueError):
-        return 0
-
-
-def _is_away(failure: Exception) -> bool:
-    """True where trying again may help: it is the database that fails and not a row."""
-    if isinstance(failure, DBAPIError):
-        away = isinstance(failure, OperationalError | InterfaceError)
-        return away or failure.connection_invalidated
-    return True

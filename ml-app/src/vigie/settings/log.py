@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -28,6 +29,11 @@ class LogSettings(Group):
         ge=0,
         description="Rows a second that one worker logs; above it a uniform sample of the "
         "requests is logged. 0 is no limit.",
+    )
+    prediction_log_spool: Path | None = Field(
+        default=None,
+        description="Folder that services share for rows on their way to the database: one writes "
+        "what another that is gone has left. By default in `VIGIE_STATE`, alone.",
     )
     prediction_log_days: int = Field(
         default=30, ge=1, description="Days after which predictions and truths are deleted."
