@@ -84,7 +84,7 @@ dashboards: .test-environment ## write Grafana's JSON files anew from grafana/da
 	@PYTHONPATH=grafana $(bin)/python -m dashboards $(MLFLOW_URL)
 
 up: ## start the Compose stack and say where everything is (SERVICES=)
-	@docker compose up --detach --wait $(SERVICES)
+	@docker compose up --detach --wait $(SERVICES) || { docker compose logs --no-log-prefix receivers; exit 1; }
 	@tools/where
 
 down: ## stop the Compose stack; runs, models and predictions stay
