@@ -42,8 +42,8 @@ class Listener:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                heard[self.path] = json.loads(body)
-                self.send_response(404 if self.path == "/refused" else 200)
+                heard[self.path] = json.loads(body or b"null")
+                self.send_response(404 if self.path.startswith("/refused") else 200)
                 self.end_headers()
                 self.wfile.write(b"no_service\n" if self.path == "/refused" else b"ok")
 
@@ -233,6 +233,15 @@ def test_blanks_and_line_ends_around_an_address_are_fine(tmp_path: Path) -> None
     assert str(secret) in target.read_text()
     again = alerting("render", str(BASE), str(target))
     assert (again.exit_code, again.output) == (0, "alerts go to: nobody\n")
+
+
+def test_a_running_alertmanager_reads_it_at_once(listener: Listener, tmp_path: Path) -> None:
+    words = ("render", str(BASE), str(tmp_path / "alertmanager.yml"), "--reload")
+    assert alerting(*words, listener.url("/")).exit_code == 0
+    assert list(listener.heard) == ["/-/reload"]
+    refused = alerting(*words, listener.url("/refused"))
+    assert (refused.exit_code, "its log says why" in refused.output) == (1, True)
+    assert alerting(*words, f"http://127.0.0.1:{free_port()}").exit_code == 0
 
 
 def test_the_spelling_before_works_hidden(tmp_path: Path) -> None:

@@ -29,18 +29,22 @@ def alerting() -> None:
 @alerting.command()
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-def render(source: Path, target: Path) -> None:
+@click.option("--reload", metavar="URL", help="Have the Alertmanager there read it, if one runs.")
+def render(source: Path, target: Path, reload: str | None) -> None:
     """Write Alertmanager's configuration SOURCE to TARGET, with the receivers of the settings.
 
     Run it as the user that Alertmanager runs as: it names each setting whose file that user cannot
     read, or by which nothing would arrive, and writes nothing then.
     """
     from vigie.files import write_atomically
+    from vigie.monitoring.alert_trial import reload_alertmanager
     from vigie.monitoring.alerting import with_receivers
 
     receivers, text = with_receivers(source.read_text(encoding="utf-8"), load_alert_settings())
     # it names files of secrets and holds none
     write_atomically(target, text.encode(), mode=0o444)
+    if reload:
+        reload_alertmanager(reload)
     click.echo(f"alerts go to: {', '.join(receivers) or 'nobody'}")
 
 

@@ -1,4 +1,4 @@
-"""One message on each way in which people are told, and what came back."""
+"""A message on each way in which people are told, with what came back, and one to Alertmanager."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from vigie.errors import ConfigurationError
 from vigie.monitoring.alert_checks import read_secret
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ class Trial:
     way: str
     arrived: bool
     said: str
+
+
+def reload_alertmanager(url: str) -> None:
+    """Has the Alertmanager at `url` read its configuration anew, where one runs.
+
+    Raises `ConfigurationError` where it does not take it.
+    """
+    try:
+        answer = requests.post(f"{url.rstrip('/')}/-/reload", timeout=TIMEOUT_SECONDS)
+    except requests.RequestException:
+        # it reads it when it starts
+        return
+    if not answer.ok:
+        raise ConfigurationError("Alertmanager does not take the configuration; its log says why")
 
 
 def try_receivers(settings: AlertSettings) -> Iterator[Trial]:
