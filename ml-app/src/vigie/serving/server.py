@@ -27,6 +27,7 @@ from vigie.serving.worker_state import (
     assemble,
     history_file,
     registry_families,
+    replica_folder,
     snapshot_folder,
 )
 from vigie.serving.wsgi import LateApp
@@ -199,7 +200,7 @@ class _Master(Arbiter):  # type: ignore[misc]
         publish(
             folder, settings.metrics_host, settings.metrics_port,
             lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
-            parent=master,
+            parent=master, replicas=replica_folder(settings),
         )  # fmt: skip
 
     def _write_log(self, master: int) -> None:
