@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore nightly trial upgrade deploy k8s-up k8s-down k8s-status \
+.PHONY: help promote rollback run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore nightly trial upgrade deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -80,11 +80,11 @@ docs: .test-environment ## write the generated pages of docs/ anew: commands, se
 texts: .test-environment ## bring the catalogues of the pages' texts up to date with the code
 	@PYTHONPATH=tests $(bin)/python -m support.texts
 
-dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py (MLFLOW_URL=)
-	@PYTHONPATH=grafana $(bin)/python -m dashboards $(MLFLOW_URL)
+dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py
+	@PYTHONPATH=grafana $(bin)/python -m dashboards
 
 up: ## start the Compose stack and say where everything is (SERVICES=)
-	@docker compose up --detach --wait $(SERVICES)
+	@docker compose up --detach --wait $(SERVICES) || { docker compose logs --no-log-prefix receivers; exit 1; }
 	@tools/where
 
 down: ## stop the Compose stack; runs, models and predictions stay
@@ -95,6 +95,12 @@ logs: ## follow the logs of the Compose stack (SERVICE=)
 
 login: ## show account and password of a page in production (NAME=mlflow or grafana)
 	@docker compose run --rm --no-deps secrets login /secrets $(NAME)
+
+promote: ## make a version the champion in the Compose stack (MODEL= VERSION= ARGS=--force)
+	@docker compose run --rm --no-deps trainer promote $(MODEL) --version $(VERSION) $(ARGS)
+
+rollback: ## go back to the champion before (MODEL= ARGS=)
+	@docker compose run --rm --no-deps trainer rollback $(MODEL) $(ARGS)
 
 backup: ## write databases, artifacts, keys and audit logs of the running stack to one file (BACKUPS=)
 	@tools/backup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DashboardLi
 from dashboards import data, machine, model, monitoring, service
 
 FOLDER = Path(__file__).parent
-MLFLOW_URL = "http://localhost:5001"
 BUILDERS = {
     "service": service.build,
     "model": model.build,
@@ -34,17 +32,17 @@ class _Encoder(JSONEncoder):
         return plain
 
 
-def generate(mlflow_url: str = MLFLOW_URL) -> dict[str, str]:
+def generate() -> dict[str, str]:
     """The JSON texts by file name."""
     return {
-        f"{name}.json": _Encoder(sort_keys=True, indent=2).encode(build(mlflow_url).build()) + "\n"
+        f"{name}.json": _Encoder(sort_keys=True, indent=2).encode(build().build()) + "\n"
         for name, build in BUILDERS.items()
     }
 
 
 def main() -> None:
-    """Writes all dashboards; the first argument is MLflow's address for browsers."""
-    for name, text in generate(*sys.argv[1:2]).items():
+    """Writes all dashboards."""
+    for name, text in generate().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 

@@ -29,13 +29,12 @@ KNOWN_OR_NOT = 'model=~"$model|", version=~"$version|"'
 RANGE = '"(.+)[.][.].+"'
 
 
-def build(mlflow_url: str) -> Dashboard:
-    """The dashboard; `mlflow_url` is where links to MLflow lead."""
+def build() -> Dashboard:
+    """The dashboard."""
     board = frame.dashboard(
         "data",
         "Data",
         "Drift of inputs and predictions, live error by feedback.",
-        mlflow_url,
         hours=24,
     )
     for variable in (

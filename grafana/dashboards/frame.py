@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import (
-    ConstantVariable,
     CustomVariable,
     Dashboard,
     DashboardLink,
@@ -13,6 +12,7 @@ from grafana_foundation_sdk.builders.dashboard import (
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
+    VariableHide,
     VariableOption,
     VariableRefresh,
     VariableSort,
@@ -37,13 +37,8 @@ def since(timestamp: str) -> str:
     return f"time() - (max({timestamp}) > 0 or {began})"
 
 
-def dashboard(
-    uid: str, title: str, description: str, mlflow_url: str, *, hours: int = 1
-) -> Dashboard:
-    """An empty dashboard that shows the last hours and cannot be changed in the browser.
-
-    `mlflow_url` is MLflow's address for people's browsers.
-    """
+def dashboard(uid: str, title: str, description: str, *, hours: int = 1) -> Dashboard:
+    """An empty dashboard that shows the last hours and cannot be changed in the browser."""
     return (
         Dashboard(f"Vigie: {title}")
         .uid(f"vigie-{uid}")
@@ -57,7 +52,7 @@ def dashboard(
         .link(_siblings())
         .link(DashboardLink("MLflow").url("${mlflow}").type(DashboardLinkType.LINK))
         .with_variable(_datasource())
-        .with_variable(ConstantVariable("mlflow").label("MLflow").value(mlflow_url))
+        .with_variable(_mlflow())
     )
 
 
@@ -98,6 +93,12 @@ def window() -> CustomVariable:
         .values("1h,6h,24h")
         .current(VariableOption(text="1h", value="1h"))
     )
+
+
+def _mlflow() -> QueryVariable:
+    """MLflow's address for people's browsers, as the settings of the service have it."""
+    query = "label_values(vigie_links_info, mlflow)"
+    return _choice("mlflow", "MLflow", query).hide(VariableHide.HIDE_VARIABLE)
 
 
 def _datasource() -> DatasourceVariable:

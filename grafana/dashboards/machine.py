@@ -12,12 +12,14 @@ MACHINE = 'job="node", instance=~"$machine"'
 DISK = f'{MACHINE}, fstype!~"tmpfs|overlay|squashfs|ramfs|fuse.*|nsfs"'
 CONTAINER = 'job="cadvisor", name!=""'
 SHARE = rising(0.85, 0.95)
+NEEDS = "Has data where cAdvisor runs."
+WITHOUT = "Needs cAdvisor: docs/containers.md"
 
 
-def build(mlflow_url: str) -> Dashboard:
-    """The dashboard; `mlflow_url` is where links to MLflow lead."""
+def build() -> Dashboard:
+    """The dashboard."""
     board = frame.dashboard(
-        "machine", "Machine and containers", "Utilisation, saturation, errors.", mlflow_url, hours=6
+        "machine", "Machine and containers", "Utilisation, saturation, errors.", hours=6
     )
     for variable in (frame.machine(), frame.replica()):
         board.with_variable(variable)
@@ -118,24 +120,27 @@ def _service(board: Dashboard) -> None:
 def _containers() -> Row:
     throttled = _rate("container_cpu_cfs_throttled_periods_total", CONTAINER)
     periods = _rate("container_cpu_cfs_periods_total", CONTAINER)
-    row = Row("Containers (opt-in: has data where cAdvisor runs)")
+    row = Row("Containers (where cAdvisor runs: docs/containers.md)")
     return row.with_panel(graph(
-        Face("Processor by container", "Cores that a container uses.", "none", width=6),
+        Face("Processor by container", f"Cores that a container uses. {NEEDS}", "none", width=6,
+             without_data=WITHOUT),
         Query(f"sum by (name) ({_rate('container_cpu_usage_seconds_total', CONTAINER)})",
               "{{name}}"),
     )).with_panel(graph(
         Face("Throttled", "Share of the periods in which a container was stopped at its "
-             "processor limit.", "percentunit", rising(0.1, 0.5), width=6, top=1),
+             f"processor limit. {NEEDS}", "percentunit", rising(0.1, 0.5), width=6, top=1,
+             without_data=WITHOUT),
         Query(f"sum by (name) ({throttled}) / sum by (name) ({periods})", "{{name}}"),
     )).with_panel(graph(
         Face("Memory by container", "Memory that a container cannot give back, by its limit; "
-             "only containers that have one.", "percentunit", SHARE, width=6),
+             f"only containers that have one. {NEEDS}", "percentunit", SHARE, width=6,
+             without_data=WITHOUT),
         Query(f"sum by (name) (container_memory_working_set_bytes{{{CONTAINER}}}) / "
               f"(sum by (name) (container_spec_memory_limit_bytes{{{CONTAINER}}}) > 0)",
               "{{name}}"),
     )).with_panel(graph(
         Face("Ended for want of memory", "Processes of a container that were ended at its memory "
-             "limit.", "short", rising(1, 5), width=6),
+             f"limit. {NEEDS}", "short", rising(1, 5), width=6, without_data=WITHOUT),
         Query(f"sum by (name) (increase(container_oom_events_total{{{CONTAINER}}}"
               "[$__rate_interval]))", "{{name}}"),
     ))  # fmt: skip

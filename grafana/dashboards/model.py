@@ -30,10 +30,10 @@ def promotions() -> AnnotationQuery:
     )
 
 
-def build(mlflow_url: str) -> Dashboard:
-    """The dashboard; `mlflow_url` is where links to MLflow lead."""
+def build() -> Dashboard:
+    """The dashboard."""
     board = frame.dashboard(
-        "model", "Model", "Versions, reloads, predictions, the challenger.", mlflow_url, hours=6
+        "model", "Model", "Versions, reloads, predictions, the challenger.", hours=6
     )
     for variable in (frame.model(), frame.version(), frame.replica()):
         board.with_variable(variable)

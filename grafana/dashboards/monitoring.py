@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 UP: Steps = ((None, "red"), (1, "green"))
 
 
-def build(mlflow_url: str) -> Dashboard:
-    """The dashboard; `mlflow_url` is where links to MLflow lead."""
+def build() -> Dashboard:
+    """The dashboard."""
     board = frame.dashboard(
         "monitoring",
         "Monitoring itself",
         "Scrapes, rules, alerts, the prediction log.",
-        mlflow_url,
         hours=6,
     )
     board.with_variable(frame.replica())

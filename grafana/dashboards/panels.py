@@ -94,6 +94,8 @@ class Face:
     top: float | None = None
     to_version: bool = False
     """Whether a value leads to its model version in MLflow: its labels name both."""
+    without_data: str = ""
+    """What stands there instead of `No data`, where there is a reason for it."""
 
 
 def graph(face: Face, *queries: Query, stacked: bool = False) -> timeseries.Panel:
@@ -203,6 +205,8 @@ def _dress(panel: P, face: Face) -> P:
     )
     if face.top is not None:
         panel.max(face.top)
+    if face.without_data:
+        panel.no_value(face.without_data)
     if face.to_version:
         panel.data_links([_version_link(of_table=isinstance(panel, table.Panel))])
     return panel

@@ -21,11 +21,9 @@ STAGE = f"vigie_stage_duration_seconds_bucket{{{VERSION}, {REPLICA}}}"
 LATENCY = rising(0.1, 0.25)
 
 
-def build(mlflow_url: str) -> Dashboard:
-    """The dashboard; `mlflow_url` is where links to MLflow lead."""
-    board = frame.dashboard(
-        "service", "Service", "Rate, errors, latency, and what waits.", mlflow_url
-    )
+def build() -> Dashboard:
+    """The dashboard."""
+    board = frame.dashboard("service", "Service", "Rate, errors, latency, and what waits.")
     for variable in (frame.model(), frame.version(), frame.replica()):
         board.with_variable(variable)
     _now(board)

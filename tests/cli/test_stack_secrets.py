@@ -11,7 +11,6 @@ from vigie.cli.main import main
 from vigie.cli.stack_secrets import FILES, FORMER, LOGINS, prepare_secrets, read_login
 from vigie.errors import ConfigurationError, NotFound
 
-ALERTMANAGER = Path(__file__).parents[2] / "alertmanager" / "alertmanager.yml"
 SEEN_BY_ITS_SERVICE = ("postgres/password", "spark/spark-defaults.conf")
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="files are given to other users: needs root")
@@ -134,12 +133,12 @@ def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
 
 
 @as_root
-def test_the_command_makes_secrets_and_the_configuration_of_alerts(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
+def test_the_command_makes_secrets_and_a_folder_for_who_is_told_of_alerts(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert done.output == "9 secrets made\n"
-    assert "receivers:" in (tmp_path / "alertmanager" / "alertmanager.yml").read_text()
-    again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
+    assert (tmp_path / "receivers").stat().st_uid == 65534
+    again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert again.output == "every secret is there\n"
     shown = CliRunner().invoke(main, ["stack", "login", str(tmp_path), "grafana"])
     assert shown.output == f"admin {(tmp_path / 'made' / 'grafana').read_text()}\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.__main__ import BUILDERS, FOLDER, MLFLOW_URL, generate, main
+from dashboards.__main__ import BUILDERS, FOLDER, generate, main
 from grafana.pages import PAGES, panels, queries, unanswered
 from grafana.queries import metric_names, parse_errors, settle, without_texts
 
@@ -45,11 +45,17 @@ def test_the_chosen_input_is_meant_by_its_whole_name() -> None:
 
 def test_make_dashboards_writes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboards.__main__.FOLDER", tmp_path)
-    monkeypatch.setattr("sys.argv", ["dashboards", "https://mlflow.example.org"])
     main()
-    text = (tmp_path / "model.json").read_text("utf-8")
-    assert "https://mlflow.example.org" in text
-    assert MLFLOW_URL not in text
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.json" for name in BUILDERS}
+
+
+def test_links_to_mlflow_follow_the_settings_of_the_service() -> None:
+    for page in PAGES.values():
+        assert "localhost" not in json.dumps(page)
+        (mlflow,) = (one for one in page["templating"]["list"] if one["name"] == "mlflow")
+        assert mlflow["query"] == "label_values(vigie_links_info, mlflow)"
+        (link,) = (one for one in page["links"] if one["title"] == "MLflow")
+        assert link["url"] == "${mlflow}"
 
 
 @pytest.mark.parametrize("panel", PANELS)

@@ -222,7 +222,7 @@ def test_the_tunnel_goes_through_googles_proxy_to_loopback(machine: Machine) -> 
         "gcloud compute ssh vigie-production --project my-project-123 --zone europe-west1-b"
         " --tunnel-through-iap -- -N"
     )
-    ports = ((5050, 5000), (5001, 5001), (3000, 3000), (9090, 9090))
+    ports = ((5050, 5000), (5001, 5001), (3000, 3000), (9090, 9090), (9093, 9093))
     for here, there in ports:
         assert f"-L 127.0.0.1:{here}:127.0.0.1:{there}" in call
 

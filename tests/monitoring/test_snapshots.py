@@ -40,6 +40,7 @@ GAUGE_MERGE = {
     "vigie_model_loaded_timestamp_seconds": "min",
     "vigie_model_load_duration_seconds": "max",
     "vigie_build_info": "max",
+    "vigie_links_info": "max",
     "vigie_feature_reference_ratio": "max",
     "vigie_prediction_reference_ratio": "max",
     "vigie_workers": "sum",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import getpass
+import shutil
 import stat
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from support.fake_mlflow import ARTIFACTS, REST, FakeMlflow, send, send_json
 from support.packages import HOUSING_ROWS, housing_document, housing_graph, write_package
 from vigie.errors import ConfigurationError, NotFound, RefusedPackage, RegistryError
+from vigie.registry.cache import ModelCache
 from vigie.registry.promotion import Promotions
 from vigie.settings import Settings, load_settings
 
@@ -252,14 +254,51 @@ def test_rollback_follows_the_alias_where_the_champion_was_moved_by_hand(
         promotions.rollback("housing", None)
 
 
-def test_rollback_downloads_nothing(
+def test_rollback_downloads_nothing_that_the_cache_holds(
+    promotions: Promotions, registered: Registered, mlflow: FakeMlflow, settings: Settings
+) -> None:
+    root = registered("1", 20.0)
+    registered("2", 10.0)
+    promotions.promote("housing", "2", None, force=False)
+    cache = ModelCache(settings.cache)
+    with cache.lock("housing") as incoming:
+        shutil.copytree(root, incoming, dirs_exist_ok=True)
+        digest = mlflow.tags("housing", "1")["vigie.digest"]
+        cache.install("housing", incoming, digest, "1", "run")
+    mlflow.answers[ARTIFACTS] = lambda h: send(h, b"", status=500)
+    assert promotions.rollback("housing", None).version == "1"
+
+
+def test_rollback_never_goes_to_a_version_that_would_be_refused(
+    promotions: Promotions, registered: Registered, mlflow: FakeMlflow, settings: Settings
+) -> None:
+    registered("1", 20.0)
+    registered("2", 10.0)
+    promotions.promote("housing", "2", None, force=False)
+    broken = registered("3", 5.0)
+    (broken / "vigie/model.onnx").write_bytes(b"rubbish")
+    # in MLflow by hand; refused by model-sync, and the good one is promoted anew
+    mlflow.aliases["housing"]["champion"] = "3"
+    promotions.promote("housing", "2", None, force=False)
+    before = dict(mlflow.aliases["housing"]), len(audit(settings))
+    with pytest.raises(RefusedPackage, match="version 3 would be refused: a file differs") as told:
+        promotions.rollback("housing", None)
+    assert "`vigie promote housing --version N`" in str(told.value)
+    assert (mlflow.aliases["housing"], len(audit(settings))) == before
+
+
+def test_rollback_passes_over_a_version_that_would_be_refused(
     promotions: Promotions, registered: Registered, mlflow: FakeMlflow
 ) -> None:
     registered("1", 20.0)
     registered("2", 10.0)
     promotions.promote("housing", "2", None, force=False)
-    mlflow.answers[ARTIFACTS] = lambda h: send(h, b"", status=500)
-    assert promotions.rollback("housing", None).version == "1"
+    (registered("3", 5.0) / "vigie/model.onnx").write_bytes(b"rubbish")
+    promotions.promote("housing", "3", None, force=True)
+    registered("4", 4.0)
+    promotions.promote("housing", "4", None, force=False)
+    assert promotions.rollback("housing", None).version == "2"
+    assert mlflow.aliases["housing"] == {"champion": "2", "previous": "1"}
 
 
 def test_a_log_that_cannot_be_written_stops_the_move_before_it_happens(

@@ -30,6 +30,7 @@ DOCUMENTED = {
     "vigie_model_load_duration_seconds": ("gauge", {"model"}),
     "vigie_model_reloads": ("counter", {"model", "outcome"}),
     "vigie_build_info": ("gauge", {"version", "python"}),
+    "vigie_links_info": ("gauge", {"mlflow"}),
 }
 
 

@@ -14,11 +14,15 @@ from support.hardening import EXCEPTIONS, PUBLIC, findings
 
 ROOT = Path(__file__).parents[2]
 LAPTOP = ("docker-compose.yml",)
+MLFLOW_PORT = "5055"
 PRODUCTION = ("docker-compose.yml", "docker-compose.prod.yml")
 
 
 def _render(*files: str) -> dict[str, Any]:
-    variables = {"VIGIE_DOMAIN": "vigie.example.org", "VIGIE_CERTIFICATES": "./certificates"}
+    variables = {
+        "VIGIE_DOMAIN": "vigie.example.org", "VIGIE_CERTIFICATES": "./certificates",
+        "MLFLOW_PORT": MLFLOW_PORT,
+    }  # fmt: skip
     done = subprocess.run(
         ["docker", "compose", "--profile", "*", "config", "--format", "json"],
         cwd=ROOT, env={**os.environ, **variables, "COMPOSE_FILE": ":".join(files)},
@@ -82,3 +86,13 @@ def test_the_service_gets_no_credentials_of_mlflow() -> None:
         parts = {mount.get("volume", {}).get("subpath") for mount in service["volumes"]}
         assert parts <= {None, "ml-app", "apikeys"}
         assert "VIGIE_MLFLOW_URL" not in service["environment"]
+
+
+def test_what_production_asks_and_allows() -> None:
+    production = _render(*PRODUCTION)["services"]
+    # with a path of its own Grafana answers elsewhere by a redirect, which curl takes for good
+    asked = production["grafana"]["healthcheck"]["test"][-1]
+    path = production["grafana"]["environment"]["GF_SERVER_ROOT_URL"].split("vigie.example.org")[1]
+    assert asked == f"http://127.0.0.1:3000{path}api/health"
+    allowed = production["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert f"localhost:{MLFLOW_PORT}" in allowed

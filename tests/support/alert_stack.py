@@ -201,10 +201,11 @@ def _alertmanager(folder: Path, webhook: str) -> Path:
     settings = load_alert_settings(
         alert_webhook_url_file=folder / "people", alert_watchdog_url_file=folder / "watchdog"
     )
-    _, text = with_receivers(base, settings)
-    for name in ("people", "watchdog"):
-        url = f"http://{webhook}/{name}"
+    urls = {name: f"http://{webhook}/{name}" for name in ("people", "watchdog")}
+    for name, url in urls.items():
         (folder / name).write_text(url, encoding="utf-8")
+    _, text = with_receivers(base, settings)
+    for name, url in urls.items():
         # servers before 0.26 take no file for a webhook
         text = text.replace(f'"url_file": "{folder / name}"', f'"url": "{url}"')
     path = folder / "alertmanager.yml"

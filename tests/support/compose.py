@@ -34,7 +34,7 @@ IMAGES = {
 }
 STARTED_BY_UP = ("secrets", "mlflow-migrate", "trainer")
 """The services that build what `up` starts."""
-ONE_SHOTS = ("secrets", "mlflow-migrate", "trainer")
+ONE_SHOTS = ("secrets", "mlflow-migrate", "trainer", "receivers")
 HEALTHY_SECONDS = 300
 HOUSE = {
     "property_type": "apartment", "surface_m2": 54, "rooms": 3, "latitude": 43.36,

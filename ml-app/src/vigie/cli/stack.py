@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from vigie.settings import load_alert_settings
-
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 
 
@@ -18,20 +16,11 @@ def stack() -> None:
 
 @stack.command()
 @_folder
-@click.argument("alertmanager", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def prepare(folder: Path, alertmanager: Path) -> None:
-    """Make the secrets of the stack in FOLDER, and ALERTMANAGER's configuration beside them."""
+def prepare(folder: Path) -> None:
+    """Make the secrets of the stack in FOLDER."""
     from vigie.cli.stack_secrets import prepare_secrets
-    from vigie.monitoring.alerting import with_receivers
 
     made = prepare_secrets(folder)
-    _, text = with_receivers(alertmanager.read_text(encoding="utf-8"), load_alert_settings())
-    target = folder / "alertmanager" / "alertmanager.yml"
-    target.parent.mkdir(exist_ok=True)
-    target.parent.chmod(0o755)
-    target.write_text(text, encoding="utf-8")
-    # it names files of secrets and holds none
-    target.chmod(0o444)
     click.echo(f"{made} secrets made" if made else "every secret is there")
 
 

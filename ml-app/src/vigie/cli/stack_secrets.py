@@ -54,7 +54,7 @@ spark.authenticate.secret {spark}
 spark.network.crypto.enabled true
 spark.network.crypto.cipher AES/GCM/NoPadding
 """
-_ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY = 0, 10001, 10002, 472, 99
+_ROOT, _VIGIE, _MLFLOW, _GRAFANA, _GATEWAY, _ALERTMANAGER = 0, 10001, 10002, 472, 99, 65534
 FILES = (
     # the user differs from image to image (Debian's, Alpine's); no other service has this folder
     SecretFile("postgres/password", _ROOT, "{postgres}", 0o444),
@@ -108,6 +108,7 @@ def prepare_secrets(folder: Path) -> int:
             _hand_out(folder / file.path, text_of(file, values), file)
         _make_room_for_keys(folder / KEYS)
         _make_room_for_certificate(folder / "gateway")
+        _make_room_for_receivers(folder / "receivers")
     except OSError as failure:
         raise ConfigurationError(
             f"the secrets cannot be written ({failure.strerror}); the command needs root"
@@ -170,6 +171,13 @@ def _make_room_for_certificate(folder: Path) -> None:
         _write(folder / "site.pem", make_stopgap(), _GATEWAY)
     if os.getuid() != _GATEWAY:
         os.chown(folder, _GATEWAY, _GATEWAY)
+
+
+def _make_room_for_receivers(folder: Path) -> None:
+    """Where Alertmanager's configuration is written by the user that reads it."""
+    folder.mkdir(exist_ok=True)
+    if os.getuid() != _ALERTMANAGER:
+        os.chown(folder, _ALERTMANAGER, _ALERTMANAGER)
 
 
 def _hand_out(path: Path, text: str, file: SecretFile) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import ConfigurationError
+from vigie.monitoring.alert_checks import broken_settings
 
 if TYPE_CHECKING:
     from vigie.settings import AlertSettings
@@ -20,8 +21,11 @@ Notifiers = dict[str, list[dict[str, Any]]]
 def with_receivers(base: str, settings: AlertSettings) -> tuple[list[str], str]:
     """The ways in which people are told, and `base` with them in place of its receivers.
 
-    Addresses that are secrets, and passwords, are named by their files and never read.
+    Addresses that are secrets, and passwords, are named by their files and stay there. Raises
+    `ConfigurationError` that names each setting by which nobody would be told; so this must be
+    asked by the user that Alertmanager runs as, where it runs.
     """
+    whole(settings)
     head, mark, _ = base.partition(_MARK)
     if not mark:
         raise ConfigurationError("this is no configuration of Alertmanager: it has no receivers")
@@ -53,11 +57,14 @@ def _people(settings: AlertSettings) -> Notifiers:
     return told
 
 
+def whole(settings: AlertSettings) -> None:
+    """Raises `ConfigurationError` that names every setting by which nobody would be told."""
+    broken = broken_settings(settings)
+    if broken:
+        raise ConfigurationError("\n  ".join(["alerts cannot arrive:", *broken]))
+
+
 def _email(settings: AlertSettings) -> dict[str, Any]:
-    if not (settings.alert_email_from and settings.alert_smtp_host):
-        raise ConfigurationError(
-            "alerts by e-mail need VIGIE_ALERT_EMAIL_FROM and VIGIE_ALERT_SMTP_HOST"
-        )
     email = {
         "to": settings.alert_email_to,
         "from": settings.alert_email_from,
@@ -65,8 +72,6 @@ def _email(settings: AlertSettings) -> dict[str, Any]:
         "send_resolved": True,
     }
     if settings.alert_smtp_user:
-        if not settings.alert_smtp_password_file:
-            raise ConfigurationError("VIGIE_ALERT_SMTP_USER needs VIGIE_ALERT_SMTP_PASSWORD_FILE")
         email["auth_username"] = settings.alert_smtp_user
         email["auth_password_file"] = str(settings.alert_smtp_password_file)
     return email

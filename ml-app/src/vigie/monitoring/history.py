@@ -1,6 +1,6 @@
 """The last ten minutes of the whole service, and which version served since when: one small file.
 
-The publisher adds a point every ten seconds; whichever worker is asked reads them. Nothing is kept
+A publisher adds a point every ten seconds; whichever worker is asked reads them. Nothing is kept
 but what the status page shows.
 """
 
@@ -153,16 +153,19 @@ def read_history(path: Path) -> Record:
 
 
 class History:
-    """The file, written by the publisher alone. `routes` are those whose requests count."""
+    """The file, written by publishers alone. `routes` are those whose requests count."""
 
     def __init__(self, path: Path, routes: Collection[str] = ()) -> None:
         self._path = path
         self._routes = frozenset(routes)
-        points = read_history(path).points
-        self._last = points[-1].at if points else 0.0
+        self._last = 0.0
 
     def is_due(self, now: float) -> bool:
         """True where the last point is a step ago, or in the future: the clock was set back."""
+        if not 0 <= now - self._last < STEP_SECONDS:
+            # another replica may have added it
+            points = read_history(self._path).points
+            self._last = points[-1].at if points else 0.0
         return not 0 <= now - self._last < STEP_SECONDS
 
     def add(self, samples: Samples, now: float) -> None:
@@ -186,7 +189,8 @@ class History:
                 failed += sample.value if sample.labels["code"].startswith("5") else 0
         bounds = dict.fromkeys((*map(repr, LATENCY_SECONDS), "+Inf"), 0.0)
         for sample in samples.named("vigie_http_request_duration_seconds_bucket"):
-            if sample.labels["route"] in self._routes:
+            # counts of a release before may have other buckets
+            if sample.labels["route"] in self._routes and sample.labels["le"] in bounds:
                 bounds[sample.labels["le"]] += sample.value
         buckets = tuple(bounds.values())
         return Point(at=now, requests=requests, refused=refused, failed=failed, buckets=buckets)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from vigie.monitoring.snapshots import Family, MergedCollector, merge
 
 if TYPE_CHECKING:
     from vigie.monitoring.history import History
+    from vigie.monitoring.replicas import ReplicaFolder
     from vigie.monitoring.snapshots import SnapshotFolder
 
 LOOK_SECONDS = 1.0
@@ -44,22 +47,34 @@ def publish(
     extra: Extra,
     history: History,
     parent: int | None = None,
+    replicas: ReplicaFolder | None = None,
 ) -> None:
     """Serves `GET /metrics` until the parent process is gone; sums up dead workers, keeps history.
 
-    `parent` is that process where the caller knows it: it may be gone before this begins.
+    `parent` is that process where the caller knows it: it may be gone before this begins. The
+    history is that of `replicas` where there are several, else that of this one.
     """
     parent = parent or os.getppid()
     server = ThreadingHTTPServer((host, port), _handler(folder, extra))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    while os.getppid() == parent:
-        folder.bury()
-        if history.is_due(time.time()):
+    if replicas is not None:
+        # the workers are gone by then: what they counted last stays in the sum of all replicas
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        while os.getppid() == parent:
+            folder.bury()
             # a full disk costs the history, not the metrics
             with contextlib.suppress(OSError):
-                history.add(Samples(folder.total(FAMILIES)), time.time())
-        time.sleep(LOOK_SECONDS)
+                if replicas is not None and replicas.is_due():
+                    replicas.put(folder.total(), folder.folder)
+                if history.is_due(time.time()):
+                    history.add(Samples((replicas or folder).total(FAMILIES)), time.time())
+            time.sleep(LOOK_SECONDS)
+    finally:
+        if replicas is not None:
+            with contextlib.suppress(OSError):
+                replicas.put(folder.total(), folder.folder)
     server.shutdown()
 
 

@@ -131,6 +131,11 @@ def without_forgotten(counted: list[Family], serving: Iterable[list[Family]]) ->
     ]
 
 
+def counted_alone(snapshot: list[Family]) -> list[Family]:
+    """The families that outlive a process: counters, histograms, summaries."""
+    return [family for family in snapshot if family["type"] in _ACCUMULATING]
+
+
 def _only(names: Collection[str], snapshot: list[Family]) -> list[Family]:
     return [family for family in snapshot if family["name"] in names]
 
@@ -171,7 +176,7 @@ class SnapshotFolder:
         while True:
             before = self._burials()
             dead, buried = self._dead()
-            living = [_read(path, []) for path in self._workers() if path.name not in buried]
+            living = [self._load(path) for path in self._files() if path.name not in buried]
             if names is not None:
                 dead, *living = (_only(names, each) for each in (dead, *living))
             if self._burials() == before:
@@ -187,14 +192,11 @@ class SnapshotFolder:
         stop in between neither loses nor doubles a worker.
         """
         dead, buried = self._dead()
-        gone = [path for path in self._workers() if not _alive(int(path.stem.split("-")[0]))]
+        gone = [path for path in self._files() if self._is_gone(path)]
         fresh = [path for path in gone if path.name not in buried]
         if fresh:
-            lasting = [
-                [family for family in _read(path, []) if family["type"] in _ACCUMULATING]
-                for path in fresh
-            ]
-            living = [_read(path, []) for path in self._workers() if path not in gone]
+            lasting = [counted_alone(_read(path, [])) for path in fresh]
+            living = [self._load(path) for path in self._files() if path not in gone]
             serving = [snapshot for snapshot in living if _serves(snapshot)]
             kept = without_forgotten(merge([dead, *lasting]), serving)
             self._keep(kept, sorted(buried | {path.name for path in fresh}))
@@ -203,8 +205,17 @@ class SnapshotFolder:
         if buried or fresh:
             self._keep(self._dead()[0], [])
 
-    def _workers(self) -> list[Path]:
+    def _files(self) -> list[Path]:
         return sorted(self.folder.glob("[0-9]*-*.json"))
+
+    def _load(self, path: Path) -> list[Family]:
+        """What a file that is there holds."""
+        found: list[Family] = _read(path, [])
+        return found
+
+    def _is_gone(self, path: Path) -> bool:
+        """True where nobody writes the file any more."""
+        return not _alive(int(path.stem.split("-")[0]))
 
     def _burials(self) -> int:
         """Changes whenever a worker is moved from the living to the dead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,21 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import NotFound, RefusedPackage
 from vigie.registry.audit import audited, now, who_am_i
-from vigie.registry.cache import CHAMPION
+from vigie.registry.cache import CHALLENGER, CHAMPION, CachedVersion, ModelCache
 from vigie.registry.fetch import fetch_verified
-from vigie.registry.gate.comparison import compare_origin, compare_promoted, require_compatible
+from vigie.registry.gate.comparison import (
+    check_against_live,
+    compare_origin,
+    compare_promoted,
+    require_compatible,
+)
 from vigie.registry.gate.probe import SandboxProbe
 from vigie.registry.operate import OperatorClient
-from vigie.registry.tags import ACCEPTED, PROMOTED_DIGEST, is_generated
+from vigie.registry.tags import ACCEPTED, PROMOTED_DIGEST, is_generated, settled_figures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vigie.registry.client import RegisteredVersion
     from vigie.settings import Settings
 
@@ -85,7 +93,11 @@ class Promotions:
         return Move(name, number, left, because)
 
     def rollback(self, name: str, reason: str | None) -> Move:
-        """Goes back to the version that was champion before; twice goes back twice."""
+        """Goes back to the version that was champion before; twice goes back twice.
+
+        One that the service would refuse is passed over; `RefusedPackage` says why where no other
+        is left.
+        """
         champion = self._client.version_of(name, CHAMPION)
         if champion is None:
             raise NotFound(f"{name} has no champion to go back from")
@@ -141,22 +153,56 @@ class Promotions:
         return found.reason
 
     def _before(self, champion: RegisteredVersion) -> RegisteredVersion:
+        """The version to go back to: the nearest one before that may serve."""
+        name, refused = champion.name, []
+        remedy = f"choose one with `vigie promote {name} --version N`"
+        for target in self._earlier(champion):
+            if when := target.tags.get(ROLLED_BACK_AT):
+                raise RefusedPackage(
+                    f"version {target.version} was itself rolled back at {when}; {remedy}"
+                )
+            try:
+                self._check_it_may_serve(target, champion)
+            except RefusedPackage as reason:
+                refused.append(f"version {target.version} would be refused: {reason}")
+            else:
+                return target
+        if refused:
+            raise RefusedPackage(
+                f"{name} version {champion.version} has no version before it that may serve; "
+                f"{'; '.join(refused)}; {remedy}"
+            )
+        raise NotFound(f"{name} version {champion.version} has no version before it; {remedy}")
+
+    def _earlier(self, champion: RegisteredVersion) -> Iterator[RegisteredVersion]:
+        """The versions before the champion, the nearest first, each once."""
+        seen = {champion.version}
         number = champion.tags.get(PROMOTED_FROM)
         if number:
             target = self._client.version(champion.name, number)
         else:
             target = self._client.version_of(champion.name, PREVIOUS)
-        if target is None or target.version == champion.version:
-            raise NotFound(
-                f"{champion.name} version {champion.version} has no version before it; "
-                f"choose one with `vigie promote {champion.name} --version N`"
-            )
-        if when := target.tags.get(ROLLED_BACK_AT):
-            raise RefusedPackage(
-                f"version {target.version} was itself rolled back at {when}; "
-                f"choose one with `vigie promote {champion.name} --version N`"
-            )
-        return target
+        while target is not None and target.version not in seen:
+            yield target
+            seen.add(target.version)
+            number = target.tags.get(PROMOTED_FROM)
+            target = self._client.version(champion.name, number) if number else None
+
+    def _check_it_may_serve(self, target: RegisteredVersion, champion: RegisteredVersion) -> None:
+        """Refuses a version that model-sync would refuse; one that the cache holds has served."""
+        cache = ModelCache(self._settings.cache)
+        held = cache.find(target.name, target.digest or "")
+        if held is not None and held.digest != cache.pointer(target.name, CHALLENGER):
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            checked = fetch_verified(self._client, target, root / "target", self._settings)
+            live = None
+            # a champion that cannot serve is a reason to go back, and nothing to compare with
+            with contextlib.suppress(RefusedPackage):
+                found = fetch_verified(self._client, champion, root / "champion", self._settings)
+                live = CachedVersion(found.root, found.digest, champion.version, champion.run_id)
+            check_against_live(checked, live, self._settings, settled_figures(target))
 
     def _tag_promoted(self, version: RegisteredVersion, because: str, more: dict[str, str]) -> None:
         tags = {

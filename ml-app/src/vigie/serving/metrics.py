@@ -23,6 +23,10 @@ class Metrics:
             "vigie_build_info", "1; the labels tell what runs.", "max", registry,
             ("version", "python"),
         )  # fmt: skip
+        self.links_info = gauge(
+            "vigie_links_info", "1; the labels tell where links for people lead.", "max", registry,
+            ("mlflow",),
+        )  # fmt: skip
         self.workers = gauge("vigie_workers", "Worker processes alive.", "sum", registry)
         self.challenger = ChallengerMetrics(registry)
         self.bins = BinMetrics(registry)

@@ -23,6 +23,7 @@ from vigie.serving.worker_state import (
     assemble,
     history_file,
     registry_families,
+    replica_folder,
     snapshot_folder,
 )
 from vigie.serving.wsgi import LateApp
@@ -66,7 +67,7 @@ def _own_companions(settings: Settings) -> list[Companion]:
         publish(
             folder, settings.metrics_host, settings.metrics_port,
             lambda: registry_families(cache), History(history_file(settings), TEMPLATES),
-            parent=master,
+            parent=master, replicas=replica_folder(settings),
         )  # fmt: skip
 
     def write_log(master: int) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import vigie
 from vigie.monitoring.publisher import exposition
+from vigie.monitoring.replicas import ReplicaFolder
 from vigie.monitoring.snapshots import (
     SnapshotFolder,
     merge,
@@ -51,8 +52,13 @@ def snapshot_folder(settings: Settings) -> Path:
 
 
 def history_file(settings: Settings) -> Path:
-    """Where the publisher keeps the last minutes; outside the folder that a start empties."""
-    return settings.state / "history.json"
+    """Where publishers keep the last minutes; outside the folder that a start empties."""
+    return (settings.status_folder or settings.state) / "history.json"
+
+
+def replica_folder(settings: Settings) -> ReplicaFolder | None:
+    """Where all replicas leave their figures; `None` where they share no folder."""
+    return ReplicaFolder(settings.status_folder) if settings.status_folder else None
 
 
 def registry_families(cache: ModelCache) -> list[Family]:
@@ -102,6 +108,17 @@ class WorkerState:
         counted = total or take_snapshot(self.metrics.registry)
         return merge([counted, registry_families(self.manager.cache)])
 
+    def families_of_all(self) -> tuple[list[Family], int]:
+        """The metrics of all replicas, to ten seconds, and how many these are.
+
+        Those of this one alone, and 0, where replicas share no folder or none has written yet.
+        """
+        shared = replica_folder(self.settings)
+        replicas = 0 if shared is None else shared.count()
+        if shared is None or not replicas:
+            return self.families(), 0
+        return merge([shared.total(), registry_families(self.manager.cache)]), replicas
+
     def metrics_text(self, accept: str) -> tuple[bytes, str]:
         """These metrics as text, and its media type."""
         return exposition(self.families(), accept)
@@ -110,6 +127,7 @@ class WorkerState:
         """Loads what the cache holds, then follows it and writes snapshots in the background."""
         self.metrics.workers.set(1)
         self.metrics.build_info.labels(vigie.__version__, platform.python_version()).set(1)
+        self.metrics.links_info.labels(self.settings.mlflow_public_url.rstrip("/")).set(1)
         self.manager.refresh()
         if any(slot.live and slot.live.images for slot in self.manager.slots.values()):
             # Flask's late start and a first photo would else import the same at once, in two

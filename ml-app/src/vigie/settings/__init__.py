@@ -67,5 +67,9 @@ def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).removeprefix("VIGIE_")
-        why = _OF_KUBERNETES if str(first["input"]).startswith("tcp://") else first["msg"]
+        why = (
+            _OF_KUBERNETES
+            if str(first["input"]).startswith("tcp://")
+            else first["msg"].removeprefix("Value error, ")
+        )
         raise ConfigurationError(f"{variable_of(name)}: {why}") from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vigie.settings.group import Group
 
+_HOST_AND_PORT = re.compile(r"[^\s:/@]+:\d{1,5}")
+
 
 class AlertSettings(Group):
-    """Who is told of alerts, and how. `vigie alerting` and the Compose stack alone read them."""
+    """Who is told of alerts, and how. `vigie alerting` alone reads them."""
 
     alert_webhook_url_file: Path | None = Field(
         default=None, description="File with the address of a webhook that is told of alerts."
@@ -24,7 +27,6 @@ class AlertSettings(Group):
     alert_email_from: str | None = Field(default=None, description="Sender of alerts by e-mail.")
     alert_smtp_host: str | None = Field(
         default=None,
-        pattern=r"^[^\s:]+:\d+$",
         description="Mail server for alerts, as `host:port`; it must offer TLS.",
     )
     alert_smtp_user: str | None = Field(
@@ -37,3 +39,10 @@ class AlertSettings(Group):
         default=None,
         description="File with the address that the dead man's switch calls every minute.",
     )
+
+    @field_validator("alert_smtp_host")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None and not _HOST_AND_PORT.fullmatch(value):
+            raise ValueError("write host:port, for example mail.example.org:587")
+        return value

@@ -50,6 +50,11 @@ class ServingSettings(Group):
         description="Folder for heartbeats, metric snapshots and the SQLite prediction log; a "
         "tmpfs where `VIGIE_DATABASE_URL` is set.",
     )
+    status_folder: Path | None = Field(
+        default=None,
+        description="Folder that all replicas share, where their figures are kept for `/status`; "
+        "without it that page shows the replica that answers, since its start.",
+    )
     audit_log: Path = Field(
         default=Path("var/audit.log"),
         description="File that records every move of a champion and change of keys; "

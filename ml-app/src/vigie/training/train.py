@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vigie.errors import DataError
+from vigie.registry.tags import shown
 from vigie.training.baselines import predict_baselines
 from vigie.training.dataset import split
 from vigie.training.evaluation import evaluate, main_error, score
@@ -214,8 +215,9 @@ def summary_lines(result: TrainingResult, unit: str | None) -> list[str]:
     error = result.metrics.get("mae")
     lines = []
     if error is not None:
-        lines.append(f"  mean absolute error {error:,.0f} {unit or ''} on held-out rows")
-        lines += [f"    {name}: {value:,.0f}" for name, value in result.baselines.items()]
+        in_unit = f" {unit}" if unit else ""
+        lines.append(f"  mean absolute error {shown(error)}{in_unit} on held-out rows")
+        lines += [f"    {name}: {shown(value)}" for name, value in result.baselines.items()]
     elif "accuracy" in result.metrics:
         lines.append(f"  accuracy {result.metrics['accuracy']:.3f} on held-out rows")
         lines += [f"    {name}: {1 - value:.3f}" for name, value in result.baselines.items()]

@@ -58,7 +58,8 @@ def status() -> Response:
     worker_state = current_worker_state()
     now, language = time.time(), asked_language()
     t = language.text
-    samples = Samples(worker_state.families())
+    families, replicas = worker_state.families_of_all()
+    samples = Samples(families)
     record = read_history(history_file(worker_state.settings))
     models = ModelBoard(worker_state.manager, samples, record.changes, now, language).states()
     traffic = traffic_of(spans_of(record.points, now), now, language)
@@ -79,7 +80,8 @@ def status() -> Response:
         models=models,
         marks=PSI_MARKS,
         log=log,
-        facts=service_facts(samples, now, language),
+        replicas=replicas,
+        facts=service_facts(samples, replicas, now, language),
     )
 
 
@@ -113,11 +115,13 @@ def log_state(
     return LogState("" if last else t("Nothing was written yet."), stuck=False, facts=facts)
 
 
-def service_facts(samples: Samples, now: float, language: Language) -> Facts:
-    """What runs, since when, and when the registry last answered."""
+def service_facts(samples: Samples, replicas: int, now: float, language: Language) -> Facts:
+    """What runs, since when, and when the registry last answered; no `replicas`: this one."""
     t = language.text
     builds = {build.labels["version"] for build in samples.named("vigie_build_info")}
     facts = [(t("Vigie"), ", ".join(sorted(builds)))] if builds else []
+    alone = t("this one alone; VIGIE_STATUS_FOLDER adds up all")
+    facts.append((t("Replicas"), language.number(replicas) if replicas else alone))
     if workers := samples.total("vigie_workers"):
         facts.append((t("Workers"), language.number(workers)))
     if started := samples.total("process_start_time_seconds"):
