@@ -104,6 +104,9 @@ def drop_rows(around: Surroundings) -> None:
 
 FAULTS = {
     "the service is dead": Fault("VigieDown", "vigie", die("vigie"), frozenset({"TargetDown"})),
+    "the gateway is dead": Fault(
+        "GatewayDown", "vigie", die("haproxy"), frozenset({"TargetDown"})
+    ),
     "a version is refused": Fault(
         "ModelVersionRefused", "vigie",
         set_metric("vigie", 'vigie_model_reloads_total{model="housing",outcome="refused"', 1),

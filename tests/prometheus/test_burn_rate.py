@@ -103,6 +103,54 @@ def test_burn_rates(row: str, tmp_path: Path) -> None:
     assert failed is None, failed
 
 
+OF_GATEWAY = {
+    # failed answers a second of the gateway's 10, and those of them that a replica gave
+    "no replica answers": (10, 0, True),
+    "the gateway fails in 5 % of the requests": (0.5, 0, True),
+    "what replicas fail in is theirs": (5, 5, False),
+    "a replica failed where the gateway asked another": (0, 1, False),
+    "0.05 % fail": (0.005, 0, False),
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize("case", OF_GATEWAY)
+def test_what_the_gateway_fails_in_counts(case: str, tmp_path: Path) -> None:
+    failed_at_gateway, failed_at_replica, pages = OF_GATEWAY[case]
+    step = 15
+
+    def counter(per_second: float) -> str:
+        return f"0 0x480 {per_second * step:.10g}+{per_second * step:.10g}x160"
+
+    from_servers = 'haproxy_server_http_responses_total{proxy="ml-app",server="%s",code="5xx"}'
+    counters = {
+        'haproxy_backend_http_requests_total{proxy="ml-app"}': f"0+{PER_SECOND * step}x640",
+        'haproxy_backend_http_responses_total{proxy="ml-app",code="5xx"}': counter(
+            failed_at_gateway
+        ),
+        **{
+            from_servers % name: counter(failed_at_replica / 2) for name in ("replica1", "replica2")
+        },
+        # another backend's are of no concern
+        'haproxy_backend_http_responses_total{proxy="mlflow",code="5xx"}': counter(9),
+    }
+    named = 'ALERTS{alertname="ErrorBudgetFastBurn",alertstate="firing",route="the gateway"}'
+    found = [{"labels": "{}", "value": 1}] if pages else []
+    tests = [
+        {
+            "interval": f"{step}s",
+            "input_series": series(counters),
+            "promql_expr_test": [
+                {"expr": f"count({named})", "eval_time": "2h", "exp_samples": []},
+                {"expr": f"count({named})", "eval_time": "2h30m", "exp_samples": found},
+            ],
+        }
+    ]
+    files = [RULES / name for name in ("gateway.yml", "requests.yml", "alerts-service.yml")]
+    failed = run(tmp_path, files, tests, "15s")
+    assert failed is None, failed
+
+
 @needs_promtool
 def test_no_requests_are_no_errors(tmp_path: Path) -> None:
     name = 'vigie_http_requests_total{method="POST",route="/predict",code="200"}'

@@ -22,6 +22,8 @@ EXPORTERS = {
     "node-exporter": r"node_(filesystem_(avail|size)_bytes|memory_Mem(Available|Total)_bytes"
     r"|timex_(offset_seconds|sync_status|maxerror_seconds))"
     r"|vigie_backup_last_(success|trial)_timestamp_seconds",
+    "haproxy": r"haproxy_backend_http_(requests|responses)_total"
+    r"|haproxy_server_http_responses_total",
     "blackbox-exporter": r"probe_ssl_earliest_cert_expiry",
 }
 """The metrics that rules may take from each exporter."""
@@ -42,7 +44,7 @@ LOOKED_AT = {
 WORDS = {
     "and", "or", "unless", "on", "by", "without", "group_left", "sum", "min", "max", "count",
     "rate", "increase", "absent", "vector", "time", "abs", "ln", "avg_over_time", "sum_over_time",
-    "max_over_time", "predict_linear", "histogram_quantile", "le",
+    "max_over_time", "predict_linear", "clamp_min", "histogram_quantile", "le",
 }  # fmt: skip
 
 
@@ -150,8 +152,8 @@ def test_faults_are_told_within_three_minutes() -> None:
     # the age that the alert itself waits for
     ages = {"DatabaseDown": 60}
     for name in (
-        "VigieDown", "ModelVersionRefused", "TargetDown", "DatabaseDown", "DiskSpaceLow",
-        "ClockSkew", "CertificateExpiring",
+        "VigieDown", "GatewayDown", "ModelVersionRefused", "TargetDown", "DatabaseDown",
+        "DiskSpaceLow", "ClockSkew", "CertificateExpiring",
     ):  # fmt: skip
         wait = ages.get(name, 0) + seconds(ALERTS[name].get("for"))
         assert wait + sum(seconds(delay) for delay in delays) <= 180, name

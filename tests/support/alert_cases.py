@@ -277,6 +277,19 @@ CASES: dict[str, Case] = {
             Quiet({f'up{{job="vigie",instance="{i}"}}': always(n) for n, i in enumerate("ab")}),
         ),
     ),
+    "GatewayDown": Case(
+        fires=(
+            Episode(
+                "1 gateway(s) cannot be scraped: nobody gets in",
+                {'up{job="haproxy",instance="a"}': spell(1, 0)}, begins=5, over=31,
+            ),
+        ),
+        silent=(
+            Quiet({'up{job="haproxy",instance="a"}': always(1)}),
+            # a cluster has none
+            Quiet({'up{job="vigie",instance="a"}': always(0)}),
+        ),
+    ),
     "ErrorBudgetFastBurn": burn("1h", "5m", "hour", 14.4),
     "ErrorBudgetSlowBurn": burn("6h", "30m", "6 hours", 6),
     "ErrorBudgetLeak": burn("3d", "6h", "3 days", 1),
