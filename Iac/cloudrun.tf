@@ -115,6 +115,11 @@ resource "google_cloud_run_v2_service" "main" {
     }
   }
 
+  # Google writes these back: a scaling of the service beside that of its template, and who deployed last
+  lifecycle {
+    ignore_changes = [scaling, client, client_version]
+  }
+
   # a container that starts before it may read the bucket finds no model
   depends_on = [google_storage_bucket_iam_member.cloud_run]
 }

@@ -1,10 +1,6 @@
 # With nothing given but the project: a machine that nobody reaches from outside.
 mock_provider "google" {
-  mock_resource "google_compute_instance" {
-    defaults = {
-      network_interface = { access_config = { nat_ip = "192.0.2.10" } }
-    }
-  }
+  source = "./tests/mocks"
 }
 
 variables {

@@ -1,17 +1,6 @@
 # What each choice adds.
 mock_provider "google" {
-  mock_resource "google_compute_address" {
-    defaults = { address = "192.0.2.20" }
-  }
-  mock_resource "google_cloud_run_v2_service" {
-    defaults = { uri = "https://vigie.example.run.app" }
-  }
-  mock_data "google_dns_managed_zone" {
-    defaults = { dns_name = "example.org." }
-  }
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -122,7 +111,7 @@ run "cloud_run" {
   }
 
   assert {
-    condition     = output.cloud_run_url == "https://vigie.example.run.app"
+    condition     = output.cloud_run_url == "https://vigie-development-123456789012.europe-west1.run.app"
     error_message = "The output names the service."
   }
 }

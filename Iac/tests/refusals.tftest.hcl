@@ -1,5 +1,7 @@
 # What is refused, and by which variable.
-mock_provider "google" {}
+mock_provider "google" {
+  source = "./tests/mocks"
+}
 
 variables {
   project = "my-project-123"

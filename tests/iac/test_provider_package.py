@@ -28,6 +28,9 @@ function shelfBookToHclTerraform(struct) {
         },
     };
 }
+function shelfLampToHclTerraform(struct) {
+    const attrs = {};
+}
 class ShelfBookOutputReference extends cdktf.ComplexObject {
     // isbn - computed: true, optional: false, required: false
     get isbn() {
@@ -64,6 +67,12 @@ class Shelf extends cdktf.TerraformResource {
                 type: "list",
                 storageClassType: "ShelfBookList",
             },
+            lamp: {
+                value: shelfLampToHclTerraform(this._lamp.internalValue),
+                isBlock: true,
+                type: "list",
+                storageClassType: "ShelfLampList",
+            },
             owner: {
                 value: shelfOwnerToHclTerraform(this._owner.internalValue),
                 isBlock: true,
@@ -79,7 +88,10 @@ export interface ShelfConfig extends cdktf.TerraformMetaArguments {
     /** A text that is not taken over. */
     readonly name: string;
     readonly book?: ShelfBook[] | cdktf.IResolvable;
+    readonly lamp?: ShelfLamp;
     readonly owner: ShelfOwner;
+}
+export interface ShelfLamp {
 }
 export interface ShelfBook {
     readonly pageCount?: number;
@@ -103,6 +115,7 @@ EXPECTED = {
                 }
             },
         },
+        "lamp": {"nesting_mode": "list", "max_items": 1, "block": {"attributes": {}}},
         "owner": {
             "nesting_mode": "list",
             "max_items": 1,

@@ -1,6 +1,6 @@
 """What Terraform itself says: the form of the files, that they are valid, and their own tests.
 
-Where the provider is not at hand, one that knows its schema alone stands in: enough for
+Where the provider is not at hand, one that knows its schema and some forms stands in: enough for
 `validate` and for tests with mocks. Nothing is asked of Google.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -49,11 +50,11 @@ class Terraform:
         self.folder = folder
         self._environment = environment
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        words = ["terraform", *arguments, *(() if arguments[0] == "console" else ("-no-color",))]
         return subprocess.run(
-            ["terraform", *arguments, "-no-color"],
-            cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False,
-            timeout=300,
+            words, cwd=self.folder, env=self._environment, input=text, capture_output=True,
+            text=True, check=False, timeout=300,
         )  # fmt: skip
 
 
@@ -84,6 +85,8 @@ def test_the_files_have_terraforms_form() -> None:
 def test_the_files_are_valid(terraform: Terraform) -> None:
     done = terraform("validate")
     assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "the form of account_id, member, service_account_id and of nothing else" in said
 
 
 @pytest.mark.parametrize(
@@ -121,10 +124,58 @@ def test_terraforms_own_tests_can_fail(terraform: Terraform) -> None:
     assert "SSH comes from Google's proxy alone." in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("tests/mocks/google.tfmock.hcl", '"serviceAccount:', '"', "member of google_"),
+        ("tests/mocks/google.tfmock.hcl", "/serviceAccounts/", "/accounts/", "service_account_id"),
+        ("dataproc.tf", '-spark"\n  display', '-batches-of-spark"\n  display', "account_id of"),
+    ],
+)
+def test_a_wrong_form_is_refused(
+    terraform: Terraform, file: str, old: str, new: str, expected: str
+) -> None:
+    path = terraform.folder / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    done = terraform("test", "-filter=tests/options.tftest.hcl")
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "has the wrong form: " in " ".join(done.stderr.split())
+
+
+def test_what_others_read_has_a_mock_of_its_real_form() -> None:
+    _, schemas = read_schema(SCHEMA)
+    mocks = (IAC / "tests" / "mocks" / "google.tfmock.hcl").read_text()
+    given = {
+        (kind, name)
+        for kind, body in re.findall(
+            r'^mock_\w+ "(\w+)" \{\n(.*?)^\}', mocks, re.MULTILINE | re.DOTALL
+        )
+        for name in re.findall(r"(\w+) += ", body)
+    }
+    text = "\n".join(path.read_text() for path in sorted(IAC.glob("*.tf")))
+    read = set(re.findall(r"(google_\w+)\.\w+(?:\[[^\]]+\])?\.(\w+)", text))
+    for kind, body in re.findall(
+        r"for_each = (google_\w+)\.\w+\n(.*?)^\}", text, re.MULTILINE | re.DOTALL
+    ):
+        read |= {(kind, name) for name in re.findall(r"each\.value\.(\w+)", body)}
+    assert ("google_secret_manager_secret", "id") in read
+    known = schemas["resource_schemas"] | schemas["data_source_schemas"]
+    made_up = {
+        (kind, name)
+        for kind, name in read
+        if known[kind]["block"]["attributes"].get(name, {}).get("computed") or name == "id"
+    }
+    assert len(made_up) > 8
+    assert made_up - given == set()
+
+
 @pytest.mark.parametrize("name", ["development", "staging", "production"])
 def test_the_values_of_each_environment_are_taken(terraform: Terraform, name: str) -> None:
     (terraform.folder / "tests" / "environment.tftest.hcl").write_text(
-        'mock_provider "google" {}\n'
+        'mock_provider "google" {\n  source = "./tests/mocks"\n}\n'
         f'run "{name}" {{\n  assert {{\n    condition = var.environment == "{name}"\n'
         '    error_message = "It is another environment."\n  }\n}\n'
     )
@@ -134,6 +185,13 @@ def test_the_values_of_each_environment_are_taken(terraform: Terraform, name: st
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "undeclared" not in done.stdout + done.stderr
+
+
+def test_the_machine_that_is_wanted_is_known_before_anything_is_made(terraform: Terraform) -> None:
+    asked = re.findall(r"<<< '(.*)'", (ROOT / "tools" / "cloud").read_text())
+    done = terraform("console", "-var=project=my-project-123", text=asked[0])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == '"e2-standard-2 europe-west1-b europe-west1"'
 
 
 def test_the_real_provider_takes_the_files(tmp_path: Path) -> None:

@@ -13,72 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from support.cloud_checkout import GCLOUD, OUTPUTS, ROOT, TERRAFORM, Machine
 from support.manifest_rules import faults
 from support.manifests import containers, named, rendered
-
-ROOT = Path(__file__).parents[2]
-COMMANDS = ("bash", "cat", "dirname", "env", "head", "mkdir", "printf", "rm", "sed")
-OUTPUTS = {
-    "project": "my-project-123",
-    "region": "europe-west1",
-    "registry": "europe-west1-docker.pkg.dev/my-project-123/vigie-production",
-    "bucket": "my-project-123-vigie-production",
-    # of -json
-    "spark": '"$SPARK"',
-    "zone": "europe-west1-b",
-    "machine": "vigie-production",
-    "domain": '"$DOMAIN"',
-}
-TERRAFORM = """#!/bin/bash
-echo "terraform $*" >> "$CALLS"
-if [ "$2" = output ]; then case "$4" in
-{}
-  *) echo reached ;;
-esac; fi
-""".format("\n".join(f"  {name}) echo {value} ;;" for name, value in OUTPUTS.items()))
-GCLOUD = """#!/bin/bash
-echo "gcloud $*" >> "$CALLS"
-case "$*" in
-  "config get-value project") echo "${GCLOUD_PROJECT:-(unset)}" ;;
-  "auth application-default "*) exit "${LOGGED_OUT:-0}" ;;
-  "storage buckets describe"*) exit "${NO_BUCKET:-0}" ;;
-esac
-"""
 
 with_terraform = pytest.mark.skipif(
     shutil.which("terraform") is None, reason="terraform is not installed"
 )
-
-
-class Machine:
-    """A checkout with some programs and no others."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.calls = folder / "calls"
-        self.programs = folder / "bin"
-        self.programs.mkdir()
-        for name in COMMANDS:
-            found = shutil.which(name)
-            assert found is not None
-            (self.programs / name).symlink_to(found)
-        shutil.copytree(ROOT / "tools", folder / "tools")
-        shutil.copytree(ROOT / "Iac" / "environments", folder / "Iac" / "environments")
-
-    def install(self, name: str, script: str) -> None:
-        (self.programs / name).write_text(script)
-        (self.programs / name).chmod(0o755)
-
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.folder / "tools" / command[0]), *command[1:]],
-            env={"PATH": str(self.programs), "CALLS": str(self.calls), "HOME": "/", **variables},
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-
-    def called(self) -> list[str]:
-        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
-        return [line.replace(f"-chdir={self.folder}/Iac ", "") for line in lines]
 
 
 @pytest.fixture
@@ -145,6 +86,10 @@ def test_up_applies_the_values_of_the_environment_and_says_where_it_is(machine: 
     assert [line for line in machine.called() if line.startswith("terraform")] == [
         "terraform init -input=false",
         "terraform workspace select -or-create production",
+        (
+            "terraform console -var-file=environments/production.tfvars"
+            " -var=project=my-project-123 -var-file=terraform.tfvars"
+        ),
         (
             "terraform apply -var-file=environments/production.tfvars -var=project=my-project-123"
             " -var-file=terraform.tfvars -auto-approve"

@@ -1,6 +1,6 @@
 """The schema of Terraform's google provider, read out of a package of generated bindings.
 
-`tools/provider-schema` runs this. The wheel of `cdktf-cdktf-provider-google` carries a module per
+`tools/provider-schema` runs this. The wheel of `cdktn-provider-google` carries a module per
 resource, and each says which arguments there are, of what type, and which are required. What is
 written has the form of `terraform providers schema -json`, without any text, for the resources
 that `Iac/` uses. A computed list of objects is left out: nothing refers to one.
@@ -35,7 +35,7 @@ GETTERS: Mapping[str, Any] = {
     "StringMap": ["map", "string"],
 }
 
-BODY = r"\(struct\) \{.*?const attrs = \{\n(.*?)\n    \};"
+BODY = r"\(struct\) \{(?:(?!\nfunction ).)*?const attrs = \{(.*?)\n?(?:    )?\};"
 RESOURCE = r"synthesizeHclAttributes\(\) \{\n\s+const attrs = \{\n(.*?)\n        \};"
 ENTRY = re.compile(
     r"(\w+): \{\n\s+value: (.*?),\n\s+isBlock: (true|false),\n\s+type: \"(\w+)\","

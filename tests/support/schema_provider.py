@@ -1,7 +1,8 @@
-"""A provider of Terraform that knows its schema and nothing else.
+"""A provider of Terraform that knows its schema, some forms of values and nothing else.
 
 `terraform validate` and `terraform test` with mocks ask a provider for no more, so both run without
 the real one: Terraform attaches to a server that is there already (`TF_REATTACH_PROVIDERS`).
+Which forms it looks at, and that it looks at no others, `validate` says as a warning.
 An optional argument counts as computed too: the bindings do not say which are, and a mock gives
 a value to what is.
 """
@@ -16,8 +17,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import msgspec
 
-CHECKS = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateDataResourceConfig")
+from support.provider_forms import FORMS, wrong_forms
+
+ERROR, WARNING = 1, 2
 NESTING = {"single": 1, "list": 2, "set": 3}
 
 
@@ -77,17 +81,57 @@ def encode(schemas: Mapping[str, Any]) -> bytes:
     return found
 
 
+def _parts(message: bytes) -> dict[int, bytes]:
+    """The texts and messages within a message, by number; nothing asked here has a field twice."""
+    found: dict[int, bytes] = {}
+    place = 0
+    while place < len(message):
+        key, place = _read_varint(message, place)
+        size, place = _read_varint(message, place)
+        if key & 7 == 2:
+            found[key >> 3] = message[place : place + size]
+            place += size
+    return found
+
+
+def _read_varint(message: bytes, place: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = message[place]
+        number |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if not byte & 0x80:
+            return number, place
+
+
+def _diagnostic(severity: int, summary: str, argument: str = "") -> bytes:
+    said = _number(1, severity) + _bytes(2, summary.encode())
+    if argument:
+        said += _bytes(4, _bytes(1, _bytes(1, argument.encode())))
+    return said
+
+
+def _check_provider(_: bytes, __: Any) -> bytes:
+    names = ", ".join(FORMS)
+    said = f"This is a stand-in: it looks at the form of {names} and of nothing else"
+    return _bytes(2, _diagnostic(WARNING, said))
+
+
+def _check_resource(request: bytes, _: Any) -> bytes:
+    asked = _parts(request)
+    arguments = msgspec.msgpack.decode(_parts(asked[2])[1])
+    found = wrong_forms(asked[1].decode(), arguments)
+    return b"".join(_bytes(1, _diagnostic(ERROR, text, name)) for name, text in found)
+
+
 def _methods(schema: bytes) -> Any:
-    """The schema is told; whatever is to be checked is found good."""
-
-    def tell(_: bytes, __: Any) -> bytes:
-        return schema
-
-    def agree(_: bytes, __: Any) -> bytes:
-        return b""
-
-    handlers = dict.fromkeys(CHECKS, grpc.unary_unary_rpc_method_handler(agree))
-    handlers["GetProviderSchema"] = grpc.unary_unary_rpc_method_handler(tell)
+    answers = {
+        "GetProviderSchema": lambda _, __: schema,
+        "ValidateProviderConfig": _check_provider,
+        "ValidateResourceConfig": _check_resource,
+        "ValidateDataResourceConfig": lambda _, __: b"",
+    }
+    handlers = {name: grpc.unary_unary_rpc_method_handler(one) for name, one in answers.items()}
     return grpc.method_handlers_generic_handler("tfplugin6.Provider", handlers)
 
 
