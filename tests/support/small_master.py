@@ -44,6 +44,12 @@ def failing(master: int) -> None:
     raise OSError(98, "Address already in use")
 
 
+def linger(server: object, worker: object) -> None:
+    """A worker takes a while to end."""
+    time.sleep(0.3)
+    note("worker")
+
+
 class Application(BaseApplication):  # type: ignore[misc]
     """Serves nothing."""
 
@@ -54,7 +60,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             "bind": "127.0.0.1:0",
             # so soon a worker sees that its master is gone
             "timeout": 2,
-            "worker_exit": lambda server, worker: (time.sleep(0.3), note("worker")),
+            "worker_exit": linger,
             "control_socket_disable": True,
             "when_ready": beside.start,
             "on_exit": beside.stop,
