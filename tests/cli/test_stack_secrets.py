@@ -27,7 +27,7 @@ def _contents(folder: Path) -> dict[str, str]:
 
 @as_root
 def test_every_service_gets_its_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
-    assert prepare_secrets(tmp_path) == 9
+    assert prepare_secrets(tmp_path) == 10
     for file in FILES:
         found = (tmp_path / file.path).stat()
         assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (file.owner, file.mode)
@@ -137,7 +137,7 @@ def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
 def test_the_command_makes_secrets_and_the_configuration_of_alerts(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
     assert done.exit_code == 0, done.output
-    assert done.output == "9 secrets made\n"
+    assert done.output == "10 secrets made\n"
     assert "receivers:" in (tmp_path / "alertmanager" / "alertmanager.yml").read_text()
     again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path), str(ALERTMANAGER)])
     assert again.output == "every secret is there\n"

@@ -43,6 +43,7 @@ class FastLane:
         context = self._pipeline.open(request, route)
         context.settle, context.reply = self._settled, reply
         try:
+            self._pipeline.access.admit(request.headers)
             slot = context.slot = self._pipeline.begin(context, route)
             if context.live.images:
                 self._decode_beside(context, route, loop)
