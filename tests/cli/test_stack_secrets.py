@@ -26,7 +26,7 @@ def _contents(folder: Path) -> dict[str, str]:
 
 @as_root
 def test_every_service_gets_its_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
-    assert prepare_secrets(tmp_path) == 9
+    assert prepare_secrets(tmp_path) == 10
     for file in FILES:
         found = (tmp_path / file.path).stat()
         assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (file.owner, file.mode)
@@ -136,7 +136,7 @@ def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
 def test_the_command_makes_secrets_and_a_folder_for_who_is_told_of_alerts(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert done.output == "9 secrets made\n"
+    assert done.output == "10 secrets made\n"
     assert (tmp_path / "receivers").stat().st_uid == 65534
     again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert again.output == "every secret is there\n"

@@ -24,9 +24,10 @@ POSTGRES, MLFLOW_TABLES, PREDICTIONS = "postgres", "mlflow-database", "predictio
 MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS = "mlflow", "mlflow-registry", "mlflow-sessions"
 GRAFANA, GRAFANA_KEY = "grafana", "grafana-key"
 SPARK = "spark"
+SESSIONS = "sessions"
 NAMES = (
     POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
-    GRAFANA, GRAFANA_KEY, SPARK,
+    GRAFANA, GRAFANA_KEY, SPARK, SESSIONS,
 )  # fmt: skip
 """All secrets that are made."""
 
@@ -66,6 +67,7 @@ FILES = (
     SecretFile("mlflow/admin_password", _MLFLOW, "{mlflow}"),
     SecretFile("mlflow/session_key", _MLFLOW, "{mlflow-sessions}"),
     SecretFile("ml-app/pgpass", _VIGIE, "*:*:*:vigie:{predictions-database}\n"),
+    SecretFile("ml-app/session_secret", _VIGIE, "{sessions}"),
     SecretFile("model-sync/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
     SecretFile("trainer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
     SecretFile("importer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
