@@ -8,7 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from vigie.cli.main import main
-from vigie.cli.stack_secrets import FILES, FORMER, LOGINS, prepare_secrets, read_login
+from vigie.cli.stack_secrets import (
+    FILES,
+    FORMER,
+    LOGINS,
+    prepare_secrets,
+    read_login,
+    require_part,
+)
 from vigie.errors import ConfigurationError, NotFound
 
 SEEN_BY_ITS_SERVICE = ("postgres/password", "spark/spark-defaults.conf")
@@ -156,3 +163,31 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="needs root"):
         prepare_secrets(tmp_path / "file")
+
+
+def _folders(folder: Path) -> tuple[Path, Path]:
+    """A volume of secrets, and a place to mount a part of it."""
+    (folder / "secrets" / "postgres").mkdir(parents=True)
+    return folder / "secrets", folder / "part"
+
+
+def test_an_engine_that_shows_a_part_alone_may_go_on(tmp_path: Path) -> None:
+    secrets, part = _folders(tmp_path)
+    part.symlink_to(secrets / "postgres")
+    require_part(secrets, part)
+
+
+def test_an_engine_that_shows_every_service_all_is_refused_before_a_password_is_made(
+    tmp_path: Path,
+) -> None:
+    secrets, part = _folders(tmp_path)
+    part.symlink_to(secrets)
+    done = CliRunner().invoke(
+        main, ["stack", "prepare", str(secrets), str(ALERTMANAGER), "--part", str(part)]
+    )
+    assert done.exit_code == 1
+    assert "this engine ignores `volume.subpath`" in done.output
+    assert [path.name for path in secrets.iterdir()] == ["postgres"]
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ConfigurationError, match="SECRETS_PART"):
+        require_part(secrets, tmp_path / "other")

@@ -118,6 +118,22 @@ def prepare_secrets(folder: Path) -> int:
     return made
 
 
+def require_part(folder: Path, part: Path) -> None:
+    """Raises `ConfigurationError` where a part of the volume shows more than that part.
+
+    `part` is the folder of PostgreSQL, mounted as every service mounts its own.
+    """
+    seen, whole, own = (path.stat() for path in (part, folder, folder / POSTGRES))
+    if os.path.samestat(seen, own):
+        return
+    if os.path.samestat(seen, whole):
+        raise ConfigurationError(
+            "this engine ignores `volume.subpath`: every service would see every password. Nothing "
+            "was made; take Docker Engine 26 with Compose 2.26, or later ones"
+        )
+    raise ConfigurationError("SECRETS_PART is not the folder `postgres` of the volume of secrets")
+
+
 def read_login(folder: Path, name: str) -> tuple[str, str]:
     """Account and password of a login for people. Raises `NotFound`."""
     if name not in LOGINS:
