@@ -182,9 +182,7 @@ def test_an_engine_that_shows_every_service_all_is_refused_before_a_password_is_
 ) -> None:
     secrets, part = _folders(tmp_path)
     part.symlink_to(secrets)
-    done = CliRunner().invoke(
-        main, ["stack", "prepare", str(secrets), str(ALERTMANAGER), "--part", str(part)]
-    )
+    done = CliRunner().invoke(main, ["stack", "prepare", str(secrets), "--part", str(part)])
     assert done.exit_code == 1
     assert "this engine ignores `volume.subpath`" in done.output
     assert [path.name for path in secrets.iterdir()] == ["postgres"]
