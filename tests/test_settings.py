@@ -297,9 +297,3 @@ def test_a_process_names_what_it_ignores(
     assert caplog.messages == [
         "VIGIE_PREDICTION_LOGS is no setting and is ignored; did you mean VIGIE_PREDICTION_LOG?"
     ]
-
-
-def test_the_alerts_of_the_stack_are_told_by_name() -> None:
-    text = (SOURCE.parents[2] / "docker-compose.yml").read_text()
-    named = set(re.findall(r"^ +(VIGIE_ALERT_\w+):$", text, re.MULTILINE))
-    assert named == {variable_of(name) for name in AlertSettings.model_fields}
