@@ -1,7 +1,7 @@
 # Every task of the project; `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help promote rollback run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore nightly trial upgrade deploy k8s-up k8s-down k8s-status \
+.PHONY: help promote rollback run spark test test-stack test-tools coverage lint type fmt bench drill load scale-proof docs texts dashboards up down logs login backup restore nightly trial apply reload-gateway upgrade rollback-release deploy k8s-up k8s-down k8s-status \
 	cloud-plan cloud-up cloud-down cloud-state tunnel cost lock release-pins clean
 
 ifdef PORT
@@ -11,6 +11,10 @@ ifdef MLFLOW_PORT
 export VIGIE_MLFLOW_URL := http://127.0.0.1:$(MLFLOW_PORT)
 export VIGIE_MLFLOW_PUBLIC_URL := http://localhost:$(MLFLOW_PORT)
 endif
+ifdef WITHOUT
+export VIGIE_WITHOUT := $(WITHOUT)
+endif
+export SERVICES
 export PYTHON
 
 bin := .venv/bin
@@ -83,8 +87,10 @@ texts: .test-environment ## bring the catalogues of the pages' texts up to date 
 dashboards: .test-environment ## write Grafana's JSON files anew from grafana/dashboards/*.py
 	@PYTHONPATH=grafana $(bin)/python -m dashboards
 
-up: ## start the Compose stack and say where everything is (SERVICES=)
-	@docker compose up --detach --wait $(SERVICES) || { docker compose logs --no-log-prefix receivers; exit 1; }
+up: ## start the Compose stack and say where everything is (SERVICES= WITHOUT=grafana)
+	@tools/check-settings
+	@services=$$(tools/services) && docker compose up --detach --wait $$services \
+		|| { docker compose logs --no-log-prefix receivers; exit 1; }
 	@tools/where
 
 down: ## stop the Compose stack; runs, models and predictions stay
@@ -106,7 +112,7 @@ backup: ## write databases, artifacts, keys and audit logs of the running stack 
 	@tools/backup
 
 restore: ## put a backup into this stack (FILE= YES=1)
-	@tools/restore "$(FILE)"
+	@SERVICES=$$(tools/services) && export SERVICES && tools/restore "$(FILE)"
 
 nightly: ## a backup, the oldest ones deleted, once a week a trial (BACKUPS= KEPT=)
 	@tools/nightly
@@ -114,8 +120,17 @@ nightly: ## a backup, the oldest ones deleted, once a week a trial (BACKUPS= KEP
 trial: ## restore a backup into a stack of its own and take that away again (FILE=)
 	@tools/trial "$(FILE)"
 
-upgrade: ## bring the running stack to this checkout: backup, new images, no request lost
+apply: ## take a changed .env and changed files of the running stack, no request lost (SERVICES= WITHOUT=)
+	@tools/apply
+
+reload-gateway: ## make the gateway read its configuration anew, no request lost
+	@tools/reload-gateway
+
+upgrade: ## bring the running stack to this checkout: backup, new images, no request lost (SERVICES= WITHOUT=)
 	@tools/upgrade
+
+rollback-release: ## bring the running stack back to the images before the last upgrade, no request lost
+	@tools/rollback-release
 
 k8s-up: ## the whole stack on the Kubernetes cluster of kubectl, with images made here (OVERLAY=)
 	@tools/k8s up

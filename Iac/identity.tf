@@ -14,9 +14,12 @@ resource "google_project_iam_member" "machine" {
   member  = google_service_account.machine.member
 }
 
+# It brings backups and gets them back; nobody who breaks into it deletes or replaces one.
 resource "google_storage_bucket_iam_member" "machine" {
+  for_each = toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])
+
   bucket = google_storage_bucket.main.name
-  role   = "roles/storage.objectUser"
+  role   = each.key
   member = google_service_account.machine.member
 }
 

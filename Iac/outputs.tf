@@ -41,7 +41,7 @@ output "data_device" {
 }
 
 output "bucket" {
-  description = "Bucket of artifacts and backups."
+  description = "Bucket of backups, and of a cluster's artifacts."
   value       = google_storage_bucket.main.name
 }
 

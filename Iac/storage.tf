@@ -1,4 +1,4 @@
-# MLflow's artifacts under mlflow/, backups under backups/.
+# Backups of the machine under backups/; of a cluster, MLflow's artifacts under mlflow/.
 resource "google_storage_bucket" "main" {
   #checkov:skip=CKV_GCP_62:who changes the bucket is in Cloud Audit Logs; a bucket of access logs would need one in its turn
 

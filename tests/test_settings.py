@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from vigie.cli.main import main
+from vigie.cli.process import begin
 from vigie.errors import ConfigurationError
 from vigie.settings import (
     GROUPS,
@@ -20,10 +22,12 @@ from vigie.settings import (
     Settings,
     load_alert_settings,
     load_settings,
+    unknown_settings,
     usable_cores,
     variable_of,
 )
 from vigie.settings.former import FORMER
+from vigie.settings.unknown import STACK
 
 FIELDS = {name: field for group in GROUPS.values() for name, field in group.model_fields.items()}
 SOURCE = Path(__file__).parents[1] / "ml-app" / "src" / "vigie"
@@ -249,7 +253,8 @@ def test_settings_alone_read_the_environment() -> None:
     # Spark asks variables for its Java and Python, and spark-submit says by one that it is there
     spark = {"spark/session.py", "spark/submission.py"}
     assert not any("VIGIE_" in code for name, code in uses if name in spark)
-    assert readers == {"settings/former.py", "settings/registry.py", *spark}
+    of_settings = {"settings/former.py", "settings/registry.py", "settings/unknown.py"}
+    assert readers == {*of_settings, *spark}
 
 
 def test_the_address_of_a_service_of_kubernetes_is_recognised(
@@ -259,3 +264,36 @@ def test_the_address_of_a_service_of_kubernetes_is_recognised(
     monkeypatch.setenv("VIGIE_SERVICE_HOST", "10.96.4.2")
     with pytest.raises(ConfigurationError, match=r"^VIGIE_PORT: .*enableServiceLinks: false"):
         load_settings()
+
+
+def test_the_names_of_the_stack_are_those_of_its_files() -> None:
+    texts = [path.read_text() for path in SOURCE.parents[2].glob("docker-compose*.yml")]
+    filled_in = {name for text in texts for name in re.findall(r"\$\{(VIGIE_\w+)", text)}
+    passed_on = {
+        name for text in texts for name in re.findall(r"^ +(VIGIE_\w+):$", text, re.MULTILINE)
+    }
+    settings = {variable_of(name) for name in FIELDS}
+    assert (filled_in | passed_on) - settings == STACK - {"VIGIE_WITHOUT"}
+    assert not STACK & settings
+
+
+def test_a_name_that_nothing_reads_is_told_with_the_nearest_one() -> None:
+    names = ["VIGIE_DRAIN_SECOND", "VIGIE_DRAIN_SECONDS", "VIGIE_REPLICAS", "DRAIN_SECOND"]
+    assert unknown_settings(names) == {"VIGIE_DRAIN_SECOND": "VIGIE_DRAIN_SECONDS"}
+    # what Kubernetes puts into every pod, and what tests are told
+    others = [
+        "VIGIE_SERVICE_HOST", "VIGIE_SERVICE_PORT_HTTP", "VIGIE_PORT_5000_TCP_ADDR",
+        "VIGIE_TEST_DATA",
+    ]  # fmt: skip
+    assert unknown_settings(others) == {}
+
+
+def test_a_process_names_what_it_ignores(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VIGIE_PREDICTION_LOGS", "off")
+    with caplog.at_level(logging.WARNING, "vigie.settings"):
+        begin()
+    assert caplog.messages == [
+        "VIGIE_PREDICTION_LOGS is no setting and is ignored; did you mean VIGIE_PREDICTION_LOG?"
+    ]

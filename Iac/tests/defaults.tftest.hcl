@@ -66,6 +66,11 @@ run "the_bucket_is_closed" {
   }
 
   assert {
+    condition     = toset([for one in google_storage_bucket_iam_member.machine : one.role]) == toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])
+    error_message = "The machine brings backups and reads them, and deletes none."
+  }
+
+  assert {
     condition     = !google_storage_bucket.main.force_destroy
     error_message = "A bucket that holds something stays."
   }

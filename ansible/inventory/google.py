@@ -107,6 +107,8 @@ def describe(outputs: dict[str, Any]) -> dict[str, Any]:
     }
     if KEY.expanduser().exists():
         known["ansible_ssh_private_key_file"] = str(KEY.expanduser())
+    if outputs.get("data_device"):
+        known["disk_device"] = outputs["data_device"]
     for name in ("domain", "bucket", "registry"):
         if outputs.get(name):
             known[f"vigie_{name}"] = outputs[name]

@@ -18,7 +18,7 @@ SCRIPT = ROOT / "ansible" / "inventory" / "google.py"
 OUTPUTS = {
     "project": "acme-ml", "zone": "europe-west9-a", "machine": "vigie", "bucket": "acme-ml-vigie",
     "registry": "europe-west9-docker.pkg.dev/acme-ml/vigie", "address": "192.0.2.7",
-    "domain": "vigie.example.org",
+    "domain": "vigie.example.org", "data_device": "/dev/disk/by-id/google-data",
 }  # fmt: skip
 
 Plant = Callable[[str, str], None]
@@ -77,6 +77,7 @@ def test_planted_outputs_give_the_machine(programs: Path, plant: Plant) -> None:
     assert machine["ansible_user"] == "jane_example_org"
     assert machine["vigie_domain"] == "vigie.example.org"
     assert machine["vigie_bucket"] == "acme-ml-vigie"
+    assert machine["disk_device"] == "/dev/disk/by-id/google-data"
     assert machine["vigie_registry"] == "europe-west9-docker.pkg.dev/acme-ml/vigie"
     options = shlex.split(machine["ansible_ssh_common_args"])
     (tunnel,) = [one for one in options if one.startswith("ProxyCommand=")]

@@ -8,7 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from vigie.cli.main import main
-from vigie.cli.stack_secrets import FILES, FORMER, LOGINS, prepare_secrets, read_login
+from vigie.cli.stack_secrets import (
+    FILES,
+    FORMER,
+    LOGINS,
+    prepare_secrets,
+    read_login,
+    require_part,
+)
 from vigie.errors import ConfigurationError, NotFound
 
 SEEN_BY_ITS_SERVICE = ("postgres/password", "spark/spark-defaults.conf")
@@ -26,7 +33,7 @@ def _contents(folder: Path) -> dict[str, str]:
 
 @as_root
 def test_every_service_gets_its_files_and_nobody_else_reads_them(tmp_path: Path) -> None:
-    assert prepare_secrets(tmp_path) == 9
+    assert prepare_secrets(tmp_path) == 10
     for file in FILES:
         found = (tmp_path / file.path).stat()
         assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (file.owner, file.mode)
@@ -136,7 +143,7 @@ def test_keys_of_callers_are_never_deleted(tmp_path: Path) -> None:
 def test_the_command_makes_secrets_and_a_folder_for_who_is_told_of_alerts(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert done.output == "9 secrets made\n"
+    assert done.output == "10 secrets made\n"
     assert (tmp_path / "receivers").stat().st_uid == 65534
     again = CliRunner().invoke(main, ["stack", "prepare", str(tmp_path)])
     assert again.output == "every secret is there\n"
@@ -156,3 +163,29 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="needs root"):
         prepare_secrets(tmp_path / "file")
+
+
+def _folders(folder: Path) -> tuple[Path, Path]:
+    """A volume of secrets, and a place to mount a part of it."""
+    (folder / "secrets" / "postgres").mkdir(parents=True)
+    return folder / "secrets", folder / "part"
+
+
+def test_an_engine_that_shows_a_part_alone_may_go_on(tmp_path: Path) -> None:
+    secrets, part = _folders(tmp_path)
+    part.symlink_to(secrets / "postgres")
+    require_part(secrets, part)
+
+
+def test_an_engine_that_shows_every_service_all_is_refused_before_a_password_is_made(
+    tmp_path: Path,
+) -> None:
+    secrets, part = _folders(tmp_path)
+    part.symlink_to(secrets)
+    done = CliRunner().invoke(main, ["stack", "prepare", str(secrets), "--part", str(part)])
+    assert done.exit_code == 1
+    assert "this engine ignores `volume.subpath`" in done.output
+    assert [path.name for path in secrets.iterdir()] == ["postgres"]
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ConfigurationError, match="SECRETS_PART"):
+        require_part(secrets, tmp_path / "other")

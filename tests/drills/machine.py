@@ -1,4 +1,5 @@
-"""The playbook on a real machine: first run, second run, cut off, bad and good releases, TLS."""
+"""The playbook on a real machine: first run, second run, cut off, bad and good releases, TLS, a
+restart, a disk that grew, another system disk."""
 
 from __future__ import annotations
 
@@ -13,11 +14,15 @@ from typing import Any
 
 import pytest
 
-from support.compose import HOUSE, IMAGES, require_engine
+from support.compose import IMAGES, ROOT, require_engine
+from support.loop_disk import LoopDisk, loop_disk, may_grow_ext4
 from support.machine import Machine, count, docker, machine, save_images
+from support.machine_scripts import ASK, BUSY, CALLER, METADATA, kept, predict
 from support.memory import tell
+from support.waiting import wait_until
 
 ARCHIVES = "/srv/images"
+DISK_SIZE = 20 * 2**30
 # Grafana's image cannot be had everywhere
 SERVICES = [
     "gateway", "ml-app", "model-sync", "mlflow", "prometheus", "alertmanager", "node-exporter"
@@ -29,31 +34,21 @@ GIVEN = {
 }
 DOMAIN = "vigie.example.org"
 SECRET = "https://alerts.example.org/a-secret-address"
-CALLER = f"""
-import json, pathlib, time, urllib.request
-done = failed = 0
-body = json.dumps({{"instances": [{HOUSE!r}]}}).encode()
-url, kind = "http://127.0.0.1:5000/predict/housing", {{"Content-Type": "application/json"}}
-ask = urllib.request.Request(url, body, kind)
-while not pathlib.Path("/tmp/stop").exists():
-    try:
-        urllib.request.urlopen(ask, timeout=15).read()
-        done += 1
-    except OSError:
-        failed += 1
-    pathlib.Path("/tmp/new").write_text(f"{{done}} {{failed}}")
-    pathlib.Path("/tmp/new").rename("/tmp/calls")
-    time.sleep(0.1)
-"""
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path_factory.mktemp("disk") / "data", DISK_SIZE) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, disk: LoopDisk) -> Iterator[Machine]:
     require_engine()
-    archives = tmp_path_factory.mktemp("archives")
+    archives, folder = tmp_path_factory.mktemp("archives"), tmp_path_factory.mktemp("machine")
     save_images(archives / "stack.tar")
     try:
-        with machine(tmp_path_factory.mktemp("machine"), {archives: ARCHIVES}) as made:
+        with machine(folder, {archives: ARCHIVES}, disk.device) as made:
             made.variables |= {
                 "vigie_images": GIVEN,
                 "vigie_image_archives": [f"{ARCHIVES}/stack.tar"],
@@ -65,12 +60,24 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         (archives / "stack.tar").unlink()
 
 
+def make_deploy(host: Machine) -> str:
+    """What people type, one command; it verifies too."""
+    done = subprocess.run(
+        ["make", "deploy", f"INVENTORY={host.inventory()}"], cwd=ROOT, capture_output=True,
+        text=True, check=False, timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def deployed(fresh: Machine) -> Machine:
     """The machine with the stack, as the tests below leave it for one another."""
+    docker("exec", "--detach", fresh.name, "python3", "-c", BUSY)
     began = time.monotonic()
-    words = fresh.deploy()
-    tell(f"first run: {time.monotonic() - began:.0f} s, {count(words, 'changed')} changes")
+    words = make_deploy(fresh)
+    took = time.monotonic() - began
+    tell(f"first run: {took:.0f} s, 100 of them for apt, {count(words, 'changed')} changes")
     return fresh
 
 
@@ -120,6 +127,18 @@ def test_a_check_run_of_a_fresh_machine_is_honest(fresh: Machine) -> None:
     assert count(words, "changed") > 0
     assert "says nothing about the stack" in " ".join(words.split())
     assert not fresh.run("ls -d /opt/vigie /etc/docker /etc/vigie.nft", check=False)
+
+
+def test_without_a_disk_of_its_own_the_data_have_no_place(fresh: Machine) -> None:
+    done = fresh.play("--tags", "disk", disk_device="/dev/disk/by-id/other")
+    assert done.returncode != 0
+    assert "the stack does not start on the system disk" in " ".join(done.stdout.split())
+    # the roles that would see to it left out
+    assert count(done.stdout, "changed") == 0
+
+
+def test_the_first_prediction_comes(deployed: Machine) -> None:
+    assert predict(deployed) > 0
 
 
 def test_the_stack_comes_up(deployed: Machine) -> None:
@@ -189,11 +208,83 @@ def test_a_good_release_takes_over_and_no_request_is_lost(deployed: Machine) -> 
     assert count(deployed.deploy(), "changed") == 0
 
 
+def test_the_data_lie_on_the_disk(deployed: Machine, disk: LoopDisk) -> None:
+    for folder in (
+        "/opt/vigie/backups",
+        deployed.run("docker info -f '{{.DockerRootDir}}'").strip(),
+    ):
+        source = deployed.run(f"findmnt --noheadings --output SOURCE --target {folder}").strip()
+        assert source == disk.device
+    done = deployed.play("--tags", "vigie", vigie_folder="/srv/vigie")
+    assert done.returncode != 0
+    assert "/srv/vigie lies on the system disk" in " ".join(done.stdout.split())
+    deployed.run("rm -r /srv/vigie")
+
+
+def test_containers_get_no_token_of_the_machine(deployed: Machine) -> None:
+    deployed.run(METADATA)
+    ask = f"docker run --rm -i --entrypoint python {GIVEN['serve']} -"
+    answers = {port: deployed.run(f"{ask} {port} <<'E'\n{ASK}\nE").strip() for port in ("80", "53")}
+    assert answers == {"80": "no", "53": "200"}
+    # the machine itself does, and so would they without the rule
+    assert deployed.run(f"python3 - 80 <<'E'\n{ASK}\nE").strip() == "200"
+    deployed.run("systemctl stop vigie-firewall")
+    assert deployed.run(f"{ask} 80 <<'E'\n{ASK}\nE").strip() == "200"
+    deployed.run("systemctl start vigie-firewall; ip netns delete google")
+
+
 def test_the_timer_makes_a_backup(deployed: Machine) -> None:
     before = deployed.run("ls /opt/vigie/backups | wc -l")
     deployed.run("systemctl start vigie-backup.service")
     assert int(deployed.run("ls /opt/vigie/backups | wc -l")) == int(before) + 1
     assert "vigie-backup.timer" in deployed.run("systemctl list-timers --no-pager")
+
+
+def test_a_restart_loses_nothing(deployed: Machine) -> None:
+    for _ in range(20):
+        price = predict(deployed)
+    # rows are written by and by
+    wait_until(lambda: kept(deployed)["rows"] == ["t"])
+    before = kept(deployed)
+    deployed.restart()
+    began = time.monotonic()
+    assert predict(deployed) == price
+    tell(f"after a restart a prediction came in {time.monotonic() - began:.0f} s")
+    assert kept(deployed) == before
+    assert count(deployed.deploy(), "changed") == 0
+    verify(deployed)
+
+
+def test_without_its_disk_the_stack_does_not_start(deployed: Machine) -> None:
+    deployed.run("mv /etc/vigie-disk /etc/vigie-disk.away")
+    deployed.restart()
+    states = "systemctl show --property ActiveState --value vigie-disk docker"
+    wait_until(lambda: deployed.run(states).split() == ["failed", "inactive"], seconds=120)
+    deployed.run("mv /etc/vigie-disk.away /etc/vigie-disk; systemctl start docker")
+    assert predict(deployed) > 0
+
+
+def test_a_disk_that_grew_is_grown(deployed: Machine, disk: LoopDisk) -> None:
+    if not may_grow_ext4():
+        pytest.skip("a mounted ext4 grows with CAP_SYS_RESOURCE alone")
+    size = "findmnt --noheadings --bytes --output SIZE --mountpoint /opt/vigie"
+    before = int(deployed.run(size))
+    disk.grow(DISK_SIZE + 2**30)
+    assert count(deployed.deploy(), "changed") == 1
+    assert int(deployed.run(size)) > before + 2**29
+    assert count(deployed.deploy(), "changed") == 0
+
+
+def test_another_system_disk_finds_the_data(deployed: Machine) -> None:
+    price, before = predict(deployed), kept(deployed)
+    deployed.create()
+    assert not deployed.run("ls /opt/vigie /usr/bin/docker", check=False)
+    began = time.monotonic()
+    make_deploy(deployed)
+    tell(f"deployed anew on another system disk: {time.monotonic() - began:.0f} s")
+    assert predict(deployed) == price
+    assert kept(deployed) == before
+    assert count(deployed.deploy(), "changed") == 0
 
 
 def certificate(folder: Path, name: str) -> Path:

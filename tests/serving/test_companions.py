@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -79,7 +79,7 @@ def test_one_that_ends_at_once_is_not_started_all_the_time(
     times = [when for pid, when in written(notes, "began") if pid != kept[0]]
     assert len(times) == 3
     # from one start to the next, but for what a fork takes
-    assert min(after - before for before, after in itertools.pairwise(times)) > 0.9
+    assert min(after - before for before, after in pairwise(times)) > 0.9
     log = (tmp_path / "log").read_text()
     assert "the failing has failed: Address already in use" in log
     assert "Traceback" not in log

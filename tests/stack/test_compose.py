@@ -193,6 +193,15 @@ def test_no_secret_shows_in_the_engine_or_the_logs(running: Stack) -> None:
                 assert secret not in logs
 
 
+def test_an_engine_that_shows_every_service_every_secret_is_refused(running: Stack) -> None:
+    done = running.compose(
+        "run", "--rm", "--no-deps", "-T", "--volume", f"{running.name}_secrets:/run/whole:ro",
+        "--env", "SECRETS_PART=/run/whole", "secrets", check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "this engine ignores `volume.subpath`" in done.stdout + done.stderr
+
+
 def test_down_and_up_keep_everything(running: Stack) -> None:
     before = running.predict("housing", HOUSE)
     running.compose("down", "--timeout", "45")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import orjson
 import pytest
 import requests
 
+from support.callers import Callers
 from support.compose import require_engine
 from support.gateway import Forwarded, Gateway, gateway
 from support.http_reading import read
@@ -21,7 +23,7 @@ from support.slowness import Slow, SlowCallers
 from support.smuggling import CASES, TWO
 from support.waiting import wait_until
 from support.wire import exchange, head_of
-from support.worker import FLOWER, JSON, filled_cache
+from support.worker import FLOWER, HOME, JSON, filled_cache
 
 ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 REFUSALS = {400, 408, 413, 414, 415, 421, 422, 431, 501, 505}
@@ -34,6 +36,7 @@ MERGED = {"a list of one length"}
 follows is a second request then, to the gateway and to the service alike."""
 SPOILED, AT_ONCE = 2000, 16
 SLOW, EVERY_SECONDS = 300, 0.002
+RATE = 60
 WAYS = {
     # what comes of it, and the seconds after which the gateway has closed: a caller whose body was
     # refused after 10 s has 15 more to read that
@@ -147,6 +150,17 @@ def test_spoiled_requests_break_nothing_behind_the_gateway(running: Gateway) -> 
         assert not answer or answer.startswith(b"HTTP/1."), data
         assert not re.match(rb"HTTP/1.. 5", answer), (data, answer[:100])
     ask_well(running, SPOILED)
+
+
+def test_ten_reloads_lose_no_request(running: Gateway) -> None:
+    running.forwarded()
+    with Callers(running.port, RATE, orjson.dumps({"instances": [HOME]})) as callers:
+        for _ in range(10):
+            running.reload()
+            time.sleep(1)
+    tell(f"{len(callers.answered)} answers over 10 reloads")
+    assert (callers.broken, callers.others) == ([], [])
+    assert len(callers.answered) > 10 * RATE / 2
 
 
 @pytest.mark.parametrize("way", WAYS)

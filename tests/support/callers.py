@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import ssl
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -27,6 +29,10 @@ class Callers:
     body: bytes = BODY
     patience: float = 10
     """Seconds that a caller waits for its answer."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with each request: a key, the name of the machine."""
+    trust: ssl.SSLContext | None = None
+    """Of a service behind TLS."""
     answered: list[tuple[float, int]] = field(default_factory=list)
     """When each answer came, and to which port of ours."""
     broken: list[int] = field(default_factory=list)
@@ -51,14 +57,15 @@ class Callers:
     def _call(self, number: int) -> None:
         period, ours = CALLERS / self.rate, 0
         due = time.monotonic() + period * number / CALLERS
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
+        connection = self._connection()
+        headers = {"Content-Type": JSON, **self.headers}
         while not self._stop.wait(max(due - time.monotonic(), 0)):
             due += period
             try:
                 if connection.sock is None:
                     connection.connect()
                 ours = connection.sock.getsockname()[1]
-                connection.request("POST", "/predict/housing", self.body, {"Content-Type": JSON})
+                connection.request("POST", "/predict/housing", self.body, headers)
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException):
@@ -69,6 +76,13 @@ class Callers:
                 self.others.append(answer.status)
             self.answered.append((time.monotonic(), ours))
         connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.trust is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=self.patience, context=self.trust
+        )
 
     def answered_by(self, worker: psutil.Process, seconds: float) -> int:
         """How many answers of the last seconds came over connections that this worker holds."""

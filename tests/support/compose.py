@@ -59,13 +59,15 @@ def _docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]
 
 
 class Stack:
-    """The stack of the checkout. `environment` is what a user's `.env` says."""
+    """The stack of a checkout. `environment` is what a user's `.env` says."""
 
     def __init__(
         self,
         environment: Mapping[str, str] | None = None,
         files: Sequence[str | Path] = ("docker-compose.yml",),
+        folder: Path = ROOT,
     ) -> None:
+        self.folder = folder
         self.name = f"vigie-test-{secrets.token_hex(4)}"
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         self.environment = {
@@ -78,7 +80,7 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         """`docker compose …` of this stack; an `AssertionError` with its words where it fails."""
         done = subprocess.run(
-            ["docker", "compose", *words], cwd=ROOT, env=self.environment, timeout=seconds,
+            ["docker", "compose", *words], cwd=self.folder, env=self.environment, timeout=seconds,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if check and done.returncode:
@@ -88,8 +90,9 @@ class Stack:
 
     def tool(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """A script of `tools/` on this stack."""
+        environment = {**self.environment, **more}
         return subprocess.run(
-            [ROOT / "tools" / name, *words], cwd=ROOT, env={**self.environment, **more},
+            [self.folder / "tools" / name, *words], cwd=self.folder, env=environment,
             timeout=900, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -179,10 +182,11 @@ class Stack:
 def stack(
     environment: Mapping[str, str] | None = None,
     files: Sequence[str | Path] = ("docker-compose.yml",),
+    folder: Path = ROOT,
 ) -> Iterator[Stack]:
     """A stack that is gone, volumes and all, at the end."""
     require_engine()
-    made = Stack(environment, files)
+    made = Stack(environment, files, folder)
     made.build()
     try:
         yield made

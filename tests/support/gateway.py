@@ -75,6 +75,10 @@ class Gateway:
         """What the service wrote."""
         return _docker("logs", f"{self._name}-service")
 
+    def reload(self) -> None:
+        """Makes it read its configuration anew."""
+        _docker("exec", f"{self._name}-gateway", "/etc/haproxy/reload")
+
     def workers(self) -> str:
         """The processes of the service, by the engine's table."""
         return _docker("top", f"{self._name}-service", "-eo", "pid,ppid")
@@ -105,8 +109,8 @@ def gateway(cache: Path) -> Iterator[Gateway]:
         made.container(
             "gateway", "--publish", f"127.0.0.1:{made.port}:5000",
             "--env", "VIGIE_REQUESTS_PER_MINUTE=1000000",
-            "--volume", f"{ROOT}/gateway/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro",
-            "haproxy:3.2.26",
+            "--tmpfs", "/tmp", "--volume", f"{ROOT}/gateway:/etc/haproxy:ro",
+            "haproxy:3.2.26", "haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg",
         )  # fmt: skip
         made.wait_ready()
         yield made

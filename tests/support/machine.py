@@ -22,6 +22,8 @@ OTHERS = (
     "postgres:17", "haproxy:3.2.26", "prom/prometheus:v3.5.3", "prom/alertmanager:v0.33.1",
     "prom/node-exporter:v1.11.1",
 )  # fmt: skip
+IMAGE = "vigie-machine-host:test"
+DISK = "/dev/disk/by-id/google-data"
 START_SECONDS = 60
 DEPLOY_SECONDS = 1800
 ANY_HOST_KEY = ("-o StrictHostKeyChecking=no", "-o UserKnownHostsFile=/dev/null")
@@ -52,22 +54,53 @@ def save_images(target: Path) -> None:
 class Machine:
     """A running machine and the account on it that may use sudo."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, mounts: Mapping[Path, str], disk: str) -> None:
         self.name = name
         self.folder = folder
         self.variables: dict[str, Any] = {"hardening_sysctl": _SYSCTL}
-        self.address = docker(
-            "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name
-        ).strip()
+        self.address = ""
+        self._mounts = mounts
+        self._disk = disk
+
+    def create(self) -> None:
+        """Starts it with a new system disk; its second disk stays as it is."""
+        docker("rm", "--force", "--volumes", self.name, check=False)
+        # systemd must be told that the first version of control groups is all there is
+        old = docker("info", "--format", "{{.CgroupVersion}}").strip() == "1"
+        words = ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+        docker(
+            "run", "--detach", "--name", self.name, "--hostname", "machine", "--network", self.name,
+            "--privileged", "--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/tmp:exec",
+            *(f"--volume={path}:{where}:ro" for path, where in self._mounts.items()),
+            IMAGE, *(words if old else ()),
+        )  # fmt: skip
+        public = (self.folder / "key.pub").read_text().strip()
+        self.run(
+            f"ssh-keygen -A > /dev/null; echo '{public}' > /home/operator/.ssh/authorized_keys;"
+            "chown operator /home/operator/.ssh/authorized_keys"
+        )
+        self._await()
+
+    def restart(self) -> None:
+        """Restarts it, as a power cut would."""
+        docker("kill", self.name)
+        docker("start", self.name)
+        self._await()
+
+    def _await(self) -> None:
+        if self._disk:
+            # as Google's image names it
+            self.run(f"mkdir -p /dev/disk/by-id; ln -sf {self._disk} {DISK}")
+        address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        self.address = docker("inspect", "--format", address, self.name).strip()
+        _await_ssh(self.name)
 
     def run(self, command: str, *, check: bool = True) -> str:
         """What a shell of root says on the machine."""
         return docker("exec", self.name, "bash", "-euc", command, check=check)
 
-    def play(
-        self, *words: str, book: str = "site.yml", **variables: Any
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs the playbook on this machine, `variables` on top of its own."""
+    def inventory(self, **variables: Any) -> Path:
+        """Ansible's inventory of this machine, `variables` on top of its own."""
         known = {
             "ansible_host": self.address,
             "ansible_user": "operator",
@@ -78,6 +111,13 @@ class Machine:
         }
         inventory = self.folder / "hosts.json"
         inventory.write_text(json.dumps({"vigie": {"hosts": {"machine": known}}}))
+        return inventory
+
+    def play(
+        self, *words: str, book: str = "site.yml", **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the playbook on this machine, `variables` on top of its own."""
+        inventory = self.inventory(**variables)
         return run_program(
             "ansible-playbook", "--inventory", inventory, *words, book, seconds=DEPLOY_SECONDS
         )
@@ -107,39 +147,24 @@ def _await_ssh(name: str) -> None:
 
 
 @contextmanager
-def machine(folder: Path, mounts: Mapping[Path, str] | None = None) -> Iterator[Machine]:
-    """A fresh machine that is gone, disk and all, at the end; `mounts` are read-only."""
+def machine(
+    folder: Path, mounts: Mapping[Path, str] | None = None, disk: str = ""
+) -> Iterator[Machine]:
+    """A fresh machine, gone at the end; `mounts` are read-only, `disk` is its second disk."""
     find_program("ansible-playbook")
-    image, name = "vigie-machine-host:test", f"vigie-machine-{secrets.token_hex(4)}"
+    name = f"vigie-machine-{secrets.token_hex(4)}"
     dockerfile = Path(__file__).parents[1] / "drills" / "machine.Dockerfile"
-    docker("build", "--quiet", "--tag", image, "-", text=dockerfile.read_text())
+    docker("build", "--quiet", "--tag", IMAGE, "-", text=dockerfile.read_text())
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"],
         check=True,
         timeout=30,
     )
-    # systemd must be told that the first version of control groups is all there is
-    old = docker("info", "--format", "{{.CgroupVersion}}").strip() == "1"
-    words = ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
     docker("network", "create", name)
-    docker("volume", "create", name)
+    made = Machine(name, folder, mounts or {}, disk)
     try:
-        docker(
-            "run", "--detach", "--name", name, "--hostname", "machine", "--network", name,
-            "--privileged", "--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/tmp:exec",
-            "--volume", f"{name}:/var/lib/docker",
-            *(f"--volume={path}:{where}:ro" for path, where in (mounts or {}).items()),
-            image, *(words if old else ()),
-        )  # fmt: skip
-        made = Machine(name, folder)
-        public = (folder / "key.pub").read_text().strip()
-        made.run(
-            f"ssh-keygen -A > /dev/null; echo '{public}' > /home/operator/.ssh/authorized_keys"
-        )
-        made.run("chown operator /home/operator/.ssh/authorized_keys; systemctl restart ssh")
-        _await_ssh(name)
+        made.create()
         yield made
     finally:
         docker("rm", "--force", "--volumes", name, check=False)
-        docker("volume", "rm", name, check=False)
         docker("network", "rm", name, check=False)

@@ -44,8 +44,8 @@ def failing(master: int) -> None:
     raise OSError(98, "Address already in use")
 
 
-def note_late(server: object, worker: object) -> None:
-    """A worker that takes its time to end."""
+def linger(server: object, worker: object) -> None:
+    """A worker takes a while to end."""
     time.sleep(0.3)
     note("worker")
 
@@ -60,7 +60,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             "bind": "127.0.0.1:0",
             # so soon a worker sees that its master is gone
             "timeout": 2,
-            "worker_exit": note_late,
+            "worker_exit": linger,
             "control_socket_disable": True,
             "when_ready": beside.start,
             "on_exit": beside.stop,

@@ -6,6 +6,7 @@ installation, `log_model` of one with the extra `train`.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from vigie.training.log_model import log_model as log_model
 
 __version__ = "0.1.0"
+
+# ONNX Runtime and MLflow report to their makers, and look whether they may when they are imported:
+# nothing of Vigie is imported before this
+for _variable, _value in (
+    ("ORT_DISABLE_TELEMETRY", "1"),
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("DO_NOT_TRACK", "true"),
+):
+    os.environ.setdefault(_variable, _value)
 __all__ = ["Client", "load", "log_model"]
 
 _HOMES = {

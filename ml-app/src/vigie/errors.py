@@ -120,11 +120,24 @@ class Unauthorized(Denied):
 
 
 class Forbidden(Denied):
-    """The key is taken, its role does not suffice."""
+    """The key or the session is taken, and this is not allowed all the same."""
 
     status = 403
     code = "forbidden"
     title = "Not allowed"
+
+
+class TooManyTries(Denied):
+    """An address has tried too many wrong keys; `retry_after` is in seconds."""
+
+    status = 429
+    code = "too-many-tries"
+    title = "Too many tries"
+    reason = "unauthorized"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotFound(VigieError):

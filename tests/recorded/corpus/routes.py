@@ -47,6 +47,8 @@ TEMPLATES = (
     "/docs",
     "/docs/errors/<code>",
     "/status",
+    "/login",
+    "/logout",
     "/static/<path:filename>",
 )
 """Every route, as Flask writes it."""

@@ -36,6 +36,8 @@ OPEN = {
     "/metrics",
     "/static/<path:filename>",
 }
+LOGIN = {"/login", "/logout"}
+"""Open too, and answered with other statuses: tests/serving/auth/test_login.py."""
 GOOD = orjson.dumps({"instances": [HOME]})
 FORM = {"surface_m2": "54", "rooms": "3", "property_type": "apartment"}
 CALLERS = {
@@ -134,6 +136,8 @@ def path_of(template: str) -> str:
 def test_every_route_asks_for_what_it_needs(keyed: Keyed, transport: str) -> None:
     asked = 0
     for rule in keyed.app.url_map.iter_rules():
+        if rule.rule in LOGIN:
+            continue
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         for method in methods:
             for who, wanted in CALLERS.items():
@@ -212,7 +216,7 @@ def test_a_form_works_with_a_key_and_a_page_names_no_model_without(keyed: Keyed)
         assert "Authorization: Bearer" in refused.text
         assert "/models/" not in refused.text
     french = client.get("/?lang=fr", headers={"Accept": "text/html"})
-    assert "Clé requise" in french.text
+    assert "Ce service demande une clé" in french.text
     far = {"REMOTE_ADDR": "192.0.2.1"}
     missing = client.get("/metrics", headers={"Accept": "text/html"}, environ_base=far)
     assert missing.status_code == 404
@@ -398,14 +402,15 @@ def test_names_are_given_once_and_unknown_ones_are_said(keyed: Keyed) -> None:
 def test_openapi_says_where_a_key_is_needed(keyed: Keyed) -> None:
     document = keyed.ask("predict", "GET", "/openapi.json").json()
     validate(document)
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "header", "session"}
+    assert document["security"] == [{"bearer": []}, {"header": []}]
     open_paths = {
         path
         for path, item in document["paths"].items()
         if any(part.get("security") == [] for name, part in item.items() if name != "parameters")
     }
     assert open_paths == OPEN & set(document["paths"])
-    assert OPEN == OPEN_ROUTES
+    assert OPEN | LOGIN == OPEN_ROUTES
     for path, item in document["paths"].items():
         (method,) = item.keys() & {"get", "post"}
         refusal = item[method]["responses"].get("401")

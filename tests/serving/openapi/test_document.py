@@ -42,7 +42,7 @@ UNDOCUMENTED = {
     "/v1/models/<model>/versions/<version>:<verb>": "the same of a version",
     "/v1/models/<model>/labels/<label>:<verb>": "the same of a label",
 }
-PAGES = ("pages.", "status.", "web_app.")
+PAGES = ("pages.", "status.", "web_app.", "login.")
 PARTS = {"model": "housing", "version": "1", "label": "champion"}
 ROWS = {"housing": HOME, "iris": FLOWER}
 

@@ -111,12 +111,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONUNBUFFERED": "1",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 def _check_ground(settings: Settings, root: Path, mlflow_port: int) -> None:

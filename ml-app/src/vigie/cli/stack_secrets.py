@@ -24,9 +24,10 @@ POSTGRES, MLFLOW_TABLES, PREDICTIONS = "postgres", "mlflow-database", "predictio
 MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS = "mlflow", "mlflow-registry", "mlflow-sessions"
 GRAFANA, GRAFANA_KEY = "grafana", "grafana-key"
 SPARK = "spark"
+SESSIONS = "sessions"
 NAMES = (
     POSTGRES, MLFLOW_TABLES, PREDICTIONS, MLFLOW_ADMIN, MLFLOW_REGISTRY, MLFLOW_SESSIONS,
-    GRAFANA, GRAFANA_KEY, SPARK,
+    GRAFANA, GRAFANA_KEY, SPARK, SESSIONS,
 )  # fmt: skip
 """All secrets that are made."""
 
@@ -66,6 +67,7 @@ FILES = (
     SecretFile("mlflow/admin_password", _MLFLOW, "{mlflow}"),
     SecretFile("mlflow/session_key", _MLFLOW, "{mlflow-sessions}"),
     SecretFile("ml-app/pgpass", _VIGIE, "*:*:*:vigie:{predictions-database}\n"),
+    SecretFile("ml-app/session_secret", _VIGIE, "{sessions}"),
     SecretFile("model-sync/credentials", _VIGIE, _login("registry", MLFLOW_REGISTRY)),
     SecretFile("trainer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
     SecretFile("importer/credentials", _VIGIE, _login("admin", MLFLOW_ADMIN)),
@@ -114,6 +116,22 @@ def prepare_secrets(folder: Path) -> int:
             f"the secrets cannot be written ({failure.strerror}); the command needs root"
         ) from None
     return made
+
+
+def require_part(folder: Path, part: Path) -> None:
+    """Raises `ConfigurationError` where a part of the volume shows more than that part.
+
+    `part` is the folder of PostgreSQL, mounted as every service mounts its own.
+    """
+    seen, whole, own = (path.stat() for path in (part, folder, folder / POSTGRES))
+    if os.path.samestat(seen, own):
+        return
+    if os.path.samestat(seen, whole):
+        raise ConfigurationError(
+            "this engine ignores `volume.subpath`: every service would see every password. Nothing "
+            "was made; take Docker Engine 26 with Compose 2.26, or later ones"
+        )
+    raise ConfigurationError("SECRETS_PART is not the folder `postgres` of the volume of secrets")
 
 
 def read_login(folder: Path, name: str) -> tuple[str, str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnxruntime as ort
 
 from vigie.errors import ModelFailure, RefusedPackage
-
-# it reports to its makers, where it was built so, from its import on
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime as ort
 
 if TYPE_CHECKING:
     from vigie.engines.base import Feeds

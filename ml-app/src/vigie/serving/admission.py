@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vigie.errors import TooLarge, Unavailable, VigieError
 from vigie.serving.auth.access import OPEN_ROUTES, Access
+from vigie.serving.auth.session import SAFE_METHODS, Sessions, takes_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,6 @@ FREE_PIECES = 4000
 SMALL_PIECE_BYTES = 64
 """Each piece costs the loop some microseconds, however small: beyond the free ones they must be of
 this size on average."""
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = "/models/"
 _LARGE_BYTES = 2**20
 _TOO_MANY_PIECES = (
@@ -78,7 +78,7 @@ class Admission:
         """A body up to this size needs nobody's leave."""
         self._routes = routes
         self._decoding = decoding
-        self.access = Access(settings.api_keys)
+        self.access = Access(settings.api_keys, _sessions(settings))
         self.budget = BodyBudget(settings.max_body_bytes_in_progress)
         self._most_in_flight = MAX_IN_FLIGHT
         self.in_flight = 0
@@ -97,8 +97,11 @@ class Admission:
         """
         path = request.path
         is_open = path in OPEN_ROUTES or path.startswith("/static/")
-        if not (is_open and request.method in _SAFE_METHODS):
-            self.access.admit(request.headers)
+        if not (is_open and request.method in SAFE_METHODS):
+            if takes_sessions(path):
+                self.access.admit_person(request.method, request.headers)
+            else:
+                self.access.admit(request.headers)
         most = self.most_bytes(path)
         require_at_most(size, most)
         if route is not None:
@@ -122,6 +125,14 @@ class Admission:
         except VigieError:
             return self._most_bytes
         return self._most_photo_bytes if live.images else self._most_bytes
+
+
+def _sessions(settings: Settings) -> Sessions | None:
+    """Where callers need keys, people log in with one."""
+    if settings.api_keys is None:
+        return None
+    secret = settings.session_secret or settings.state / "session-secret"
+    return Sessions(secret, settings.session_hours * 3600)
 
 
 def require_at_most(size: int, most: int) -> None:

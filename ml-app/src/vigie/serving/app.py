@@ -15,15 +15,17 @@ from vigie.errors import (
     MethodNotAllowed,
     NotFound,
     TooLarge,
+    Unauthorized,
     Unavailable,
     UnsupportedMediaType,
     VigieError,
 )
 from vigie.serving.api import compat, feedback, neighbours, operations, predictions
 from vigie.serving.auth.access import OPEN_ROUTES
+from vigie.serving.auth.session import takes_sessions
 from vigie.serving.problems import MEDIA_TYPE, problem_body, problem_headers
 from vigie.serving.runtime import messages
-from vigie.serving.web import pages, status, web_app
+from vigie.serving.web import login, pages, status, web_app
 from vigie.serving.web.render import CONTENT_POLICY, error_page
 from vigie.serving.web.upload import FormRequest
 from vigie.serving.worker_state import assemble
@@ -31,6 +33,7 @@ from vigie.serving.wsgi import LATE, REFUSAL
 from vigie.settings import load_settings
 
 if TYPE_CHECKING:
+    from vigie.serving.auth.access import Access
     from vigie.serving.worker_state import WorkerState
     from vigie.settings import Settings
 
@@ -74,6 +77,7 @@ def create_app(settings: Settings | None = None, worker_state: WorkerState | Non
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(status.blueprint)
     app.register_blueprint(web_app.blueprint)
+    app.register_blueprint(login.blueprint)
     app.before_request(_start_clock)
     app.before_request(_admit(worker_state))
     app.after_request(_finish(worker_state))
@@ -101,7 +105,7 @@ def _admit(worker_state: WorkerState) -> Callable[[], None]:
             return
         try:
             if not (request.url_rule and request.url_rule.rule in OPEN_ROUTES):
-                g.key = worker_state.pipeline.access.admit(g.headers)
+                g.key = _key_of(worker_state.pipeline.access)
             if refusal := request.environ.get(REFUSAL):
                 raise refusal
         except (Denied, Unavailable) as refused:
@@ -111,11 +115,23 @@ def _admit(worker_state: WorkerState) -> Callable[[], None]:
     return admit
 
 
+def _key_of(access: Access) -> str:
+    # whoever is logged in learns that an address leads nowhere, and not that a key is needed
+    if takes_sessions(request.path) or request.url_rule is None:
+        return access.admit_person(request.method, g.headers)
+    return access.admit(g.headers)
+
+
 def _finish(worker_state: WorkerState) -> Callable[[Response], Response]:
+    page_headers = PAGE_HEADERS
+    if worker_state.pipeline.access.asks:
+        # browsers would else not say whose page sends a form
+        page_headers = {**PAGE_HEADERS, "Referrer-Policy": "same-origin"}
+
     def finish(response: Response) -> Response:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if response.mimetype == "text/html":
-            for name, value in PAGE_HEADERS.items():
+            for name, value in page_headers.items():
                 response.headers.setdefault(name, value)
         if "X-Request-Id" not in response.headers:
             response.headers["X-Request-Id"] = g.request_id
@@ -140,6 +156,8 @@ def _explain(error: VigieError) -> Response:
     if response := predictions.refuse(error) or pages.refuse(error):
         return response
     if _wants_page():
+        if isinstance(error, Unauthorized):
+            return login.login_page(error)
         return error_page(error, g.request_id)
     body = problem_body(error, g.request_id)
     response = Response(body, error.status, content_type=MEDIA_TYPE.decode())

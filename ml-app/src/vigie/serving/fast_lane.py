@@ -41,6 +41,7 @@ class FastLane:
         context = self._pipeline.open(request, route)
         context.reply = reply
         try:
+            self._pipeline.access.admit(request.headers)
             slot = context.slot = self._pipeline.begin(context, route)
             if context.live.images:
                 self._decode_beside(context, route, loop)

@@ -67,10 +67,15 @@ class Pipeline:
         """Answers in the caller's thread (Flask)."""
         return self.run(request, route).response
 
-    def run(self, request: Request, route: Route) -> Answered:
-        """Answers in the caller's thread, and gives what the response was made of."""
+    def run(self, request: Request, route: Route, *, admitted: bool = False) -> Answered:
+        """Answers in the caller's thread, and gives what the response was made of.
+
+        Who was `admitted` before, by a session, sends no key here.
+        """
         context = self.open(request, route)
         try:
+            if not admitted:
+                self.access.admit(request.headers)
             slot = self.begin(context, route)
             self.decode(context, route, slot)
             context.deadline = self.deadline(request)
@@ -102,9 +107,7 @@ class Pipeline:
         self.admission.in_flight -= 1
 
     def begin(self, context: RequestContext, route: Route) -> ModelSlot:
-        """Lets the request in and finds the version that answers it."""
-        request = context.request
-        self.access.admit(request.headers)
+        """Finds the version that answers a request whose key was taken."""
         self.admission.require_place()
         slot, live = self.routes.serving(route.model, route.version, route.label)
         context.live = live

@@ -19,6 +19,7 @@ from vigie.errors import (
     ModelFailure,
     NotFound,
     TooLarge,
+    TooManyTries,
     TooSlow,
     Unauthorized,
     Unavailable,
@@ -62,9 +63,18 @@ _CATALOGUE = (
         Unauthorized,
         "The service asks for a key: `Authorization: Bearer <key>` or `X-Api-Key`. None was sent, "
         "or it is unknown, revoked or expired.",
-        advice="This page asks for a key, which browsers do not send. Ask the API with one.",
+        advice="This service asks for a key.",
     ),
-    _problem(Forbidden, "The key is taken, but its role does not suffice for this route."),
+    _problem(
+        Forbidden,
+        "A form came from a page of another site, or from a browser that does not say where from.",
+        advice="This form was not sent by a page of this service. Open the page and try again.",
+    ),
+    _problem(
+        TooManyTries,
+        "Too many wrong keys came from this address; try again after `Retry-After` seconds.",
+        advice="Too many keys from this address were wrong. Try again in a minute.",
+    ),
     _problem(
         NotFound,
         "There is no such model, version or route.",
@@ -121,7 +131,7 @@ def problem_headers(error: VigieError) -> list[tuple[bytes, bytes]]:
         return [(b"allow", error.allow.encode())]
     if isinstance(error, Unauthorized):
         return [(b"www-authenticate", b"Bearer")]
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyTries):
         return [(b"retry-after", str(error.retry_after).encode())]
     return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from vigie.errors import ConfigurationError
 from vigie.settings.alerts import AlertSettings
 from vigie.settings.cores import usable_cores
-from vigie.settings.former import former_settings
+from vigie.settings.former import FORMER, former_settings
 from vigie.settings.group import Group, variable_of
 from vigie.settings.limits import LimitSettings
 from vigie.settings.log import LogSettings
@@ -17,12 +18,13 @@ from vigie.settings.registry import RegistrySettings, mlflow_account
 from vigie.settings.serving import EVERY_OTHER, MODEL_NAME, ServingSettings
 from vigie.settings.spark import SparkSettings
 from vigie.settings.training import TrainingSettings
+from vigie.settings.unknown import nearest_of_unknown
 
 __all__ = [
     "EVERY_OTHER", "GROUPS", "MODEL_NAME", "AlertSettings", "LimitSettings", "LogSettings",
     "RegistrySettings", "ServingSettings", "Settings", "SparkSettings", "TrainingSettings",
-    "former_settings", "load_alert_settings", "load_settings", "mlflow_account", "usable_cores",
-    "variable_of",
+    "former_settings", "load_alert_settings", "load_settings", "mlflow_account",
+    "unknown_settings", "usable_cores", "variable_of",
 ]  # fmt: skip
 
 
@@ -59,6 +61,15 @@ def load_settings(**overrides: object) -> Settings:
 def load_alert_settings(**overrides: object) -> AlertSettings:
     """The same of those who are told of alerts."""
     return _load(AlertSettings, overrides)
+
+
+def unknown_settings(names: Iterable[str] | None = None) -> dict[str, str]:
+    """The names `VIGIE_…` that nothing reads, each with the nearest that is read, or "".
+
+    `names` are those of the environment where none are given.
+    """
+    known = {variable_of(name) for group in GROUPS.values() for name in group.model_fields}
+    return nearest_of_unknown(known | set(FORMER), names)
 
 
 def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 
 FORMER = (
     "VIGIE_CANARY_HEADER", "VIGIE_DOWNLOAD_TIMEOUT_SECONDS", "VIGIE_HOUSING_YEARS",
@@ -11,6 +12,6 @@ FORMER = (
 )  # fmt: skip
 
 
-def former_settings() -> list[str]:
-    """Those of them that the environment still has."""
-    return [name for name in FORMER if name in os.environ]
+def former_settings(names: Container[str] = os.environ) -> list[str]:
+    """Those of them that are among the names, which are those of the environment by default."""
+    return [name for name in FORMER if name in names]

@@ -73,6 +73,17 @@ class ServingSettings(Group):
         default=None,
         description="File of the keys of which callers must send one; without it none is needed.",
     )
+    session_hours: int = Field(
+        default=12,
+        ge=1,
+        le=720,
+        description="Hours after which somebody who has logged in with a key does so again.",
+    )
+    session_secret: Path | None = Field(
+        default=None,
+        description="File of the secret that signs the cookies of people who have logged in, the "
+        "same for all replicas; made where there is none. Without it a file in `VIGIE_STATE`.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         description="Key that `vigie predict` and `vigie status` send to the service.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "vig_"
 _RANDOM_BYTES = 24
+_ID_DIGITS = 32
 
 
 class ApiKey(BaseModel):
@@ -39,6 +40,11 @@ class ApiKey(BaseModel):
     def _take_admin(cls, role: object) -> object:
         # files of the release before may have it; it never allowed more
         return "predict" if role == "admin" else role
+
+    @property
+    def id(self) -> str:
+        """What a session names it by: never that of another key, whatever their names."""
+        return self.hash[:_ID_DIGITS]
 
     @property
     def expired(self) -> bool:

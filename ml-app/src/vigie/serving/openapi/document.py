@@ -12,6 +12,7 @@ import orjson
 import vigie
 from vigie.models.text import text_in
 from vigie.serving.auth.access import OPEN_ROUTES
+from vigie.serving.auth.session import takes_sessions
 from vigie.serving.dialects.v2_tensors import INPUT_DATATYPES
 from vigie.serving.openapi.schemas import answer_schema, file_schema, row_schema, upload_schema
 from vigie.serving.problems import PROBLEMS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vigie.serving.openapi.schemas import Schema
     from vigie.serving.runtime.loaded_model import LoadedModel
 
+_SESSION = "session"
 _FOLDER = Path(__file__).parent
 
 
@@ -60,7 +62,7 @@ def with_keys(document: Schema) -> Schema:
     schemes = read_part("components")["securitySchemes"]
     paths = {path: _asking(path, item) for path, item in document["paths"].items()}
     components = {**document["components"], "securitySchemes": schemes}
-    security: list[Schema] = [{name: []} for name in schemes]
+    security = _any_of(*(name for name in schemes if name != _SESSION))
     return {**document, "paths": paths, "components": components, "security": security}
 
 
@@ -149,6 +151,8 @@ def _asking(path: str, item: Schema) -> Schema:
 def _with_refusal(path: str, operation: Schema) -> Schema:
     if path in OPEN_ROUTES:
         return {**operation, "security": []}
+    if takes_sessions(path):
+        operation = {**operation, "security": _any_of(*read_part("components")["securitySchemes"])}
     responses = operation["responses"]
     refused = {
         "description": "No key that is taken was sent.",
@@ -156,6 +160,10 @@ def _with_refusal(path: str, operation: Schema) -> Schema:
         "content": _refusal_content(responses),
     }
     return {**operation, "responses": {**responses, "401": refused}}
+
+
+def _any_of(*schemes: str) -> list[Schema]:
+    return [{name: []} for name in schemes]
 
 
 def _refusal_content(responses: Schema) -> Schema:

@@ -18,7 +18,6 @@ from vigie.errors import (
     UnsupportedMediaType,
 )
 from vigie.models.text import text_in
-from vigie.serving.auth.access import KEY_HEADERS
 from vigie.serving.dialects.thumbnails import add_thumbnails
 from vigie.serving.problems import PROBLEMS
 from vigie.serving.runtime import messages
@@ -168,12 +167,13 @@ def _ask(model: str, body: bytes, dialect: Dialect | None = None) -> Answered:
     pipeline = current_worker_state().pipeline
     path = f"/predict/{model}"
     headers = {b"content-type": b"application/json", b"x-request-id": g.request_id.encode()}
-    headers |= {name: g.headers[name] for name in KEY_HEADERS if name in g.headers}
     route = pipeline.route(path)
     assert route is not None
     if dialect is not None:
         route = replace(route, dialect=dialect)
-    return pipeline.run(messages.Request("POST", path, headers, body, g.started), route)
+    asked = messages.Request("POST", path, headers, body, g.started)
+    # who may see the page was asked before it
+    return pipeline.run(asked, route, admitted=True)
 
 
 def _results(answered: Answered, *, single: bool = True) -> list[ResultView]:

@@ -9,14 +9,13 @@ from flask import Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from vigie.models.text import text_in
+from vigie.serving.auth.access import has_key
 from vigie.serving.problems import PROBLEMS, problem_headers
 from vigie.serving.worker_state import current_worker_state
 
 if TYPE_CHECKING:
     from vigie.errors import VigieError
-    from vigie.serving.runtime.loaded_model import LoadedModel
     from vigie.serving.web.language import Language
-    from vigie.serving.worker_state import WorkerState
 
 
 CONTENT_POLICY = (
@@ -60,6 +59,8 @@ def render_page(template: str, status: int, **context: Any) -> Response:
     """A page from its template, in the language that is asked for."""
     language = asked_language()
     worker_state = current_worker_state()
+    asks = worker_state.pipeline.access.asks
+    let_in = not asks or bool(g.get("key"))
     text = render_template(
         template,
         t=language.text,
@@ -67,8 +68,12 @@ def render_page(template: str, status: int, **context: Any) -> Response:
         language=language,
         languages=known_languages().values(),
         link=_link,
-        ready=_named(worker_state),
+        # to others no page names a model or what lies beside the service
+        ready=worker_state.manager.lives if let_in else [],
+        let_in=let_in,
         settings=worker_state.settings,
+        asks=asks,
+        logged_in=asks and let_in and not has_key(g.headers),
         text_in=text_in,
         status=status,
         **context,
@@ -76,15 +81,8 @@ def render_page(template: str, status: int, **context: Any) -> Response:
     page = Response(text, status, content_type="text/html; charset=utf-8")
     page.headers["Content-Language"] = language.code
     page.headers["Vary"] = "Accept-Language"
-    page.headers["Cache-Control"] = "no-store" if request.method == "POST" else "no-cache"
+    page.headers["Cache-Control"] = "no-store" if asks or request.method == "POST" else "no-cache"
     return page
-
-
-def _named(worker_state: WorkerState) -> list[LoadedModel]:
-    """The models that a page may name: none to a caller whose key was not asked for or taken."""
-    if worker_state.pipeline.access.asks and not g.get("key"):
-        return []
-    return worker_state.manager.lives
 
 
 def _link(endpoint: str, language: str | None = None, **values: Any) -> str:
