@@ -79,6 +79,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "canary_share": ("0.25", 0.25),
     "housing_department": ("2A", "2A"),
     "prediction_log": ("outputs", "outputs"),
+    "session_hours": ("12", 12),
     "database_url": ("sqlite:///x.db", SecretStr("sqlite:///x.db")),
 }
 

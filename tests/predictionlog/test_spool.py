@@ -20,7 +20,7 @@ from vigie.serving.worker_state import WorkerState
 from vigie.settings import Settings
 
 
-class Services:
+class Machine:
     """Services of one machine: a database and a folder for their spools, a name for each."""
 
     def __init__(self, cache: ModelCache, folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -49,11 +49,11 @@ class Services:
 
 
 @pytest.fixture
-def services(cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
-    return Services(cache, tmp_path, monkeypatch)
+def services(cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(cache, tmp_path, monkeypatch)
 
 
-def test_another_service_writes_what_one_that_is_gone_has_left(services: Services) -> None:
+def test_another_service_writes_what_one_that_is_gone_has_left(services: Machine) -> None:
     services.one_that_ends_without_a_database("gone", "first", "second")
     other = services.one_that_writes("other")
     wait_until(lambda: outcome(other, "written") == 4)
@@ -65,7 +65,7 @@ def test_another_service_writes_what_one_that_is_gone_has_left(services: Service
     assert not list((services.rows / "gone").glob("*.json"))
 
 
-def test_what_a_service_that_lives_has_spooled_is_its_own(services: Services) -> None:
+def test_what_a_service_that_lives_has_spooled_is_its_own(services: Machine) -> None:
     services.one_that_ends_without_a_database("lives", "first")
     with locked(services.rows / "lives" / "lock") as ours:
         assert ours
@@ -77,7 +77,7 @@ def test_what_a_service_that_lives_has_spooled_is_its_own(services: Services) ->
     assert list((services.rows / "lives").glob("*.json"))
 
 
-def test_a_folder_that_nobody_comes_back_to_is_removed(services: Services) -> None:
+def test_a_folder_that_nobody_comes_back_to_is_removed(services: Machine) -> None:
     services.one_that_ends_without_a_database("gone")
     services.one_that_ends_without_a_database("pauses")
     long_ago = time.time() - 7200
@@ -92,7 +92,7 @@ def test_a_folder_that_nobody_comes_back_to_is_removed(services: Services) -> No
 
 
 def test_what_a_start_finds_waits_for_a_database_that_is_a_moment_behind(
-    services: Services, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    services: Machine, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     services.one_that_ends_without_a_database("before", "first")
     (file,) = (services.rows / "before").glob("*.json")
@@ -108,7 +108,7 @@ def test_what_a_start_finds_waits_for_a_database_that_is_a_moment_behind(
     assert outcome(again, "failed") == 0
 
 
-def test_what_is_forgotten_is_gone_from_every_spool(services: Services) -> None:
+def test_what_is_forgotten_is_gone_from_every_spool(services: Machine) -> None:
     services.one_that_ends_without_a_database("gone", "erase", "keep")
     settings = services.settings("other")
     database = open_database(settings)

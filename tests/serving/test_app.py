@@ -353,7 +353,7 @@ def check_manners(asked: Case, answer: Answer) -> None:
     assert answer.headers["x-request-id"] == "same"
     if asked.method == "HEAD":
         assert answer.body == b""
-    assert len(answer.body) < 40_000
+    assert len(answer.body) < 50_000
     text = answer.body.decode("latin-1")
     for leak in (MARK, "Traceback", "/srv", "/tmp", "site-packages", 'File \\"', "passwd"):
         assert leak not in text

@@ -17,6 +17,7 @@ NEEDED = ("trainer", "model-sync", "ml-app", "gateway")
 CALLER = 1234
 FLATS = """\
 name: flats
+title: Flats
 target: {column: price}
 inputs:
   - {name: surface, type: float, limits: [5, 500]}

@@ -81,8 +81,8 @@ class ServingSettings(Group):
     )
     session_secret: Path | None = Field(
         default=None,
-        description="File of the secret that signs the cookies of people who have logged in, the "
-        "same for all replicas; made where there is none. Without it a file in `VIGIE_STATE`.",
+        description="File of the secret that signs cookies of people who have logged in, the same "
+        "for all replicas; made where there is none. Without it in `VIGIE_STATE`.",
     )
     api_key: SecretStr | None = Field(
         default=None,

@@ -11,12 +11,13 @@ from difflib import get_close_matches
 STACK = frozenset(
     f"VIGIE_{name}"
     for name in (
-        "ACME_CA", "ACME_DIRECTORY", "ACME_EMAIL", "APP_CPUS", "BATCH_CPUS", "BATCH_IMAGE",
-        "BATCH_INPUTS", "BATCH_OUTPUTS", "CERTIFICATES", "DOMAIN", "IMAGE", "LOAD_IMAGE",
-        "MLFLOW_IMAGE", "PUBLIC_ADDRESS", "PULL_POLICY", "REPLICAS", "REQUESTS_PER_MINUTE",
+        "ACME_CA", "ACME_DIRECTORY", "ACME_EMAIL", "ALERTMANAGER_PUBLIC_URL", "APP_CPUS",
+        "BATCH_CPUS", "BATCH_IMAGE", "BATCH_INPUTS", "BATCH_OUTPUTS", "CERTIFICATES", "DOMAIN",
+        "IMAGE", "LOAD_IMAGE", "MLFLOW_IMAGE", "PROMETHEUS_PUBLIC_URL", "PUBLIC_ADDRESS",
+        "PULL_POLICY", "REPLICAS", "REQUESTS_PER_MINUTE",
         "SPARK_DATA", "SPARK_IMAGE", "SPARK_INTERNAL", "SPARK_USER", "SPARK_WORKERS",
         "SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "TARGET", "TRAINER_CPUS", "TRAINER_IMAGE",
-        "WITHOUT",
+        "TEXTFILES", "WITHOUT",
     )
 )  # fmt: skip
 """What the Compose files and the tools read; it stands in the same `.env` as the settings."""
