@@ -41,12 +41,15 @@ class Lone:
 
 
 class LoneCallers:
-    """Some callers, from entering to leaving, who ask for a row once a second each.
+    """Some callers, from entering to leaving, who ask for a row once a second each, or as often as they are told.
 
     Each keeps its connection until the service ends it.
     """
 
-    def __init__(self, url: str, model: str, callers: int = CALLERS) -> None:
+    def __init__(
+        self, url: str, model: str, callers: int = CALLERS, every_seconds: float = EVERY_SECONDS
+    ) -> None:
+        self._every_seconds = every_seconds
         self._url = urlsplit(url)
         self._path = f"/predict/{model}"
         found = next(one for one in models_of(url, None) if one.name == model)
@@ -84,7 +87,7 @@ class LoneCallers:
     def _ask(self, caller: _Caller) -> None:
         connection = http.client.HTTPConnection(self._url.netloc, timeout=PATIENCE_SECONDS)
         body = json.dumps({"instances": [next(self._rows)]})
-        while not self._stop.wait(EVERY_SECONDS):
+        while not self._stop.wait(self._every_seconds):
             caller.ask(connection, self._path, body)
         connection.close()
 

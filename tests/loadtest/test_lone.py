@@ -15,7 +15,8 @@ def test_a_connection_that_is_ended_costs_no_answer(make_service: MakeService) -
     service = make_service(VIGIE_CONNECTION_SECONDS="1")
     service.start()
     service.wait_ready()
-    with LoneCallers(f"http://127.0.0.1:{service.port}", "iris") as callers:
+    address = f"http://127.0.0.1:{service.port}"
+    with LoneCallers(address, "iris", every_seconds=0.1) as callers:
         wait_until(lambda: callers.seen.connections > 2)
     seen = callers.seen
     assert (seen.callers, seen.failures) == (2, 0)
