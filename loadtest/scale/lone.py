@@ -41,7 +41,7 @@ class Lone:
 
 
 class LoneCallers:
-    """Some callers, from entering to leaving, who ask for a row once a second each, or as often as they are told.
+    """Some callers, from entering to leaving, who ask for a row again and again.
 
     Each keeps its connection until the service ends it.
     """
