@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import chromium, own_profile, page_in
+from support.browser import own_profile, page_in
 from support.fruits import SHOWN, install_fruits
 from support.icons import DRAWN, STATIC, draw
 from support.photos import write_photos
@@ -24,12 +24,6 @@ SEEN = """count => {
   const seen = [...document.querySelectorAll(".alike img")];
   return seen.length === count && seen.every(image => image.complete && image.naturalWidth);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

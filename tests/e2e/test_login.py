@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
-from support.browser import chromium, page_in
+from support.browser import page_in
 from support.colours_package import install_colours
 from support.packages import install
 from support.photos import photo_bytes
@@ -25,12 +25,6 @@ from vigie.settings import Settings, load_settings
 
 MOST_SECONDS = 5.0
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, FileChooser, Page, expect
 
-from support.browser import chromium, page_in
+from support.browser import page_in
 from support.colours_package import install_colours
 from support.photos import photo_bytes, write_photos
 from support.service import LiveService
@@ -19,12 +19,6 @@ from vigie.registry.cache import ModelCache
 
 MOST_BYTES = 2**20
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

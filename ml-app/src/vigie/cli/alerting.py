@@ -55,11 +55,11 @@ def test(ctx: click.Context) -> None:
 
     Ends with 1 where one did not arrive, or where nobody is told.
     """
+    from vigie.monitoring.alert_checks import require_whole
     from vigie.monitoring.alert_trial import try_receivers
-    from vigie.monitoring.alerting import whole
 
     settings = load_alert_settings()
-    whole(settings)
+    require_whole(settings)
     arrived = []
     for trial in try_receivers(settings):
         click.echo(f"{trial.way}: {'' if trial.arrived else 'FAILED: '}{trial.said}")

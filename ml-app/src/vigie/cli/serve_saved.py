@@ -59,7 +59,7 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
     from vigie.serving import serve
     from vigie.serving.companions import Companion
 
-    in_bucket = _is_in_bucket(folder)
+    address = _bucket_in(folder)
     if importlib.util.find_spec("tf2onnx") is None:
         raise MissingExtra(
             "TensorFlow turns a SavedModel into a package, and is not installed: "
@@ -68,21 +68,20 @@ def serve_saved(folder: str, model_name: str | None, port: int | None, workers: 
     settings = _with_defaults(
         begin(port=port, workers=workers),
         port=PORT,
-        poll_seconds=BUCKET_POLL_SECONDS if in_bucket else POLL_SECONDS,
+        poll_seconds=BUCKET_POLL_SECONDS if address else POLL_SECONDS,
         cache=Path("var/saved/cache"),
         state=Path("var/saved/state"),
         mlflow_public_url="",
     )
-    address = folder if in_bucket else None
-    found = SavedFolder(
-        _first_copy(folder, settings) if in_bucket else Path(folder), model_name or None
-    )
+    base = _first_copy(address, settings) if address else Path(folder)
+    found = SavedFolder(base, model_name or None)
     settings = _with_defaults(settings, models=(*found.versions(), EVERY_OTHER))
     watch = Companion("watch of the folder", lambda master: _keep(settings, found, address, master))
     serve(settings, [watch])
 
 
-def _is_in_bucket(folder: str) -> bool:
+def _bucket_in(folder: str) -> str | None:
+    """The address where the folder is one of a bucket; one of this machine must be there."""
     from vigie.registry.bucket import SCHEMES
 
     scheme, separator, _ = folder.partition("://")
@@ -92,7 +91,7 @@ def _is_in_bucket(folder: str) -> bool:
         )
     if not separator and not Path(folder).is_dir():
         raise ConfigurationError(f"there is no folder {folder}")
-    return bool(separator)
+    return folder if separator else None
 
 
 def _with_defaults(settings: Settings, **defaults: object) -> Settings:

@@ -9,20 +9,16 @@ from vigie.errors import ConfigurationError
 from vigie.settings import (
     AlertSettings,
     Settings,
-    former_settings,
+    ignored_settings,
     load_alert_settings,
     load_settings,
-    unknown_settings,
     variable_of,
 )
 
 
 def lines_without_effect(lines: Mapping[str, str], services: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each line that does nothing. `services` is as Compose renders it."""
-    for name in former_settings(lines):
-        yield f"{name} is no setting any more and is ignored"
-    for name, near in unknown_settings(lines).items():
-        yield f"{name} is no setting and is ignored" + (near and f"; did you mean {near}?")
+    yield from ignored_settings(lines)
     for name, text in lines.items():
         overruled = _overruled(name, text, services)
         if overruled:

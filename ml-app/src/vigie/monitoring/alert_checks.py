@@ -21,6 +21,13 @@ ADDRESSES = ("alert_webhook_url_file", "alert_slack_url_file", "alert_watchdog_u
 _MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
 
 
+def require_whole(settings: AlertSettings) -> None:
+    """Raises `ConfigurationError` that names every setting by which nobody would be told."""
+    broken = broken_settings(settings)
+    if broken:
+        raise ConfigurationError("\n  ".join(["alerts cannot arrive:", *broken]))
+
+
 def broken_settings(settings: AlertSettings) -> list[str]:
     """A line for each setting that nobody would be told by: its name, what is wrong, the remedy.
 

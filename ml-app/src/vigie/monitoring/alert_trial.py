@@ -53,7 +53,7 @@ def reload_alertmanager(url: str) -> None:
 def try_receivers(settings: AlertSettings) -> Iterator[Trial]:
     """Sends the message on every way that the settings name; none where they name none.
 
-    The settings must be whole: `broken_settings` has nothing to say.
+    The settings must be whole: `require_whole` lets them pass.
     """
     if settings.alert_webhook_url_file:
         yield _post("webhook", settings.alert_webhook_url_file, _notification())

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import ConfigurationError
-from vigie.monitoring.alert_checks import broken_settings
+from vigie.monitoring.alert_checks import require_whole
 
 if TYPE_CHECKING:
     from vigie.settings import AlertSettings
@@ -25,7 +25,7 @@ def with_receivers(base: str, settings: AlertSettings) -> tuple[list[str], str]:
     `ConfigurationError` that names each setting by which nobody would be told; so this must be
     asked by the user that Alertmanager runs as, where it runs.
     """
-    whole(settings)
+    require_whole(settings)
     head, mark, _ = base.partition(_MARK)
     if not mark:
         raise ConfigurationError("this is no configuration of Alertmanager: it has no receivers")
@@ -55,13 +55,6 @@ def _people(settings: AlertSettings) -> Notifiers:
     if settings.alert_email_to:
         told["email_configs"] = [_email(settings)]
     return told
-
-
-def whole(settings: AlertSettings) -> None:
-    """Raises `ConfigurationError` that names every setting by which nobody would be told."""
-    broken = broken_settings(settings)
-    if broken:
-        raise ConfigurationError("\n  ".join(["alerts cannot arrive:", *broken]))
 
 
 def _email(settings: AlertSettings) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Bucket:
                 "buckets need a package more: pip install 'vigie[parquet]'"
             ) from None
         self.address = address
+        self.title = address.partition("?")[0]
+        """The address without its query, which may hold what is nobody's business."""
         with self._explained():
             self._files, path = FileSystem.from_uri(_bounded(address))
         self._path = path.rstrip("/")
@@ -92,9 +94,8 @@ class Bucket:
         try:
             yield
         except (OSError, ValueError) as failure:
-            where = self.address.partition("?")[0]
             raise RegistryError(
-                f"{where} cannot be read ({type(failure).__name__}): is it spelt right, "
+                f"{self.title} cannot be read ({type(failure).__name__}): is it spelt right, "
                 "and may the credentials of this machine read it?"
             ) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from vigie.settings.unknown import nearest_of_unknown
 __all__ = [
     "EVERY_OTHER", "GROUPS", "MODEL_NAME", "AlertSettings", "LimitSettings", "LogSettings",
     "RegistrySettings", "ServingSettings", "Settings", "SparkSettings", "TrainingSettings",
-    "former_settings", "load_alert_settings", "load_settings", "mlflow_account",
+    "ignored_settings", "load_alert_settings", "load_settings", "mlflow_account",
     "unknown_settings", "usable_cores", "variable_of",
 ]  # fmt: skip
 
@@ -63,13 +63,23 @@ def load_alert_settings(**overrides: object) -> AlertSettings:
     return _load(AlertSettings, overrides)
 
 
-def unknown_settings(names: Iterable[str] | None = None) -> dict[str, str]:
-    """The names `VIGIE_…` that nothing reads, each with the nearest that is read, or "".
+def unknown_settings(names: Iterable[str] | None) -> dict[str, str]:
+    """The names `VIGIE_…` that nothing reads, each with the nearest that is read, or ""."""
+    known = {variable_of(name) for group in GROUPS.values() for name in group.model_fields}
+    return nearest_of_unknown(known | set(FORMER), names)
+
+
+def ignored_settings(names: Collection[str] | None = None) -> list[str]:
+    """A sentence for each name `VIGIE_…` that nothing reads, or nothing reads any more.
 
     `names` are those of the environment where none are given.
     """
-    known = {variable_of(name) for group in GROUPS.values() for name in group.model_fields}
-    return nearest_of_unknown(known | set(FORMER), names)
+    gone = [f"{name} is no setting any more and is ignored" for name in former_settings(names)]
+    unknown = unknown_settings(names).items()
+    return gone + [
+        f"{name} is no setting and is ignored" + (near and f"; did you mean {near}?")
+        for name, near in unknown
+    ]
 
 
 def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:

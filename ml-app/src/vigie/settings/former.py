@@ -12,6 +12,7 @@ FORMER = (
 )  # fmt: skip
 
 
-def former_settings(names: Container[str] = os.environ) -> list[str]:
-    """Those of them that are among the names, which are those of the environment by default."""
-    return [name for name in FORMER if name in names]
+def former_settings(names: Container[str] | None) -> list[str]:
+    """Those of them that are among the names; `None` is for those of the environment."""
+    among = os.environ if names is None else names
+    return [name for name in FORMER if name in among]

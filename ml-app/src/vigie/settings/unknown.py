@@ -14,10 +14,9 @@ STACK = frozenset(
         "ACME_CA", "ACME_DIRECTORY", "ACME_EMAIL", "ALERTMANAGER_PUBLIC_URL", "APP_CPUS",
         "BATCH_CPUS", "BATCH_IMAGE", "BATCH_INPUTS", "BATCH_OUTPUTS", "CERTIFICATES", "DOMAIN",
         "IMAGE", "LOAD_IMAGE", "MLFLOW_IMAGE", "PROMETHEUS_PUBLIC_URL", "PUBLIC_ADDRESS",
-        "PULL_POLICY", "REPLICAS", "REQUESTS_PER_MINUTE",
-        "SPARK_DATA", "SPARK_IMAGE", "SPARK_INTERNAL", "SPARK_USER", "SPARK_WORKERS",
-        "SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "TARGET", "TRAINER_CPUS", "TRAINER_IMAGE",
-        "TEXTFILES", "WITHOUT",
+        "PULL_POLICY", "REPLICAS", "REQUESTS_PER_MINUTE", "SPARK_DATA", "SPARK_IMAGE",
+        "SPARK_INTERNAL", "SPARK_USER", "SPARK_WORKERS", "SPARK_WORKER_CORES",
+        "SPARK_WORKER_MEMORY", "TARGET", "TEXTFILES", "TRAINER_CPUS", "TRAINER_IMAGE", "WITHOUT",
     )
 )  # fmt: skip
 """What the Compose files and the tools read; it stands in the same `.env` as the settings."""
@@ -27,12 +26,10 @@ _OTHERS = re.compile(r"VIGIE_TEST_.*|.*_SERVICE_(HOST|PORT)(_.*)?|.*_PORT(_\d+_(
 _ALIKE = 0.75
 
 
-def nearest_of_unknown(
-    settings: AbstractSet[str], names: Iterable[str] | None = None
-) -> dict[str, str]:
+def nearest_of_unknown(settings: AbstractSet[str], names: Iterable[str] | None) -> dict[str, str]:
     """The names that are unknown, each with the known one that is most like it, or "".
 
-    `names` are those of the environment where none are given.
+    `None` is for those of the environment.
     """
     known = sorted(settings | STACK)
     return {

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from vigie.errors import DataError, RegistryError
 from vigie.registry.bucket import SCHEMES, Bucket
 from vigie.registry.client import RegisteredVersion, RegistryClient
+from vigie.registry.saved_folder import MOST_FILES
 
 if TYPE_CHECKING:
     from vigie.settings import Settings
-
-MOST_FILES = 1000
 
 
 def fetch(source: str, folder: Path, settings: Settings) -> Path:
@@ -50,9 +49,9 @@ def _from_bucket(scheme: str, source: str, folder: Path) -> Path:
     bucket = Bucket(source)
     names = bucket.files()
     if not names:
-        raise DataError(f"there is nothing at {source.partition('?')[0]}")
+        raise DataError(f"there is nothing at {bucket.title}")
     if len(names) > MOST_FILES:
-        raise DataError(f"{source.partition('?')[0]} holds more than {MOST_FILES} files")
+        raise DataError(f"{bucket.title} holds more than {MOST_FILES} files")
     target = folder / bucket.name
     for name in names:
         bucket.fetch(name, target / name)
